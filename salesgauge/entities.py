@@ -208,7 +208,11 @@ ENTITIES: dict[str, Entity] = {
                 ("type", "text", "call, email, text, meeting, task, note"),
                 ("direction", "text", "inbound or outbound; empty where it has none"),
                 ("is_automated", "boolean", "sent or set by software, not by a person"),
-                ("outcome", "text", "call: answered, missed, no_answer, busy, failed; meeting: scheduled, held, no_show, canceled"),
+                (
+                    "outcome",
+                    "text",
+                    "call: answered, missed, no_answer, busy, failed; meeting: scheduled, held, no_show, canceled",
+                ),
                 ("created_at", "timestamp", "when it was recorded; for a meeting: when it was set"),
                 ("at", "timestamp", "when it took place; for a meeting: its start; for a task: when it is due"),
                 ("duration_seconds", "float", ""),

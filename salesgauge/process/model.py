@@ -1,0 +1,314 @@
+"""What may stand in ``process.yml``, with its checks. Writing it to the warehouse belongs in ``tables``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import duckdb
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from salesgauge.entities import ENTITIES
+from salesgauge.process.expressions import parse_condition, to_sql
+from salesgauge.yaml_file import load_model
+
+DEFINITION_VERSION = 1
+PLACEHOLDERS = (
+    "n/a", "na", "none", "null", "unknown", "unk", "tbd", "test", "select", "-", "--", ".", "?", "x", "xx", "xxx", "asdf", "0",
+)  # fmt: skip
+LOWER_IS_BETTER = frozenset(
+    {
+        "speed_to_lead_median_minutes", "speed_to_lead_p90_minutes", "speed_to_lead_never_contacted_rate", "sales_cycle_days_mean",
+        "sales_cycle_days_median", "sales_cycle_days_p90", "deals_lost", "lost_amount", "forecast_wape", "non_selling_time_rate",
+    }
+)  # fmt: skip
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+OBJECT_COLUMNS = {
+    "lead": frozenset(column.name for column in ENTITIES["leads"].columns),
+    "deal": frozenset(column.name for column in ENTITIES["deals"].columns),
+    "appointment": frozenset(column.name for column in ENTITIES["appointments"].columns),
+}
+
+
+def _timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("is no time zone; expected an IANA name such as America/Chicago") from error
+    return value
+
+
+def _currency(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise ValueError("is no currency; expected an ISO 4217 code such as USD")
+    return value
+
+
+def _key(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", value):
+        raise ValueError("is no key; expected lower-case letters, digits and _")
+    return value
+
+
+Timezone = Annotated[str, AfterValidator(_timezone)]
+Currency = Annotated[str, AfterValidator(_currency)]
+Key = Annotated[str, AfterValidator(_key)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Strict(BaseModel):
+    """Unknown keys are mistakes: a misspelt limit must not be silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OpeningHours(_Strict):
+    """Minutes of the local day of one weekday (1 = Monday) in which a branch is open."""
+
+    iso_weekday: int
+    opens_minute: int
+    closes_minute: int
+
+
+class Branch(_Strict):
+    label: str | None = None
+    timezone: Timezone | None = None
+    open: dict[str, str] = Field(default_factory=dict)
+    holidays: list[date] = Field(default_factory=list)
+    on_call: str | None = None
+
+    @field_validator("open")
+    @classmethod
+    def _hours_are_readable(cls, value: dict[str, str]) -> dict[str, str]:
+        days = [hours.iso_weekday for hours in opening_hours(value)]
+        twice = {day for day in days if days.count(day) > 1}
+        if twice:
+            raise ValueError(f"{WEEKDAYS[min(twice) - 1]} stands in two entries")
+        return value
+
+    @property
+    def hours(self) -> list[OpeningHours]:
+        """The opening hours, a row per open weekday."""
+        return opening_hours(self.open)
+
+
+def opening_hours(spec: dict[str, str]) -> list[OpeningHours]:
+    """``{'mon-fri': '08:00-17:00'}`` as rows. ValueError names the entry that can't be read."""
+    rows = []
+    for days, hours in spec.items():
+        first, _, last = days.partition("-")
+        if first not in WEEKDAYS or (last and last not in WEEKDAYS):
+            raise ValueError(f"'{days}' is no weekday or range of weekdays; expected for example mon-fri or sat")
+        match = re.fullmatch(r"(\d{2}):(\d{2})-(\d{2}):(\d{2})", hours)
+        if not match:
+            raise ValueError(f"'{hours}' are no opening hours; expected for example \"08:00-17:00\"")
+        opens, closes = int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])
+        if not 0 <= opens < closes <= 24 * 60:
+            raise ValueError(f"'{hours}' does not end after it begins, on the same day")
+        begin, end = WEEKDAYS.index(first), WEEKDAYS.index(last or first)
+        if end < begin:
+            raise ValueError(f"'{days}' runs backwards")
+        rows += [
+            OpeningHours(iso_weekday=day + 1, opens_minute=opens, closes_minute=closes) for day in range(begin, end + 1)
+        ]
+    return rows
+
+
+class CompanyProfile(_Strict):
+    name: str
+    currency: Currency
+    timezone: Timezone
+    holidays: list[date] = Field(default_factory=list)
+    branches: dict[Key, Branch] = Field(default_factory=dict)
+
+
+class Cost(_Strict):
+    amount: Decimal
+    note: str | None = None
+
+
+class Version(_Strict):
+    key: Key
+    effective_from: date
+    cost: Cost | None = None
+
+
+class Limits(_Strict):
+    first_touch_minutes: int | None = Field(default=None, gt=0)
+    days_in_stage: float | None = Field(default=None, gt=0)
+    cadence_days: list[int] = Field(default_factory=list)
+
+
+class Stage(_Strict):
+    key: Key
+    label: str | None = None
+    kind: Literal["open", "won", "lost", "disqualified", "post_sale"] = "open"
+    object: Literal["lead", "deal"] = "deal"
+    owner_role: str | None = None
+    tools: list[str] = Field(default_factory=list)
+    limits: Limits = Field(default_factory=Limits)
+    required: dict[str, float] = Field(default_factory=dict)
+    exit: dict[Key, str] = Field(default_factory=dict)
+    reasons: list[str] = Field(default_factory=list)
+    playbook: str | None = None
+
+    @field_validator("exit")
+    @classmethod
+    def _criteria_are_conditions(cls, value: dict[str, str]) -> dict[str, str]:
+        for criterion, text in value.items():
+            try:
+                parse_condition(text, OBJECT_COLUMNS)
+            except ValueError as error:
+                raise ValueError(f"criterion '{criterion}': {error}") from error
+        return value
+
+    @model_validator(mode="after")
+    def _required_fields_exist(self) -> Stage:
+        for field, weight in self.required.items():
+            if field not in OBJECT_COLUMNS[self.object]:
+                raise ValueError(
+                    f"required field '{field}' is no column of a {self.object}; expected one of: "
+                    f"{', '.join(sorted(OBJECT_COLUMNS[self.object]))}"
+                )
+            if weight <= 0:
+                raise ValueError(f"the weight of required field '{field}' must be above 0 (found {weight})")
+        return self
+
+
+class ProcessMap(_Strict):
+    versions: list[Version] = Field(min_length=1)
+    stages: list[Stage] = Field(min_length=2)
+
+    @field_validator("versions")
+    @classmethod
+    def _versions_in_order(cls, value: list[Version]) -> list[Version]:
+        _unique("version", [version.key for version in value])
+        starts = [version.effective_from for version in value]
+        if starts != sorted(set(starts)):
+            raise ValueError("versions must stand in the order of effective_from, each on another day")
+        return value
+
+    @field_validator("stages")
+    @classmethod
+    def _stages_make_a_process(cls, value: list[Stage]) -> list[Stage]:
+        _unique("stage", [stage.key for stage in value])
+        kinds = [stage.kind for stage in value]
+        if kinds[0] != "open":
+            raise ValueError("the first stage must be of kind open")
+        if kinds.count("won") > 1:
+            raise ValueError("there can be only one stage of kind won")
+        open_or_won = [stage for stage in value if stage.kind in ("open", "won")]
+        if any(stage.kind == "won" for stage in open_or_won[:-1]):
+            raise ValueError("the stage of kind won must come after all open ones")
+        objects = [stage.object for stage in value if stage.kind == "open"]
+        if objects != sorted(objects, key=lambda name: name == "deal"):
+            raise ValueError("open stages of leads must come before those of deals")
+        return value
+
+
+class Target(_Strict):
+    kpi: Key
+    target: float
+    before: float | None = None
+    from_stage: str | None = Field(default=None, alias="from")
+    to_stage: str | None = Field(default=None, alias="to")
+    segment_type: str | None = None
+    segment: str | None = None
+    direction: Literal["up", "down"] | None = None
+    effective_from: date | None = None
+
+
+class ExchangeRate(_Strict):
+    currency: Currency
+    date: date
+    rate: Decimal = Field(gt=0)
+
+
+class Qualification(_Strict):
+    method: Literal["bant"] = "bant"
+    met: dict[Key, str] = Field(default_factory=dict)
+
+
+class Process(_Strict):
+    """``process.yml``: the company, its process, and how the sources' words map to it."""
+
+    company: CompanyProfile
+    process: ProcessMap
+    qualification: Qualification | None = None
+    stage_mapping: dict[str, dict[str, dict[str, str]]] = Field(default_factory=dict)
+    exclusions: dict[Key, str] = Field(default_factory=dict)
+    placeholders: list[str] = Field(default_factory=lambda: list(PLACEHOLDERS))
+    targets: list[Target] = Field(default_factory=list)
+    activity_classes: dict[Key, Literal["selling", "non_selling", "travel", "admin"]] = Field(default_factory=dict)
+    gross_margin: dict[str, Share] = Field(default_factory=dict)
+    exchange_rates: list[ExchangeRate] = Field(default_factory=list)
+
+    @classmethod
+    def load(cls, path: Path) -> Process:
+        """Read and check ``path``; ConfigurationError lists every mistake with file, line, key and what was expected."""
+        return load_model(path, cls)
+
+    @field_validator("exclusions")
+    @classmethod
+    def _exclusions_are_conditions(cls, value: dict[str, str]) -> dict[str, str]:
+        for reason, text in value.items():
+            try:
+                parse_condition(text, {"lead": OBJECT_COLUMNS["lead"]})
+            except ValueError as error:
+                raise ValueError(f"rule '{reason}': {error}") from error
+        return value
+
+    @field_validator("placeholders", mode="before")
+    @classmethod
+    def _placeholders_are_text(cls, value: Any) -> Any:
+        return [str(item) for item in value] if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _references_exist(self) -> Process:
+        known = {stage.key for stage in self.process.stages}
+        for source, pipelines in self.stage_mapping.items():
+            for pipeline, mapping in pipelines.items():
+                for source_stage, stage in mapping.items():
+                    if stage not in known:
+                        raise ValueError(
+                            f"stage_mapping.{source}.{pipeline}.{source_stage} names the stage '{stage}', which process.stages "
+                            f"does not have; expected one of: {', '.join(sorted(known))}"
+                        )
+        for target in self.targets:
+            for stage in (target.from_stage, target.to_stage):
+                if stage is not None and stage not in known:
+                    raise ValueError(
+                        f"the target of '{target.kpi}' names the stage '{stage}', which process.stages does not have"
+                    )
+        return self
+
+    def stage(self, key: str) -> Stage:
+        """The stage called ``key``; KeyError if there is none."""
+        return next(stage for stage in self.process.stages if stage.key == key)
+
+    def exclusion_rules(self) -> list[dict[str, str]]:
+        """The exclusions as ``{reason, sql}``, the SQL over a lead's unqualified columns, in the order of the file."""
+        columns = {"lead": OBJECT_COLUMNS["lead"]}
+        return [
+            {"reason": reason, "sql": to_sql(parse_condition(text, columns))}
+            for reason, text in self.exclusions.items()
+        ]
+
+    def write_tables(self, con: duckdb.DuckDBPyConnection, as_of: Any) -> None:
+        """(Re)create the schema ``process`` in ``con``. ``as_of``: UTC, naive."""
+        from salesgauge.process.tables import write_tables
+
+        write_tables(self, con, as_of)
+
+
+def _unique(what: str, keys: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
+            raise ValueError(f"the {what} '{key}' stands there twice")
+        seen.add(key)

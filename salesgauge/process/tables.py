@@ -1,0 +1,120 @@
+"""``process.yml`` as tables of the schema ``process`` (columns: ``docs/tables.md``). Its rules are checked in ``model``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from salesgauge.process.model import DEFINITION_VERSION, LOWER_IS_BETTER, Process
+
+_COLUMNS = {
+    "run": "as_of timestamp, as_of_date date, company_name varchar, currency varchar, timezone varchar, definition_version integer",
+    "branches": "branch varchar, label varchar, timezone varchar",
+    "branch_hours": "branch varchar, iso_weekday integer, opens_minute integer, closes_minute integer",
+    "holidays": "branch varchar, holiday_date date",
+    "versions": "process_version varchar, effective_from date, effective_to date, cost_amount decimal(18, 2), note varchar",
+    "stages": "stage varchar, stage_order integer, label varchar, kind varchar, object varchar, owner_role varchar, "
+    "first_touch_minutes integer, days_in_stage double, playbook varchar",
+    "required_fields": "stage varchar, object varchar, field varchar, weight double",
+    "exit_criteria": "stage varchar, criterion varchar, expression varchar",
+    "loss_reasons": "stage varchar, reason varchar",
+    "stage_mapping": "source varchar, pipeline varchar, source_stage varchar, stage varchar",
+    "targets": "kpi varchar, from_stage varchar, to_stage varchar, segment_type varchar, segment varchar, before_value double, "
+    "target_value double, direction varchar, effective_from date",
+    "activity_classes": "type varchar, class varchar",
+    "gross_margin": "service_line varchar, margin double",
+    "exchange_rates": "currency varchar, rate_date date, rate decimal(18, 8)",
+    "placeholders": "value varchar",
+    "exclusions": "reason varchar, expression varchar",
+}
+
+
+def write_tables(process: Process, con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
+    """(Re)create every table of the schema ``process`` in one transaction. ``as_of``: UTC, naive."""
+    rows = _rows(process, as_of)
+    con.execute("begin")
+    con.execute("create schema if not exists process")
+    for table, columns in _COLUMNS.items():
+        con.execute(f"create or replace table process.{table} ({columns})")
+        if rows[table]:
+            marks = ", ".join("?" * len(rows[table][0]))
+            con.executemany(f"insert into process.{table} values ({marks})", rows[table])
+    con.execute("commit")
+
+
+def _rows(process: Process, as_of: datetime) -> dict[str, list[Sequence[Any]]]:
+    company, versions, stages = process.company, process.process.versions, process.process.stages
+    as_of_date = as_of.replace(tzinfo=UTC).astimezone(ZoneInfo(company.timezone)).date()
+    following = [version.effective_from for version in versions[1:]] + [None]
+    return {
+        "run": [(as_of, as_of_date, company.name, company.currency, company.timezone, DEFINITION_VERSION)],
+        "branches": [
+            (key, branch.label or key.replace("_", " ").capitalize(), branch.timezone or company.timezone)
+            for key, branch in company.branches.items()
+        ],
+        "branch_hours": [
+            (key, hours.iso_weekday, hours.opens_minute, hours.closes_minute)
+            for key, branch in company.branches.items()
+            for hours in branch.hours
+        ],
+        "holidays": [(None, day) for day in company.holidays]
+        + [(key, day) for key, branch in company.branches.items() for day in branch.holidays],
+        "versions": [
+            (
+                version.key,
+                version.effective_from,
+                end,
+                version.cost.amount if version.cost else None,
+                version.cost.note if version.cost else None,
+            )
+            for version, end in zip(versions, following, strict=True)
+        ],
+        "stages": [
+            (
+                stage.key,
+                order,
+                stage.label or stage.key.replace("_", " ").capitalize(),
+                stage.kind,
+                stage.object,
+                stage.owner_role,
+                stage.limits.first_touch_minutes,
+                stage.limits.days_in_stage,
+                stage.playbook,
+            )
+            for order, stage in enumerate(stages, start=1)
+        ],
+        "required_fields": [
+            (stage.key, stage.object, field, weight) for stage in stages for field, weight in stage.required.items()
+        ],
+        "exit_criteria": [(stage.key, criterion, text) for stage in stages for criterion, text in stage.exit.items()],
+        "loss_reasons": [(stage.key, reason) for stage in stages for reason in stage.reasons],
+        "stage_mapping": [
+            (source, pipeline, source_stage, stage)
+            for source, pipelines in process.stage_mapping.items()
+            for pipeline, mapping in pipelines.items()
+            for source_stage, stage in mapping.items()
+        ],
+        "targets": [
+            (
+                target.kpi,
+                target.from_stage,
+                target.to_stage,
+                target.segment_type,
+                target.segment,
+                target.before,
+                target.target,
+                target.direction or ("down" if target.kpi in LOWER_IS_BETTER else "up"),
+                target.effective_from,
+            )
+            for target in process.targets
+        ],
+        "activity_classes": list(process.activity_classes.items()),
+        "gross_margin": list(process.gross_margin.items()),
+        "exchange_rates": [(rate.currency, rate.date, rate.rate) for rate in process.exchange_rates],
+        "placeholders": [(value.strip().lower(),) for value in process.placeholders],
+        "exclusions": list(process.exclusions.items()),
+    }

@@ -1,0 +1,213 @@
+"""The company directory and its settings: the only reader of the environment and of ``.dlt/*.toml``.
+
+Business rules are not settings: they are in ``process.yml`` (``salesgauge.process``). Everything else in the project takes what it
+needs as arguments.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from salesgauge.errors import ConfigurationError
+from salesgauge.yaml_file import load_yaml
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+API_SOURCES = ("hubspot", "typeform", "ga4")
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """What the company directory says about one source: ``config.toml``, ``secrets.toml``, the environment, ``sources/<name>.yml``."""
+
+    name: str
+    config: Mapping[str, Any]
+    secrets: Mapping[str, Any]
+    environ: Mapping[str, str]
+    file: Path | None
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of ``key``: the environment's ``SOURCES__<NAME>__<KEY>`` wins over ``config.toml``."""
+        return self.environ.get(self._variable(key), self.config.get(key, default))
+
+    def require(self, key: str) -> Any:
+        """The value of ``key``; ConfigurationError where it is missing or empty."""
+        value = self.get(key)
+        if value in (None, ""):
+            raise ConfigurationError(
+                f".dlt/config.toml: [sources.{self.name}] has no '{key}'. "
+                f"Add it there, or set the environment variable {self._variable(key)}."
+            )
+        return value
+
+    def secret(self, key: str) -> str:
+        """The secret ``key``; ConfigurationError (which never shows a value) where it is missing or empty."""
+        value = self.environ.get(self._variable(key)) or self.secrets.get(key)
+        if not value:
+            raise ConfigurationError(
+                f".dlt/secrets.toml: the secret '{key}' of source '{self.name}' is missing. "
+                f"Add it under [sources.{self.name}], or set the environment variable {self._variable(key)}."
+            )
+        return str(value)
+
+    def _variable(self, key: str) -> str:
+        return f"SOURCES__{self.name}__{key}".upper()
+
+
+@dataclass(frozen=True)
+class Company:
+    """A company directory: what people write (``process.yml``, ``sources/``, ``.dlt/``, ``data/``) and what runs produce (``var/``)."""
+
+    root: Path
+    config: Mapping[str, Any]
+    secrets: Mapping[str, Any]
+    environ: Mapping[str, str]
+
+    @classmethod
+    def open(cls, root: Path | str, environ: Mapping[str, str] | None = None) -> Company:
+        """Open the directory ``root``; ConfigurationError if it holds no ``process.yml`` or a TOML file that cannot be read."""
+        root = Path(root).resolve()
+        if not (root / "process.yml").is_file():
+            raise ConfigurationError(
+                f"{root} is no company directory: it has no process.yml. Make one with 'salesgauge init {root.name or 'DIR'}', "
+                "or name another with --company DIR."
+            )
+        config = _read_toml(root / ".dlt" / "config.toml")
+        secrets = _read_toml(root / ".dlt" / "secrets.toml")
+        return cls(root, config, secrets, dict(os.environ if environ is None else environ))
+
+    @property
+    def process_file(self) -> Path:
+        return self.root / "process.yml"
+
+    @property
+    def sources_dir(self) -> Path:
+        return self.root / "sources"
+
+    @property
+    def data_dir(self) -> Path:
+        """Where relative paths of file sources begin: ``$SALESGAUGE_DATA``, else ``data/``."""
+        override = self.environ.get("SALESGAUGE_DATA")
+        return Path(override).resolve() if override else self.root / "data"
+
+    @property
+    def var(self) -> Path:
+        return self.root / "var"
+
+    @property
+    def raw_dir(self) -> Path:
+        return self.var / "raw"
+
+    @property
+    def work_dir(self) -> Path:
+        return self.var / "work"
+
+    @property
+    def warehouse_file(self) -> Path:
+        """The working warehouse. Nobody reads it but the run itself."""
+        return self.var / "warehouse" / "salesgauge.duckdb"
+
+    @property
+    def published_dir(self) -> Path:
+        return self.var / "published"
+
+    @property
+    def pointer(self) -> Path:
+        """The published version: a link that moves atomically."""
+        return self.published_dir / "salesgauge.duckdb"
+
+    @property
+    def reports_dir(self) -> Path:
+        return self.var / "reports"
+
+    @property
+    def logs_dir(self) -> Path:
+        return self.var / "logs"
+
+    @property
+    def locks_dir(self) -> Path:
+        """Forecast locks that were recorded on their Monday."""
+        return self.var / "locks"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.var / "dagster"
+
+    @property
+    def dbt_target_dir(self) -> Path:
+        return self.var / "work" / "dbt"
+
+    @cached_property
+    def as_of(self) -> datetime | None:
+        """The fixed ``as_of`` of ``config.toml`` (UTC, naive), or None: then the caller's clock is meant."""
+        value = self.setting("as_of")
+        if value is None:
+            return None
+        try:
+            return parse_utc(value)
+        except ValueError as error:
+            raise ConfigurationError(
+                f".dlt/config.toml: [salesgauge] as_of = {value!r} is no ISO 8601 time. Write it like 2026-07-01T05:00:00Z."
+            ) from error
+
+    def setting(self, key: str, default: Any = None) -> Any:
+        """A value of ``[salesgauge]`` in ``config.toml``; the environment's ``SALESGAUGE__<KEY>`` wins."""
+        value = self.environ.get(f"SALESGAUGE__{key.upper()}")
+        if value is None:
+            value = self.secrets.get("salesgauge", {}).get(key)
+        if value is None:
+            value = self.config.get("salesgauge", {}).get(key)
+        return default if value in (None, "") else value
+
+    def configured_sources(self) -> list[str]:
+        """Names of the sources that are on, in a fixed order: API sources of ``config.toml``, then file sources of ``sources/*.yml``."""
+        configured = self.config.get("sources", {})
+        unknown = sorted(set(configured) - set(API_SOURCES))
+        if unknown:
+            raise ConfigurationError(
+                f".dlt/config.toml: [sources.{unknown[0]}] names no source that Salesgauge knows. "
+                f"Expected one of: {', '.join(API_SOURCES)}; files are described in sources/<name>.yml."
+            )
+        files = [path.stem for path in self._source_files() if "files" in (load_yaml(path) or {})]
+        clash = sorted(set(files) & set(API_SOURCES))
+        if clash:
+            raise ConfigurationError(
+                f"sources/{clash[0]}.yml: a file source can't be called '{clash[0]}'. Give it another name."
+            )
+        return [name for name in API_SOURCES if name in configured] + files
+
+    def source(self, name: str) -> SourceSettings:
+        """The settings of source ``name`` (empty ones where nothing is configured)."""
+        file = self.sources_dir / f"{name}.yml"
+        return SourceSettings(
+            name=name,
+            config=self.config.get("sources", {}).get(name, {}),
+            secrets=self.secrets.get("sources", {}).get(name, {}),
+            environ=self.environ,
+            file=file if file.is_file() else None,
+        )
+
+    def _source_files(self) -> list[Path]:
+        return sorted(self.sources_dir.glob("*.yml")) if self.sources_dir.is_dir() else []
+
+
+def parse_utc(value: str | datetime) -> datetime:
+    """A time as naive UTC; text without an offset is UTC. ValueError if it is no ISO 8601 time."""
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        # The parser's message holds a position, never a value: secrets.toml is read here too.
+        raise ConfigurationError(f"{path.parent.name}/{path.name} can't be read as TOML: {error}") from error

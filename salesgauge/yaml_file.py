@@ -1,0 +1,77 @@
+"""YAML files that people write: reading them so that an error can name the line. What the files mean does not belong here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from salesgauge.errors import ConfigurationError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load_yaml(path: Path) -> Any:
+    """The document in ``path`` with line numbers kept (ruamel's round-trip types); None if it is empty.
+
+    ConfigurationError names file and line where it is no YAML.
+    """
+    try:
+        return YAML(typ="rt").load(path.read_text(encoding="utf-8-sig"))
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigurationError(f"{path.name}:{line}: not valid YAML: {error.problem or error}") from error
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path.name}: not valid YAML: {error}") from error
+    except OSError as error:
+        raise ConfigurationError(f"{path.name} can't be read: {error.strerror}") from error
+
+
+def load_model(path: Path, model: type[Model]) -> Model:
+    """The document in ``path`` as ``model``. ConfigurationError lists every mistake with file, line, key and what was expected."""
+    document = load_yaml(path)
+    if document is None:
+        raise ConfigurationError(f"{path.name}: the file is empty. 'salesgauge init DIR' writes a commented one.")
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        problems = [
+            f"{path.name}:{line_of(document, item['loc'])}: {_dotted(item['loc'])}: {_message(item)}"
+            for item in error.errors()
+        ]
+        raise ConfigurationError("\n".join(problems)) from error
+
+
+def line_of(document: Any, location: tuple[int | str, ...]) -> int:
+    """The line (from 1) of the value at ``location``; of the nearest enclosing one where the value itself is missing."""
+    line = 1
+    node = document
+    for key in location:
+        try:
+            position = node.lc.key(key) if isinstance(node, dict) else node.lc.item(key)
+            line = position[0] + 1
+            node = node[key]
+        except (AttributeError, KeyError, IndexError, TypeError):
+            # pydantic's own steps (union members and the like) are no keys of the document
+            continue
+    return line
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text or "(document)"
+
+
+def _message(item: Any) -> str:
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":
+        return "unknown key; check its spelling, or take it out"
+    if item["type"] == "missing":
+        return "is missing"
+    given = item.get("input")
+    return message if isinstance(given, dict | list) or given is None else f"{message} (found {str(given)[:60]!r})"
