@@ -211,3 +211,9 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         # The parser's message holds a position, never a value: secrets.toml is read here too.
         raise ConfigurationError(f"{path.parent.name}/{path.name} can't be read as TOML: {error}") from error
+
+
+def default_company_root(environ: Mapping[str, str] | None = None) -> Path:
+    """The company directory of a Dagster code location: ``$SALESGAUGE_COMPANY``, else the demo's ``var/demo``."""
+    value = (os.environ if environ is None else environ).get("SALESGAUGE_COMPANY")
+    return Path(value).resolve() if value else PROJECT_ROOT / "var" / "demo"

@@ -1,0 +1,43 @@
+"""Alerts: a failed run becomes a line in ``var/logs/alerts.jsonl`` and, where a URL is set, a POST to a webhook."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from salesgauge.errors import ConfigurationError
+from salesgauge.settings import Company
+
+TIMEOUT_SECONDS = 10
+
+
+def send_alert(company: Company, *, at: datetime, title: str, reasons: list[str], run_id: str) -> str:
+    """Write the alert and post it to ``alert_webhook_url`` where that is set; what was done, in words.
+
+    A webhook that can't be reached never hides the alert: it is written first.
+    """
+    alert = {"at": f"{at.isoformat(timespec='seconds')}Z", "title": title, "reasons": reasons, "run_id": run_id}
+    company.logs_dir.mkdir(parents=True, exist_ok=True)
+    with (company.logs_dir / "alerts.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(alert, ensure_ascii=False) + "\n")
+    url = company.setting("alert_webhook_url")
+    if not url:
+        return "written to alerts.jsonl (no alert_webhook_url is set)"
+    return _post(str(url), alert)
+
+
+def _post(url: str, alert: dict[str, Any]) -> str:
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise ConfigurationError(".dlt/config.toml: [salesgauge] alert_webhook_url is no http(s) address.")
+    text = "\n".join([alert["title"], *(f"- {reason}" for reason in alert["reasons"])])
+    try:
+        # `text` is what Slack, Teams and Mattermost show; the rest is for programs.
+        answer = requests.post(url, json={"text": text, **alert}, timeout=TIMEOUT_SECONDS)
+    except requests.RequestException as error:
+        # The address may hold a secret: only the kind of the error is told.
+        return f"written to alerts.jsonl; the webhook could not be reached ({type(error).__name__})"
+    return f"written to alerts.jsonl; the webhook answered {answer.status_code}"

@@ -1,0 +1,316 @@
+"""The asset graph: source → raw log → models → checks → published version → report.
+
+Few, coarse steps: each is one call into the package that does the work.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
+
+import analysis.forecast
+import ingestion
+import quality
+import reporting
+from orchestration import transform
+from orchestration.resources import CompanyResource, load_outcome, run_started, save_outcome
+from quality.results import DbtTestResult
+from salesgauge.errors import AuditError, SourceError
+from salesgauge.progress import Reporter
+from salesgauge.settings import API_SOURCES, PROJECT_ROOT
+from salesgauge.warehouse import connect
+
+RAW_SOURCES = (*API_SOURCES, "files")
+UNIQUE_ID = "dagster_dbt/unique_id"
+ReporterParam = dg.ResourceParam[Reporter]
+
+
+class Translator(DagsterDbtTranslator):
+    """dbt nodes as assets: folder = group; one asset per raw source and one for the process file; no check stops a step (the audit does)."""
+
+    def __init__(self) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        if dbt_resource_props["resource_type"] == "source":
+            return dg.AssetKey(_source_key(dbt_resource_props["source_name"], dbt_resource_props["name"]))
+        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        return dbt_resource_props["schema"]
+
+    def get_asset_check_spec(self, *args: Any, **kwargs: Any) -> dg.AssetCheckSpec | None:
+        spec = super().get_asset_check_spec(*args, **kwargs)
+        return spec._replace(blocking=False) if spec else None
+
+
+def _source_key(source: str, table: str) -> list[str]:
+    return [source, table] if source == "analysis" else [source]
+
+
+@cache
+def manifest() -> dict[str, Any]:
+    """dbt's manifest of the project; parsed anew where a file of it is newer."""
+    target = PROJECT_ROOT / "dbt_project" / "target"
+    path = target / "manifest.json"
+    files = [file for folder in ("models", "macros", "tests") for file in (transform.DBT_PROJECT / folder).rglob("*.*")]
+    files.append(transform.DBT_PROJECT / "dbt_project.yml")
+    if not path.is_file() or path.stat().st_mtime < max(file.stat().st_mtime for file in files):
+        transform.parse(target)
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+SOURCES = [
+    dg.AssetSpec(["source", name], group_name="sources", description=f"What {name} holds; outside of Salesgauge.")
+    for name in RAW_SOURCES
+]
+
+
+@dg.multi_asset(
+    name="ingest",
+    specs=[
+        *(
+            dg.AssetSpec(f"raw_{name}", deps=[["source", name]], group_name="raw", kinds={"dlt", "parquet"})
+            for name in RAW_SOURCES
+        ),
+        dg.AssetSpec(
+            "raw_log",
+            group_name="raw",
+            kinds={"parquet"},
+            description="The accounting of every load, and the quarantine.",
+        ),
+    ],
+)
+def ingest(
+    context: dg.AssetExecutionContext, company: CompanyResource, reporter: ReporterParam
+) -> Iterator[dg.MaterializeResult]:
+    """Load what is new from every configured source into the raw log, side by side."""
+    directory, process = company.open(), company.process()
+    results = ingestion.extract(
+        directory, process, received_at=run_started(context), names=company.sources, reporter=reporter
+    )
+    for name in RAW_SOURCES:
+        mine = [
+            result
+            for result in results
+            if result.source == name or (name == "files" and result.source not in API_SOURCES)
+        ]
+        yield dg.MaterializeResult(asset_key=f"raw_{name}", metadata=_load_metadata(mine))
+    yield dg.MaterializeResult(asset_key="raw_log", metadata=_load_metadata(results))
+    failed = [result for result in results if result.state == "failed"]
+    never = [result for result in failed if not ingestion.rawlog.has_loads(directory, result.source)]
+    if never:
+        reasons = "; ".join(f"{result.source}: {result.error}" for result in never)
+        raise SourceError(
+            f"{reasons}. Nothing of {'it' if len(never) == 1 else 'them'} was ever loaded, so nothing was published."
+        )
+
+
+def _load_metadata(results: list[ingestion.SourceResult]) -> dict[str, Any]:
+    """Per source: its state and its accounting, as Dagster shows it and as the summary of a run prints it."""
+    return {
+        result.source: dg.MetadataValue.json(
+            {
+                "state": result.state,
+                "error": result.error,
+                "seconds": result.seconds,
+                "requests": result.requests,
+                **{
+                    word: sum(getattr(count, word) for count in result.tables.values())
+                    for word in ("received", "loaded", "quarantined", "duplicates")
+                },
+            }
+        )
+        for result in results
+    }
+
+
+@dg.asset(key="process", deps=["raw_log"], group_name="process", kinds={"yaml", "duckdb"})
+def process_tables(context: dg.AssetExecutionContext, company: CompanyResource, reporter: ReporterParam) -> None:
+    """A fresh working warehouse with ``process.yml`` as tables and views over the raw log."""
+    reporter.step("models")
+    transform.prepare(company.open(), company.process(), as_of=company.moment(run_started(context)))
+
+
+@dbt_assets(
+    manifest=manifest(),
+    name="models",
+    exclude=transform.AFTER_ANALYSIS,
+    dagster_dbt_translator=Translator(),
+    project=None,
+)
+def models(
+    context: dg.AssetExecutionContext, company: CompanyResource, reporter: ReporterParam
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """Staging, ledger, facts and KPI marts, with their data tests."""
+    yield from _build(context, company, reporter, "models", exclude=[transform.AFTER_ANALYSIS])
+
+
+@dg.asset(
+    key=["analysis", "forecast_locks"],
+    deps=[["marts", "fct_deal"], ["marts", "fct_stage_transition"]],
+    group_name="analysis",
+)
+def forecast_locks(
+    context: dg.AssetExecutionContext, company: CompanyResource, reporter: ReporterParam
+) -> dg.MaterializeResult:
+    """What was forecast on every Monday, from what was known then."""
+    directory = company.open()
+    reporter.step("forecast")
+    con = connect(directory.warehouse_file)
+    try:
+        rows = analysis.forecast.write_forecasts(
+            con,
+            timezone=company.process().company.timezone,
+            as_of=company.moment(run_started(context)),
+            locks_dir=directory.locks_dir,
+        )
+    finally:
+        con.close()
+    reporter.done("forecast", f"{rows:,} lock rows")
+    return dg.MaterializeResult(metadata={"rows": rows})
+
+
+@dbt_assets(
+    manifest=manifest(),
+    name="models_after_analysis",
+    select=transform.AFTER_ANALYSIS,
+    dagster_dbt_translator=Translator(),
+    project=None,
+)
+def models_after_analysis(
+    context: dg.AssetExecutionContext, company: CompanyResource, reporter: ReporterParam
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """Forecast accuracy and the scorecard."""
+    yield from _build(context, company, reporter, "scorecard", select=[transform.AFTER_ANALYSIS])
+
+
+def _build(
+    context: dg.AssetExecutionContext, company: CompanyResource, reporter: Reporter, step: str, **selection: list[str]
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    directory = company.open()
+    reporter.step(step)
+    outcome = transform.build(directory, company.process(), reporter=reporter, step=step, **selection)
+    save_outcome(directory, step, outcome)
+    built = sum(model.status == "success" for model in outcome.models)
+    failed = sum(test.status in ("fail", "error") for test in outcome.tests)
+    reporter.done(step, f"{built} of {len(outcome.models)} models, {len(outcome.tests)} tests, {failed} failed")
+
+    by_id = {model.unique_id: model for model in outcome.models}
+    for spec in context.assets_def.specs:
+        model = by_id.get(spec.metadata.get(UNIQUE_ID))
+        if model is not None and model.status == "success":
+            yield dg.MaterializeResult(asset_key=spec.key, metadata={"seconds": model.seconds})
+    for check in context.assets_def.check_specs:
+        test = outcome.test_ids.get((check.metadata or {}).get(UNIQUE_ID))
+        if test is not None and test.status != "skipped":
+            yield _check_result(check.key, test)
+
+
+def _check_result(key: dg.AssetCheckKey, test: DbtTestResult) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=test.status == "pass",
+        severity=dg.AssetCheckSeverity.WARN if test.severity == "warn" else dg.AssetCheckSeverity.ERROR,
+        metadata={"failures": test.failures, "message": test.message},
+    )
+
+
+@dg.asset(
+    deps=[["kpi", "kpi_scorecard"], ["kpi", "kpi_win_loss"], ["marts", "fct_forecast"]],
+    group_name="quality",
+    kinds={"greatexpectations"},
+)
+def audit(context: dg.AssetExecutionContext, company: CompanyResource, reporter: ReporterParam) -> quality.AuditOutcome:
+    """Great Expectations suites, completeness scores and the gate: may this be published?"""
+    directory = company.open()
+    reporter.step("audit")
+    outcome = load_outcome(directory, "models") + load_outcome(directory, "scorecard")
+    con = connect(directory.warehouse_file)
+    try:
+        verdict = quality.audit(
+            con,
+            directory,
+            as_of=company.moment(run_started(context)),
+            dbt_results=[*outcome.tests, *_broken_models(outcome)],
+        )
+    finally:
+        con.close()
+    reporter.done("audit", "passed" if verdict.passed else f"failed: {len(verdict.failures)} reasons")
+    context.add_output_metadata({"passed": verdict.passed, "failures": [str(failure) for failure in verdict.failures]})
+    return verdict
+
+
+def _broken_models(outcome: transform.Outcome) -> list[DbtTestResult]:
+    return [
+        DbtTestResult(
+            name="builds",
+            table=model.unique_id.split(".")[-1],
+            status="error",
+            failures=1,
+            severity="error",
+            message=model.message,
+        )
+        for model in outcome.models
+        if model.status == "error"
+    ]
+
+
+def _suite_specs() -> list[dg.AssetCheckSpec]:
+    return [
+        dg.AssetCheckSpec(name=f"gx_{suite}", asset=dg.AssetKey(table.split(".")), additional_deps=["audit"])
+        for suite, table in quality.audit_checks()
+    ]
+
+
+@dg.multi_asset_check(name="great_expectations", specs=_suite_specs())
+def suite_checks(audit: quality.AuditOutcome) -> Iterator[dg.AssetCheckResult]:
+    """Shows what the audit found beside the tables that it is about. The suites ran once, in ``audit``."""
+    for suite, table in quality.audit_checks():
+        mine = [check for check in audit.checks if check.suite == suite]
+        errors = [check for check in mine if not check.passed and check.severity == "error"]
+        yield dg.AssetCheckResult(
+            asset_key=dg.AssetKey(table.split(".")),
+            check_name=f"gx_{suite}",
+            passed=all(check.passed for check in mine),
+            severity=dg.AssetCheckSeverity.ERROR if errors else dg.AssetCheckSeverity.WARN,
+            metadata={"expectations": len(mine), "failed": [check.name for check in mine if not check.passed]},
+        )
+
+
+@dg.asset(group_name="published", kinds={"duckdb", "parquet"})
+def published_version(
+    context: dg.AssetExecutionContext, company: CompanyResource, reporter: ReporterParam, audit: quality.AuditOutcome
+) -> dg.MaterializeResult:
+    """A new immutable version, and the pointer moved to it; nothing of it where the audit failed."""
+    directory = company.open()
+    if not audit.passed:
+        reasons = "\n".join(f"  - {failure}" for failure in audit.failures)
+        raise AuditError(f"The audit failed; the version served before is still served.\n{reasons}")
+    reporter.step("publish")
+    started = run_started(context)
+    version = quality.publish(
+        directory,
+        as_of=company.moment(started),
+        created_at=started,
+        audit=audit,
+        semantic_manifest=directory.dbt_target_dir / "semantic_manifest.json",
+    )
+    reporter.done("publish", f"version {version.name}" + (" (unchanged)" if version.unchanged else ""))
+    return dg.MaterializeResult(metadata={"version": version.name, "unchanged": version.unchanged})
+
+
+@dg.asset(deps=["published_version"], group_name="reports", kinds={"html"})
+def leadership_report(company: CompanyResource, reporter: ReporterParam) -> dg.MaterializeResult:
+    """The leadership report of the published version."""
+    directory = company.open()
+    reporter.step("report")
+    files = reporting.leadership_report(directory.pointer, directory.reports_dir)
+    reporter.done("report", files.note or "HTML and PDF")
+    return dg.MaterializeResult(metadata={"html": dg.MetadataValue.path(str(files.html)), "note": files.note or ""})

@@ -1,0 +1,227 @@
+"""The ``salesgauge`` command. Each command is a call into the package that does the work; heavy imports wait until they are needed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from salesgauge.errors import SalesgaugeError
+from salesgauge.settings import PROJECT_ROOT, Company
+
+DEMO_ROOT = PROJECT_ROOT / "var" / "demo"
+
+
+class _Group(click.Group):
+    """Our own errors end the program with their message and exit code, never with a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SalesgaugeError as error:
+            Console(stderr=True).print(
+                f"salesgauge: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+            )
+            sys.exit(error.exit_code)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--company", "root", type=click.Path(path_type=Path), default=Path(), help="The company directory (default: here)."
+)
+@click.version_option(package_name="salesgauge")
+@click.pass_context
+def main(ctx: click.Context, root: Path) -> None:
+    """The sales process of a contractor, measured: from the first call to the paid invoice.
+
+    \b
+    Begin:     salesgauge init mycompany         a commented company directory
+               salesgauge --company mycompany run
+    Ask:       salesgauge --company mycompany query --list
+               salesgauge --company mycompany query win_rate --by rep --grain month
+    Look:      salesgauge --company mycompany report
+    Try it:    salesgauge demo run               a simulated company, with everything
+    """
+    ctx.obj = root
+
+
+@main.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+def init(directory: Path) -> None:
+    """Write a commented company directory to DIRECTORY. Files that are there stay as they are."""
+    from orchestration.template import write_template
+
+    written = write_template(directory)
+    console = Console()
+    for path in written:
+        console.print(f"  wrote {path}", highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"Next: edit {directory / 'process.yml'}, configure a source, then: salesgauge --company {directory} run",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@main.command()
+@click.option("--as-of", help="See the company as of this moment (ISO 8601, UTC), for example 2026-01-01T06:00:00Z.")
+@click.option(
+    "--source", "sources", multiple=True, help="Load only this source (may be given several times); models see all."
+)
+@click.pass_obj
+def run(root: Path, as_of: str | None, sources: tuple[str, ...]) -> None:
+    """Load what is new, build, audit, publish, report.
+
+    Exit codes: 0 published; 2 configuration; 3 a source failed (the rest is published); 4 the audit failed (the version before is still served).
+    """
+    sys.exit(_run(Company.open(root), as_of=as_of, sources=list(sources) or None))
+
+
+def _run(company: Company, *, as_of: str | None = None, sources: list[str] | None = None) -> int:
+    from orchestration import pipeline
+    from orchestration.console import ConsoleReporter, print_summary
+
+    console = Console()
+    with ConsoleReporter(console) as reporter:
+        outcome = pipeline.run(company, reporter=reporter, as_of=as_of, sources=sources)
+    print_summary(console, company, outcome)
+    return outcome.exit_code
+
+
+@main.command()
+@click.argument("metric", required=False)
+@click.option(
+    "--by", multiple=True, help="A dimension (rep, branch, channel, from_stage …); may be given several times."
+)
+@click.option("--grain", type=click.Choice(["day", "week", "month", "quarter", "year"]), help="A row per period.")
+@click.option("--where", help="A condition over dimensions, for example \"service_line = 'hvac'\".")
+@click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option("--list", "show_list", is_flag=True, help="List the metrics, or the dimensions of METRIC.")
+@click.pass_obj
+def query(
+    root: Path,
+    metric: str | None,
+    by: tuple[str, ...],
+    grain: str | None,
+    where: str | None,
+    style: str,
+    show_list: bool,
+) -> None:
+    """Ask the published version for METRIC.
+
+    Without --by and --grain the answer is one row. The value is the last column, named as the metric.
+    """
+    from metrics import MetricStore, render
+
+    store = MetricStore(Company.open(root).pointer)
+    if show_list or metric is None:
+        _print_metrics(store, metric)
+        return
+    by = tuple(name for item in by for name in item.split(",") if name)
+    click.echo(render(store.query(metric, by=list(by), grain=grain, where=where), style), nl=False)
+
+
+def _print_metrics(store: Any, metric: str | None) -> None:
+    console = Console()
+    table = Table(box=None)
+    for header in ("metric", "what it is", "dimensions"):
+        table.add_column(header, overflow="fold")
+    for entry in store.list():
+        if metric in (None, entry.name):
+            table.add_row(entry.name, entry.description, ", ".join(entry.dimensions))
+    console.print(table)
+
+
+@main.command()
+@click.pass_obj
+def status(root: Path) -> None:
+    """What is published, how fresh each source is, and what is in quarantine."""
+    from orchestration.console import status_table
+    from quality import versions
+
+    company = Company.open(root)
+    console = Console()
+    current = next((version for version in versions(company) if version.is_current), None)
+    if current is None:
+        console.print("Nothing is published yet. Next: salesgauge run", highlight=False)
+        return
+    console.print(f"Version {current.name}, as of {current.as_of:%Y-%m-%d %H:%M} UTC", highlight=False)
+    console.print(status_table(company))
+
+
+@main.command()
+@click.pass_obj
+def report(root: Path) -> None:
+    """Write the leadership report of the published version."""
+    from reporting import leadership_report
+
+    company = Company.open(root)
+    files = leadership_report(company.pointer, company.reports_dir)
+    for path in (files.html, files.pdf):
+        if path:
+            click.echo(str(path))
+    if files.note:
+        click.echo(files.note, err=True)
+
+
+@main.command("versions")
+@click.pass_obj
+def versions_command(root: Path) -> None:
+    """List the published versions, newest first."""
+    from quality import versions
+
+    table = Table(box=None)
+    for header in ("", "version", "as of (UTC)", "created (UTC)"):
+        table.add_column(header)
+    for version in versions(Company.open(root)):
+        mark = "→" if version.is_current else ""
+        table.add_row(mark, version.name, f"{version.as_of:%Y-%m-%d %H:%M}", f"{version.created_at:%Y-%m-%d %H:%M}")
+    Console().print(table)
+
+
+@main.command()
+@click.argument("version", required=False)
+@click.pass_obj
+def rollback(root: Path, version: str | None) -> None:
+    """Serve VERSION again (default: the one before the current one)."""
+    from quality import rollback as move_back
+
+    moved = move_back(Company.open(root), version)
+    click.echo(f"Version {moved.name} is served now.")
+
+
+@main.group()
+def demo() -> None:
+    """The simulated company: the whole path on data that you may show to anybody."""
+
+
+@demo.command("run")
+@click.option("--seed", default=1, show_default=True, help="Another seed is another company.")
+@click.option(
+    "--directory", type=click.Path(path_type=Path), default=DEMO_ROOT, help="Where it lives (default: var/demo)."
+)
+def demo_run(seed: int, directory: Path) -> None:
+    """Simulate, serve the APIs on loopback, and run everything against them."""
+    from orchestration.demo import demo_company
+
+    with demo_company(directory, seed=seed) as company:
+        sys.exit(_run(company))
+
+
+@demo.command("serve")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--directory", type=click.Path(path_type=Path), default=DEMO_ROOT)
+def demo_serve(seed: int, directory: Path) -> None:
+    """Write the demo company and serve its APIs until Ctrl-C."""
+    from orchestration.demo import demo_company, wait
+
+    with demo_company(directory, seed=seed) as company:
+        click.echo(f"The demo's APIs are up; the company directory is {company.root}. Ctrl-C ends it.")
+        wait()
+
+
+if __name__ == "__main__":
+    main()

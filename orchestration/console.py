@@ -1,0 +1,171 @@
+"""What people see of a run: progress while it goes on, a summary at its end. Deciding anything does not belong here."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from orchestration.pipeline import RunOutcome
+from salesgauge.settings import Company
+from salesgauge.warehouse import open_published
+
+HEADLINE_KPIS = 14
+
+
+class ConsoleReporter:
+    """Progress on a terminal as live bars; elsewhere as one plain line per finished step."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._lock = threading.Lock()
+        self._tasks: dict[str, Any] = {}
+        self._begun: dict[str, float] = {}
+        self._progress = Progress(
+            SpinnerColumn(finished_text="[green]✓"),
+            TextColumn("{task.description:<12}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[detail]}"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> ConsoleReporter:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def step(self, name: str, detail: str = "") -> None:
+        with self._lock:
+            self._begun.setdefault(name, time.monotonic())
+            if name not in self._tasks:
+                self._tasks[name] = self._progress.add_task(name, total=None, detail=detail)
+
+    def advance(self, name: str, done: int, total: int | None = None, unit: str = "rows") -> None:
+        self.step(name)
+        text = f"{done:,} of {total:,} {unit}" if total else f"{done:,} {unit}"
+        with self._lock:
+            self._progress.update(self._tasks[name], completed=done, total=total, detail=text)
+
+    def done(self, name: str, detail: str = "") -> None:
+        self.step(name)
+        with self._lock:
+            self._progress.update(self._tasks[name], completed=1, total=1, detail=detail)
+            if not self._console.is_terminal:
+                seconds = time.monotonic() - self._begun[name]
+                self._console.print(f"{name:<12} {detail} ({seconds:.1f} s)", highlight=False)
+
+
+def print_summary(console: Console, company: Company, outcome: RunOutcome) -> None:
+    """Rows per source, scores, the main KPIs against their targets, and where to look next."""
+    if outcome.sources:
+        console.print(_sources_table(outcome.sources))
+    if outcome.exit_code in (0, 3) and company.pointer.exists():
+        con = open_published(company.pointer)
+        try:
+            console.print(_scorecard_table(con))
+            for line in _score_lines(con):
+                console.print(line, highlight=False)
+        finally:
+            con.close()
+    _print_end(console, company, outcome)
+
+
+def _sources_table(sources: dict[str, dict[str, Any]]) -> Table:
+    table = Table(title="Sources", title_justify="left")
+    for header in ("source", "state"):
+        table.add_column(header)
+    for header in ("received", "loaded", "quarantined", "duplicates", "requests", "seconds"):
+        table.add_column(header, justify="right")
+    for name, source in sources.items():
+        counts = [f"{source[word]:,}" for word in ("received", "loaded", "quarantined", "duplicates")]
+        table.add_row(name, source["state"], *counts, f"{source['requests'] or 0:,}", f"{source['seconds']:.1f}")
+    return table
+
+
+def _scorecard_table(con: Any) -> Table:
+    table = Table(title="KPIs: the last 13 weeks against the baseline and the target", title_justify="left")
+    for header in ("KPI", "baseline", "now", "target", "n", "status"):
+        table.add_column(header, justify="left" if header in ("KPI", "status") else "right")
+    rows = con.execute(
+        "select kpi, from_stage, to_stage, unit, baseline, current_value, target, current_n, status from kpi.kpi_scorecard "
+        "order by kpi, from_stage, to_stage, segment limit ?",
+        [HEADLINE_KPIS],
+    ).fetchall()
+    for kpi, from_stage, to_stage, unit, baseline, current, target, n, status in rows:
+        name = f"{kpi} {from_stage} → {to_stage}" if from_stage else kpi
+        values = [format_value(value, unit) for value in (baseline, current, target)]
+        table.add_row(name, *values, f"{n:,}" if n is not None else "–", status or "–")
+    return table
+
+
+def _score_lines(con: Any) -> list[str]:
+    row = con.execute(
+        "select completeness, complete_record_rate, validity_rate, uniqueness_rate, timeliness_rate, n from kpi.kpi_crm_completeness "
+        "where period_grain = 'all' and segment_type = 'total'"
+    ).fetchone()
+    if row is None:
+        return []
+    words = ("completeness", "complete records", "validity", "uniqueness", "timeliness")
+    scores = [f"{word} {format_value(value, 'share')}" for word, value in zip(words, row[:5], strict=True)]
+    return [f"CRM data ({row[5]:,} records): {' · '.join(scores)}"]
+
+
+def format_value(value: float | None, unit: str | None) -> str:
+    """A KPI's value for people; '–' where there is none."""
+    if value is None:
+        return "–"
+    if unit == "share":
+        return f"{value:.1%}"
+    if unit in ("minutes", "days"):
+        return f"{value:,.1f} {unit}"
+    if unit == "points":
+        return f"{value:+.0f}"
+    if unit == "amount":
+        return f"{value:,.0f}"
+    return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def _print_end(console: Console, company: Company, outcome: RunOutcome) -> None:
+    if outcome.exit_code == 0:
+        state = "is still the newest: nothing changed" if outcome.unchanged else "is published"
+        console.print(f"[green]Version {outcome.version} {state}[/green] ({outcome.seconds:.0f} s)", highlight=False)
+    else:
+        console.print(f"[red]Exit {outcome.exit_code}[/red] after {outcome.seconds:.0f} s", highlight=False)
+        console.print(outcome.error or "", style="red", highlight=False, markup=False)
+    if outcome.report_note:
+        console.print(outcome.report_note, highlight=False, markup=False)
+    for label, path in (("report", outcome.report), ("data", company.pointer), ("alerts and logs", company.logs_dir)):
+        if path and Path(path).exists():
+            console.print(f"  {label:<16}{path}", highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"  ask             salesgauge --company {company.root} query win_rate --by rep --grain quarter",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def status_table(company: Company) -> Table:
+    """Per source of the published version: the last load, what it holds, what is in quarantine."""
+    table = Table(box=None)
+    for header in ("source", "last load (UTC)", "loads", "received", "loaded", "quarantined", "duplicates"):
+        table.add_column(header, justify="left" if header in ("source", "last load (UTC)") else "right")
+    con = open_published(company.pointer)
+    try:
+        rows = con.execute(
+            "select source, max(loaded_at), count(distinct load_id), sum(received), sum(loaded), sum(quarantined), sum(duplicates) "
+            "from quality.loads group by source order by source"
+        ).fetchall()
+    finally:
+        con.close()
+    for source, loaded_at, *counts in rows:
+        table.add_row(source, f"{loaded_at:%Y-%m-%d %H:%M}", *(f"{int(count):,}" for count in counts))
+    return table

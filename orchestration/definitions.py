@@ -1,0 +1,129 @@
+"""The code location that ``workspace.yaml`` names: the asset graph with its jobs, schedules and the failure sensor.
+
+Loads without any secret and without a company directory; both are asked for when a run begins.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+
+import analysis.forecast
+from orchestration import assets
+from orchestration.alerts import send_alert
+from orchestration.resources import CompanyResource
+from salesgauge.progress import SILENT, Reporter
+from salesgauge.settings import default_company_root
+from salesgauge.warehouse import open_published
+
+PIPELINE = [
+    assets.ingest,
+    assets.process_tables,
+    assets.models,
+    assets.forecast_locks,
+    assets.models_after_analysis,
+    assets.audit,
+    assets.published_version,
+    assets.leadership_report,
+]
+
+# One process for all steps: a process per step would import the world eight times on two cores.
+refresh = dg.define_asset_job(
+    "refresh",
+    selection=dg.AssetSelection.all(),
+    executor_def=dg.in_process_executor,
+    description="Load what is new, build, audit, publish, report.",
+    # A run whose process died would be shown as running for ever.
+    tags={"dagster/max_runtime": "7200"},
+)
+
+
+@dg.op
+def record_lock(context: dg.OpExecutionContext, company: CompanyResource) -> None:
+    """Keep this week's forecast as it is now, once and for all."""
+    directory = company.open()
+    con = open_published(directory.pointer)
+    try:
+        rows = con.execute(
+            "select * from analysis.forecast_locks where lock_date = (select max(lock_date) from analysis.forecast_locks)"
+        ).df()
+    finally:
+        con.close()
+    if rows.empty:
+        context.log.info("no forecast to lock yet")
+        return
+    lock_date = rows["lock_date"].iloc[0]
+    path = analysis.forecast.record_lock(directory.locks_dir, rows, lock_date)
+    context.log.info(f"lock of {lock_date:%Y-%m-%d}: {path.name}")
+
+
+@dg.job(
+    executor_def=dg.in_process_executor, description="Record this Monday's forecast lock from the published version."
+)
+def weekly_lock() -> None:
+    record_lock()
+
+
+hourly = dg.ScheduleDefinition(
+    name="hourly_refresh",
+    job=refresh,
+    cron_schedule="15 6-21 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every hour of the working day: new leads and calls show within the hour.",
+)
+daily = dg.ScheduleDefinition(
+    name="daily_refresh",
+    job=refresh,
+    cron_schedule="30 3 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every night, after the web analytics export and late events have arrived.",
+)
+weekly = dg.ScheduleDefinition(
+    name="weekly_lock",
+    job=weekly_lock,
+    cron_schedule="0 5 * * 1",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every Monday morning: lock the forecast.",
+)
+
+
+@dg.run_failure_sensor(name="failure_alert", default_status=dg.DefaultSensorStatus.RUNNING)
+def failure_alert(context: dg.RunFailureSensorContext, company: CompanyResource) -> None:
+    """Tell people that a run failed, and why."""
+    reasons = [
+        event.step_failure_data.error.cause.message.strip()
+        if event.step_failure_data.error.cause
+        else event.message or ""
+        for event in context.get_step_failure_events()
+        if event.step_failure_data.error
+    ] or [context.failure_event.message or "the run ended without a reason"]
+    done = send_alert(
+        company.open(),
+        at=datetime.now(UTC).replace(tzinfo=None),
+        title=f"Salesgauge: the run '{context.dagster_run.job_name}' failed",
+        reasons=reasons,
+        run_id=context.dagster_run.run_id,
+    )
+    context.log.info(done)
+
+
+def build_definitions(
+    root: Path, *, reporter: Reporter = SILENT, as_of: str | None = None, sources: list[str] | None = None
+) -> dg.Definitions:
+    """The code location for the company directory ``root``; progress goes to ``reporter``."""
+    return dg.Definitions(
+        assets=[*assets.SOURCES, *PIPELINE],
+        asset_checks=[assets.suite_checks],
+        jobs=[refresh, weekly_lock],
+        schedules=[hourly, daily, weekly],
+        sensors=[failure_alert],
+        resources={
+            "company": CompanyResource(root=str(root), as_of=as_of, sources=sources),
+            "reporter": dg.ResourceDefinition.hardcoded_resource(reporter),
+        },
+    )
+
+
+defs = build_definitions(default_company_root())

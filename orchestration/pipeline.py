@@ -1,0 +1,142 @@
+"""One whole run of a company, from this process: the same Dagster job that the schedules start. Printing belongs to ``console``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from salesgauge.errors import AuditError, ConfigurationError, SalesgaugeError, SourceError
+from salesgauge.process import Process
+from salesgauge.progress import SILENT, Reporter
+from salesgauge.settings import Company
+
+DAGSTER_SETTINGS = {"telemetry": {"enabled": False}, "run_monitoring": {"enabled": True}}
+
+
+@dataclass
+class RunOutcome:
+    """What a run came to. ``exit_code``: 0 published, 2 configuration, 3 a source failed, 4 audit failed, 1 anything else."""
+
+    exit_code: int
+    version: str | None = None
+    unchanged: bool = False
+    error: str | None = None
+    report: Path | None = None
+    report_note: str | None = None
+    seconds: float = 0.0
+    step_seconds: dict[str, float] = field(default_factory=dict)
+    sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def run(
+    company: Company,
+    *,
+    reporter: Reporter = SILENT,
+    as_of: str | None = None,
+    sources: list[str] | None = None,
+) -> RunOutcome:
+    """Run the job ``refresh`` for ``company`` in this process. Failures are in the outcome, not raised.
+
+    One run at a time: a second one gets ConfigurationError while the first holds ``var/run.lock``.
+    """
+    company.var.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(company.var / "run.lock", timeout=0)
+    started = time.monotonic()
+    try:
+        Process.load(company.process_file)
+        known = company.configured_sources()
+        _check_sources(known, sources)
+        with lock:
+            outcome = _execute(company, reporter, as_of, sources)
+    except Timeout:
+        outcome = RunOutcome(2, error=f"another run is active in {company.root}; wait for it to end.")
+    except SalesgaugeError as error:
+        outcome = RunOutcome(error.exit_code, error=str(error))
+    outcome.seconds = time.monotonic() - started
+    return outcome
+
+
+def dagster_home(company: Company) -> Path:
+    """The folder of the company's Dagster instance, with settings written on first use."""
+    home = company.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    settings = home / "dagster.yaml"
+    if not settings.exists():
+        settings.write_text(yaml.safe_dump(DAGSTER_SETTINGS), encoding="utf-8")
+    return home
+
+
+def _check_sources(known: list[str], wanted: list[str] | None) -> None:
+    if not known:
+        raise ConfigurationError(
+            "no source is configured. Add [sources.hubspot] to .dlt/config.toml, or describe files in sources/<name>.yml."
+        )
+    for name in wanted or []:
+        if name not in known:
+            raise ConfigurationError(f"no source is called '{name}'; configured: {', '.join(known)}.")
+
+
+def _execute(company: Company, reporter: Reporter, as_of: str | None, sources: list[str] | None) -> RunOutcome:
+    import dagster as dg
+
+    from orchestration.definitions import build_definitions
+
+    # Steps tell people through the reporter; Dagster's own log is in its event storage.
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    home = dagster_home(company)
+    os.environ["DAGSTER_HOME"] = str(home)
+    definitions = build_definitions(company.root, reporter=reporter, as_of=as_of, sources=sources)
+    job = definitions.resolve_job_def("refresh")
+    with dg.DagsterInstance.get() as instance:
+        result = job.execute_in_process(instance=instance, raise_on_error=False)
+        return _outcome(company, result)
+
+
+def _outcome(company: Company, result: object) -> RunOutcome:
+    outcome = RunOutcome(0)
+    for event in result.all_events:  # type: ignore[attr-defined]
+        data = event.event_specific_data
+        if event.event_type_value == "STEP_SUCCESS":
+            outcome.step_seconds[event.step_key] = data.duration_ms / 1000
+        elif event.event_type_value == "STEP_FAILURE" and outcome.exit_code == 0:
+            outcome.exit_code, outcome.error = _failure(data.error)
+        elif event.event_type_value == "ASSET_MATERIALIZATION":
+            _note(outcome, data.materialization)
+    failed = {name: source["error"] for name, source in outcome.sources.items() if source["state"] == "failed"}
+    if outcome.exit_code == 0 and failed:
+        outcome.exit_code = SourceError.exit_code
+        outcome.error = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+    if outcome.exit_code == 0 and not result.success:  # type: ignore[attr-defined]
+        outcome.exit_code, outcome.error = 1, "the run did not end; see the run in Dagster"
+    return outcome
+
+
+def _note(outcome: RunOutcome, materialization: object) -> None:
+    path, metadata = materialization.asset_key.path, materialization.metadata  # type: ignore[attr-defined]
+    if path == ["published_version"]:
+        outcome.version, outcome.unchanged = metadata["version"].value, metadata["unchanged"].value
+    elif path == ["leadership_report"]:
+        outcome.report, outcome.report_note = Path(metadata["html"].value), metadata["note"].value or None
+    elif path == ["raw_log"]:
+        states = {
+            key.removeprefix("state of "): value.value for key, value in metadata.items() if key.startswith("state of ")
+        }
+        outcome.failed_sources = {name: state for name, state in states.items() if state not in ("loaded", "unchanged")}
+
+
+def _failure(error: object) -> tuple[int, str]:
+    """Exit code and message of a failed step: those of our own errors, else the innermost one's."""
+    kinds = {kind.__name__: kind.exit_code for kind in (ConfigurationError, SourceError, AuditError)}
+    innermost = error
+    while getattr(innermost, "cause", None):
+        innermost = innermost.cause  # type: ignore[attr-defined]
+    name = getattr(innermost, "cls_name", "") or ""
+    message = str(getattr(innermost, "message", innermost)).strip()
+    return kinds.get(name, 1), message.removeprefix(f"salesgauge.errors.{name}: ")

@@ -1,0 +1,66 @@
+"""What the steps of a run share: the company, the moment, and who is told about progress."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+
+from orchestration.transform import ModelResult, Outcome
+from quality.results import DbtTestResult
+from salesgauge.process import Process
+from salesgauge.settings import Company, parse_utc
+
+
+class CompanyResource(dg.ConfigurableResource):
+    """The company directory ``root``. ``as_of`` (ISO 8601, UTC) fixes the moment; else the company's setting, else the clock."""
+
+    root: str
+    as_of: str | None = None
+    sources: list[str] | None = None
+
+    def open(self) -> Company:
+        """The company directory; ConfigurationError where there is none."""
+        return Company.open(Path(self.root))
+
+    def process(self) -> Process:
+        """The checked process file; ConfigurationError lists its mistakes."""
+        return Process.load(self.open().process_file)
+
+    def moment(self, started: datetime) -> datetime:
+        """``as_of`` of this run (UTC, naive), for a run that began at ``started``."""
+        if self.as_of:
+            return parse_utc(self.as_of)
+        return self.open().as_of or started
+
+
+def run_started(context: dg.AssetExecutionContext) -> datetime:
+    """When the run of ``context`` began (UTC, naive, whole seconds): one moment for all of its steps, also after a retry."""
+    stats = context.instance.get_run_stats(context.run_id)
+    seconds = stats.start_time or stats.launch_time or stats.enqueued_time
+    moment = datetime.fromtimestamp(seconds, UTC) if seconds else datetime.now(UTC)
+    return moment.replace(tzinfo=None, microsecond=0)
+
+
+def save_outcome(company: Company, step: str, outcome: Outcome) -> None:
+    """Keep what dbt did in ``step`` for the audit, which may run in another process."""
+    path = company.work_dir / "outcomes" / f"{step}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {
+        "models": [asdict(model) for model in outcome.models],
+        "tests": {unique_id: asdict(test) for unique_id, test in outcome.test_ids.items()},
+    }
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def load_outcome(company: Company, step: str) -> Outcome:
+    """What :func:`save_outcome` kept; an empty outcome where the step has not run."""
+    path = company.work_dir / "outcomes" / f"{step}.json"
+    if not path.is_file():
+        return Outcome()
+    content = json.loads(path.read_text(encoding="utf-8"))
+    tests = {unique_id: DbtTestResult(**test) for unique_id, test in content["tests"].items()}
+    return Outcome([ModelResult(**model) for model in content["models"]], list(tests.values()), tests)

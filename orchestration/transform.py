@@ -1,0 +1,155 @@
+"""Runs the dbt project in process. What the models say belongs in ``dbt_project``; what a failed test means, in ``quality``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ingestion import rawlog
+from quality.results import DbtTestResult
+from salesgauge.errors import AuditError
+from salesgauge.process import Process
+from salesgauge.progress import SILENT, Reporter
+from salesgauge.settings import PROJECT_ROOT, Company
+from salesgauge.warehouse import connect
+from salesgauge.yaml_file import load_yaml
+
+DBT_PROJECT = PROJECT_ROOT / "dbt_project"
+AFTER_ANALYSIS = "tag:after_analysis"
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """One dbt node that was built: ``status`` is dbt's word (success, error, skipped)."""
+
+    unique_id: str
+    status: str
+    seconds: float
+    message: str
+
+
+@dataclass
+class Outcome:
+    """What one or more dbt invocations did."""
+
+    models: list[ModelResult] = field(default_factory=list)
+    tests: list[DbtTestResult] = field(default_factory=list)
+    test_ids: dict[str, DbtTestResult] = field(default_factory=dict)
+
+    def __add__(self, other: Outcome) -> Outcome:
+        return Outcome(self.models + other.models, self.tests + other.tests, self.test_ids | other.test_ids)
+
+
+def prepare(company: Company, process: Process, *, as_of: datetime) -> None:
+    """A fresh working warehouse: the process file's tables and the views of the raw log, nothing else.
+
+    It is thrown away and built anew, so whatever a crash left behind can't matter.
+    """
+    company.warehouse_file.unlink(missing_ok=True)
+    Path(f"{company.warehouse_file}.wal").unlink(missing_ok=True)
+    con = connect(company.warehouse_file)
+    try:
+        process.write_tables(con, as_of)
+        rawlog.create_views(con, company)
+    finally:
+        con.close()
+
+
+def build(
+    company: Company,
+    process: Process,
+    *,
+    select: Iterable[str] = (),
+    exclude: Iterable[str] = (),
+    reporter: Reporter = SILENT,
+    step: str = "models",
+) -> Outcome:
+    """``dbt build`` on the working warehouse: models and data tests (unit tests are the test suite's).
+
+    Failed tests and models are in the outcome, not raised; AuditError only where dbt could not begin.
+    """
+    arguments = ["build", "--exclude-resource-types", "unit_test", "--vars", json.dumps(project_vars(company, process))]
+    if selected := list(select):
+        arguments += ["--select", *selected]
+    if excluded := list(exclude):
+        arguments += ["--exclude", *excluded]
+    finished = 0
+
+    def on_event(event: Any) -> None:
+        nonlocal finished
+        if event.info.name == "NodeFinished":
+            finished += 1
+            reporter.advance(step, finished, unit="models and tests")
+
+    result = invoke(arguments, warehouse=company.warehouse_file, target=company.dbt_target_dir, callbacks=[on_event])
+    if result.result is None:
+        raise AuditError(
+            f"the models could not be run: {result.exception}. Nothing was published; the log is in {company.logs_dir}."
+        )
+    return _outcome(result.result.results)
+
+
+def parse(target: Path) -> Path:
+    """Parse the project without any company; the path of its ``manifest.json`` in ``target``."""
+    result = invoke(["parse"], warehouse=target / "parse.duckdb", target=target)
+    if not result.success:
+        raise RuntimeError(f"dbt_project can't be parsed: {result.exception}")
+    return target / "manifest.json"
+
+
+def invoke(arguments: list[str], *, warehouse: Path, target: Path, callbacks: list[Any] | None = None) -> Any:
+    """One dbt command in this process, quiet, without usage statistics; dbt's ``dbtRunnerResult``."""
+    from dbt.cli.main import dbtRunner
+
+    # dbt reads both from the environment only; the profile names the first.
+    os.environ["SALESGAUGE_WAREHOUSE"] = str(warehouse)
+    os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
+    target.mkdir(parents=True, exist_ok=True)
+    common = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target-path", str(target)]
+    logs = ["--log-level", "none", "--log-path", str(target / "logs"), "--log-level-file", "info"]
+    return dbtRunner(callbacks=callbacks or []).invoke([*arguments, *common, *logs])
+
+
+def project_vars(company: Company, process: Process) -> dict[str, Any]:
+    """What the company's files say about the shape of the models. It changes rarely: dbt parses anew when it does."""
+    values: dict[str, Any] = {"exclusions": process.exclusion_rules()}
+    hubspot, typeform = company.source("hubspot").file, company.source("typeform").file
+    if hubspot and (fields := (load_yaml(hubspot) or {}).get("fields")):
+        values["hubspot_fields"] = {record: dict(names) for record, names in fields.items()}
+    if typeform and (questions := (load_yaml(typeform) or {}).get("questions")):
+        values["typeform_questions"] = {kind: list(names) for kind, names in questions.items()}
+    return values
+
+
+def _outcome(results: Iterable[Any]) -> Outcome:
+    outcome = Outcome()
+    for result in results:
+        node = result.node
+        if node.resource_type.value != "test":
+            outcome.models.append(
+                ModelResult(node.unique_id, result.status.value, result.execution_time, str(result.message or ""))
+            )
+            continue
+        test = DbtTestResult(
+            name=node.name,
+            table=_tested_table(node),
+            status=result.status.value,
+            failures=result.failures or 0,
+            severity=str(node.config.severity).lower(),
+            message=str(result.message or ""),
+        )
+        outcome.tests.append(test)
+        outcome.test_ids[node.unique_id] = test
+    return outcome
+
+
+def _tested_table(node: Any) -> str:
+    attached = getattr(node, "attached_node", None) or (
+        node.depends_on.nodes[0] if node.depends_on.nodes else node.unique_id
+    )
+    return attached.split(".")[-1]
