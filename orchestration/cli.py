@@ -223,5 +223,18 @@ def demo_serve(seed: int, directory: Path) -> None:
         wait()
 
 
+@demo.command("dev")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--directory", type=click.Path(path_type=Path), default=DEMO_ROOT)
+@click.option("--port", default=3000, show_default=True, help="Port of Dagster's page on 127.0.0.1.")
+def demo_dev(seed: int, directory: Path, port: int) -> None:
+    """The demo's APIs with Dagster's page and daemon, until Ctrl-C."""
+    from orchestration.demo import dagster_dev, demo_company
+
+    with demo_company(directory, seed=seed) as company:
+        click.echo(f"Dagster: http://127.0.0.1:{port}  ·  company directory: {company.root}  ·  Ctrl-C ends it.")
+        sys.exit(dagster_dev(company, port=port))
+
+
 if __name__ == "__main__":
     main()

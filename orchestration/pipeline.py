@@ -125,10 +125,7 @@ def _note(outcome: RunOutcome, materialization: object) -> None:
     elif path == ["leadership_report"]:
         outcome.report, outcome.report_note = Path(metadata["html"].value), metadata["note"].value or None
     elif path == ["raw_log"]:
-        states = {
-            key.removeprefix("state of "): value.value for key, value in metadata.items() if key.startswith("state of ")
-        }
-        outcome.failed_sources = {name: state for name, state in states.items() if state not in ("loaded", "unchanged")}
+        outcome.sources = {name: dict(value.value) for name, value in metadata.items()}
 
 
 def _failure(error: object) -> tuple[int, str]:

@@ -1,0 +1,53 @@
+# Salesgauge. `make run` and `make test` do all set-up that they need; `make help` lists the rest.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+export DO_NOT_TRACK := 1
+export PYTHONUTF8 := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run dev test test-fast lint format bench lock clean
+
+help: ## what can be made
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v < (3, 13) and f"Salesgauge needs Python 3.11 or 3.12, this is {v[0]}.{v[1]}: make PYTHON=python3.12 …")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked packages into $(VENV) (a minute or two) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(STAMP) ## the virtual environment with the locked packages
+
+run: $(STAMP) ## the main job on the demo company (var/demo): load, build, audit, publish, report
+	@$(BIN)/salesgauge demo run
+
+dev: $(STAMP) ## the demo's APIs, the Dagster page and daemon on 127.0.0.1:3000 (PORT=…)
+	@$(BIN)/salesgauge demo dev --port $(or $(PORT),3000)
+
+test: $(STAMP) ## all tests, with coverage
+	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+test-fast: $(STAMP) ## the tests that take seconds
+	@$(BIN)/python -m pytest -m "not slow"
+
+lint: $(STAMP) ## style, import directions, SQL
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+
+format: $(STAMP) ## put the code in form
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+bench: $(STAMP) ## speed, as ratios against peers on the same data
+	@$(BIN)/python -m benchmarks
+
+lock: $(STAMP) ## resolve pyproject.toml anew into requirements.lock (needs the network)
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+		--extra dev --python-version 3.11 pyproject.toml --output-file requirements.lock
+
+clean: ## everything that was made: the environment and var/
+	@rm -rf $(VENV) var dbt_project/target

@@ -1,0 +1,63 @@
+"""Brings the simulated company up for the commands ``salesgauge demo …``. What it simulates belongs in ``demo``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from salesgauge.settings import PROJECT_ROOT, Company
+
+
+@contextmanager
+def demo_company(directory: Path, *, seed: int) -> Iterator[Company]:
+    """The company directory of ``seed`` in ``directory``, with its APIs on loopback for as long as the context lasts."""
+    from demo.company import write
+    from demo.serve import DemoServers
+    from demo.simulate import simulate
+
+    log = simulate(seed)
+    with DemoServers(log) as servers:
+        write(directory, log, hubspot_url=servers.hubspot_url, typeform_url=servers.typeform_url)
+        yield Company.open(directory)
+
+
+def wait() -> None:
+    """Until Ctrl-C or a polite request to end."""
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    ended.wait()
+
+
+def dagster_dev(company: Company, *, port: int) -> int:
+    """Dagster's page and daemon on 127.0.0.1 for ``company``, until Ctrl-C; its exit code."""
+    from orchestration.pipeline import dagster_home
+
+    environ = {
+        **os.environ,
+        "DAGSTER_HOME": str(dagster_home(company)),
+        "SALESGAUGE_COMPANY": str(company.root),
+        "DAGSTER_DISABLE_TELEMETRY": "true",
+    }
+    command = [
+        str(Path(sys.executable).parent / "dagster"),
+        "dev",
+        "-w",
+        "workspace.yaml",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+    ]
+    process = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environ)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.send_signal(signal.SIGINT)
+        return process.wait()
