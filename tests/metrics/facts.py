@@ -1,0 +1,416 @@
+"""Marts filled by hand: what ``docs/tables.md`` promises of ``process.*`` and the facts, with random but reproducible rows.
+
+For tests of the KPI marts and metrics only: no source, no staging, no truth of a company belongs here. Values are not consistent between
+tables (a lead's outcome is not its deal's): nothing in the KPI layer may depend on that.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+AS_OF = dt.datetime(2026, 6, 17, 12, 0)  # a Wednesday
+START = dt.date(2024, 6, 3)
+SEGMENTS = (
+    "branch",
+    "rep",
+    "team",
+    "channel",
+    "campaign",
+    "service_line",
+    "job_type",
+    "customer_type",
+    "process_version",
+    "pipeline",
+)
+STAGES = ("inquiry", "qualification", "quote", "won")
+_SEGMENT_COLUMNS = ", ".join(f"{name} varchar" for name in SEGMENTS) + ", rep_id varchar"
+
+DDL = {
+    "process.run": "as_of timestamp, as_of_date date, company_name varchar, currency varchar, timezone varchar, definition_version int",
+    "process.versions": "process_version varchar, effective_from date, effective_to date, cost_amount decimal(18,2), note varchar",
+    "process.stages": "stage varchar, stage_order int, label varchar, kind varchar, object varchar, owner_role varchar, "
+    "first_touch_minutes int, days_in_stage double, playbook varchar",
+    "process.targets": "kpi varchar, from_stage varchar, to_stage varchar, segment_type varchar, segment varchar, before_value double, "
+    "target_value double, direction varchar, effective_from date",
+    "marts.dim_user": "user_id varchar, name varchar, rep varchar, email varchar, role varchar, team varchar, branch varchar, is_active boolean",
+    "marts.fct_lead": "lead_id varchar, case_id varchar, source varchar, created_at timestamp, created_date date, created_by varchar, "
+    "is_rep_created boolean, first_assigned_at timestamp, person_key varchar, first_touch_at timestamp, is_won boolean, is_lost boolean, "
+    "is_open boolean, won_at timestamp, days_to_won double, days_observed double",
+    "marts.fct_deal": "deal_id varchar, case_id varchar, lead_id varchar, account_id varchar, product varchar, source varchar, name varchar, "
+    "created_at timestamp, created_date date, expected_close_date date, current_stage varchar, outcome varchar, is_won boolean, "
+    "is_lost boolean, is_open boolean, is_undated boolean, closed_at timestamp, closed_date date, first_closed_at timestamp, "
+    "amount decimal(18,2), currency varchar, loss_reason varchar, cycle_days double, first_close_cycle_days double, "
+    "first_touch_cycle_days double, is_negative_cycle boolean, days_observed double, rep_closed varchar, rep_closed_id varchar, "
+    "rep_current varchar, rep_current_id varchar",
+    "marts.fct_closed_deal": "deal_id varchar, case_id varchar, lead_id varchar, product varchar, source varchar, created_date date, "
+    "closed_at timestamp, closed_date date, outcome varchar, is_won boolean, is_lost boolean, amount decimal(18,2), "
+    "won_amount decimal(18,2), lost_amount decimal(18,2), loss_reason varchar, cycle_days double, first_close_cycle_days double, "
+    "first_touch_cycle_days double, is_negative_cycle boolean, days_observed double",
+    "marts.fct_speed_to_lead": "lead_id varchar, leads_in_group bigint, created_at timestamp, created_date date, assigned_at timestamp, "
+    "touch_at timestamp, reached_at timestamp, is_contacted boolean, minutes double, open_minutes double, routing_minutes double, "
+    "reaction_minutes double, connection_minutes double, is_within_5_minutes boolean, is_within_target boolean, minutes_observed double",
+    "marts.fct_stage_visit": "case_id varchar, lead_id varchar, deal_id varchar, stage varchar, stage_order int, visit_number bigint, "
+    "entered_at timestamp, entered_date date, left_at timestamp, left_date date, exit_kind varchar, exit_to_stage varchar, days double, "
+    "open_hours double, owner_entry varchar, owner_exit varchar",
+    "marts.fct_stage_conversion": "case_id varchar, from_stage varchar, to_stage varchar, from_order int, to_order int, "
+    "is_next_stage boolean, entered_at timestamp, entered_date date, is_reached boolean, is_adjacent boolean, is_open boolean",
+    "marts.fct_activity": 'activity_id varchar, type varchar, "at" timestamp, activity_date date, lead_id varchar, deal_id varchar, user_id varchar',
+    "marts.fct_field_completeness": "object varchar, record_id varchar, stage varchar, field varchar, weight double, is_filled boolean, "
+    "filled_weight double, is_valid boolean, created_date date",
+    "marts.fct_survey_response": "response_id varchar, form_id varchar, submitted_at timestamp, submitted_date date, lead_id varchar, "
+    "deal_id varchar, nps_score int, csat_score int, nps_points int, is_satisfied boolean, comment varchar",
+    "marts.fct_forecast": "lock_date date, period_start_date date, period_end_date date, horizon_days int, horizon_bucket varchar, "
+    "method varchar, level varchar, segment varchar, forecast_amount decimal(18,2), low_amount decimal(18,2), high_amount decimal(18,2), "
+    "actual_amount decimal(18,2), absolute_error_amount decimal(18,2), error_amount decimal(18,2), is_covered boolean",
+    "marts.metricflow_time_spine": "date_day date",
+}
+
+
+def create_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Create every table of ``DDL``, empty. Facts get the segment columns."""
+    for table, columns in DDL.items():
+        schema, name = table.split(".")
+        con.execute(f"create schema if not exists {schema}")
+        extra = f", {_SEGMENT_COLUMNS}" if name.startswith("fct_") else ""
+        con.execute(f"create or replace table {table} ({columns}{extra})")
+    con.execute(
+        "insert into marts.metricflow_time_spine "
+        "select cast(range as date) from range(timestamp '2023-01-01', timestamp '2027-01-01', interval 1 day)"
+    )
+    con.execute(
+        "insert into process.run values (?, ?, 'Test company', 'USD', 'America/Chicago', 1)", [AS_OF, AS_OF.date()]
+    )
+    con.execute("insert into process.versions values ('baseline', '2024-01-01', '2026-01-05', null, null)")
+    con.execute("insert into process.versions values ('optimized', '2026-01-05', null, 18500, null)")
+    con.execute(
+        "insert into process.stages values ('inquiry', 1, 'Inquiry', 'open', 'lead', null, 15, 2, null), "
+        "('qualification', 2, 'Qualification', 'open', 'lead', null, null, 5, null), ('quote', 3, 'Quote', 'open', 'deal', null, null, 14, null), "
+        "('won', 4, 'Won', 'won', 'deal', null, null, null, null), ('lost', 5, 'Lost', 'lost', 'deal', null, null, null, null)"
+    )
+
+
+def insert(con: duckdb.DuckDBPyConnection, table: str, rows: pd.DataFrame | list[dict]) -> None:
+    """Append ``rows`` by column name; columns that ``rows`` lacks are null."""
+    frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
+    con.register("new_rows", frame)
+    con.execute(f"insert into {table} by name select * from new_rows")
+    con.unregister("new_rows")
+
+
+def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> None:
+    """Fill the empty tables with ``leads`` random leads and what belongs to them."""
+    rng = np.random.default_rng(seed)
+    days = (AS_OF.date() - START).days
+
+    def pick(values: list, size: int, none_share: float = 0.1) -> np.ndarray:
+        chosen = np.array(values, dtype=object)[rng.integers(0, len(values), size)]
+        chosen[rng.random(size) < none_share] = None
+        return chosen
+
+    def segments(size: int, dates: pd.Series) -> dict[str, np.ndarray]:
+        versions = np.where(pd.to_datetime(dates) < pd.Timestamp("2026-01-05"), "baseline", "optimized")
+        reps = pick([f"Rep {letter}" for letter in "ABCDEF"], size)
+        return {
+            "branch": pick(["north", "south", "west"], size),
+            "rep": reps,
+            "rep_id": np.array([None if rep is None else f"crm:{rep[-1]}" for rep in reps], dtype=object),
+            "team": pick(["inside", "field"], size),
+            "channel": pick(["referral", "paid_search", "organic"], size),
+            "campaign": pick(["spring", "=cmd()"], size, 0.6),
+            "service_line": pick(["hvac", "plumbing", "electrical"], size),
+            "job_type": pick(["repair", "installation"], size),
+            "customer_type": pick(["new", "returning"], size),
+            "process_version": versions,
+            "pipeline": pick(["default"], size, 0.0),
+        }
+
+    def moments(size: int) -> pd.Series:
+        return pd.Timestamp(START) + pd.to_timedelta(np.sort(rng.integers(0, days * 1440, size)), unit="min")
+
+    def frame(size: int, dates: pd.Series, **columns: object) -> pd.DataFrame:
+        return pd.DataFrame({**columns, **segments(size, dates)})
+
+    def dates_of(stamps: pd.Series) -> pd.Series:
+        return pd.Series(stamps).dt.date
+
+    created = moments(leads)
+    ids = np.array([f"crm:{number}" for number in range(leads)])
+    outcome = rng.choice(["won", "lost", "open"], leads, p=[0.3, 0.4, 0.3])
+    observed = np.round(rng.exponential(20, leads), 3)
+    people = pick([f"p{number}" for number in range(leads)], leads)
+    insert(
+        con,
+        "marts.fct_lead",
+        frame(
+            leads,
+            created,
+            lead_id=ids,
+            case_id=ids,
+            source="crm",
+            created_at=created,
+            created_date=dates_of(created),
+            person_key=people,
+            is_rep_created=False,
+            is_won=outcome == "won",
+            is_lost=outcome == "lost",
+            is_open=outcome == "open",
+            days_to_won=np.where(outcome == "won", observed, np.nan),
+            days_observed=observed,
+        ),
+    )
+    contacted = rng.random(leads) < 0.9
+    waited = np.round(rng.exponential(40, leads)) / 2  # halves: many ties
+    insert(
+        con,
+        "marts.fct_speed_to_lead",
+        frame(
+            leads,
+            created,
+            lead_id=ids,
+            leads_in_group=1,
+            created_at=created,
+            created_date=dates_of(created),
+            is_contacted=contacted,
+            minutes=np.where(contacted, waited, np.nan),
+            open_minutes=np.where(contacted, waited / 2, np.nan),
+            routing_minutes=waited / 4,
+            reaction_minutes=np.where(contacted, waited * 0.75, np.nan),
+            connection_minutes=np.where(contacted & (waited > 10), waited * 2, np.nan),
+            is_within_5_minutes=contacted & (waited <= 5),
+            is_within_target=contacted & (waited <= 15),
+            minutes_observed=np.where(contacted, waited, waited + 5000),
+        ),
+    )
+    con.execute("update marts.fct_speed_to_lead set minutes = null, open_minutes = null where not is_contacted")
+
+    deals = leads // 2
+    deal_ids = np.array([f"crm:{number}" for number in range(deals)])
+    deal_created = moments(deals)
+    deal_outcome = rng.choice(["won", "lost", "open", "disqualified"], deals, p=[0.35, 0.3, 0.3, 0.05])
+    cycle = np.round(rng.exponential(12, deals), 3) - 0.2
+    closed = deal_created + pd.to_timedelta(cycle, unit="D")
+    is_open = deal_outcome == "open"
+    amount = np.round(rng.gamma(2, 2500, deals), 2)
+    amount[rng.random(deals) < 0.1] = np.nan
+    current_reps = pick([f"Rep {letter}" for letter in "ABCDEF"], deals)
+    deal_frame = frame(
+        deals,
+        deal_created,
+        deal_id=deal_ids,
+        case_id=ids[:deals],
+        lead_id=ids[:deals],
+        source="crm",
+        created_at=deal_created,
+        created_date=dates_of(deal_created),
+        current_stage=np.where(is_open, rng.choice(["qualification", "quote"], deals), deal_outcome),
+        outcome=deal_outcome,
+        is_won=deal_outcome == "won",
+        is_lost=deal_outcome == "lost",
+        is_open=is_open,
+        is_undated=False,
+        closed_at=pd.Series(closed).where(~is_open),
+        closed_date=pd.Series(closed).dt.date.where(~is_open),
+        amount=amount,
+        loss_reason=np.where(deal_outcome == "lost", pick(["price", "timing", "competitor"], deals), None),
+        cycle_days=np.where(is_open, np.nan, cycle),
+        first_close_cycle_days=np.where(is_open, np.nan, cycle * 0.9),
+        first_touch_cycle_days=np.where(is_open, np.nan, cycle + 1),
+        is_negative_cycle=cycle < 0,
+        days_observed=cycle,
+        rep_closed=np.where(is_open, None, current_reps),
+        rep_closed_id=np.where(is_open, None, [f"crm:{rep[-1]}" if rep else None for rep in current_reps]),
+        rep_current=current_reps,
+        rep_current_id=[f"crm:{rep[-1]}" if rep else None for rep in current_reps],
+    )
+    for column in ("cycle_days", "first_close_cycle_days", "first_touch_cycle_days", "amount"):
+        deal_frame[column] = deal_frame[column].astype(object).where(deal_frame[column].notna(), None)
+    insert(con, "marts.fct_deal", deal_frame)
+    con.execute(
+        """
+        insert into marts.fct_closed_deal by name
+        select * exclude (rep, rep_id, process_version, account_id, name, created_at, expected_close_date, current_stage, is_open, is_undated,
+                          first_closed_at, currency, rep_closed, rep_closed_id, rep_current, rep_current_id),
+            rep_closed as rep, rep_closed_id as rep_id,
+            case when closed_date < date '2026-01-05' then 'baseline' else 'optimized' end as process_version,
+            case when is_won then amount end as won_amount, case when is_lost then amount end as lost_amount
+        from marts.fct_deal where is_won or is_lost
+        """
+    )
+    insert(
+        con,
+        "marts.dim_user",
+        [
+            {"user_id": f"crm:{letter}", "name": f"Rep {letter}", "rep": f"Rep {letter}", "team": "inside" if letter < "D" else "field"}
+            for letter in "ABCDEF"
+        ],
+    )  # fmt: skip
+
+    pairs = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+    for low, high in pairs:
+        reached = rng.random(leads) < 0.5 / (high - low)
+        insert(
+            con,
+            "marts.fct_stage_conversion",
+            frame(
+                leads,
+                created,
+                case_id=ids,
+                from_stage=STAGES[low],
+                to_stage=STAGES[high],
+                from_order=low + 1,
+                to_order=high + 1,
+                is_next_stage=high == low + 1,
+                entered_at=created,
+                entered_date=dates_of(created),
+                is_reached=reached,
+                is_adjacent=reached & (rng.random(leads) < 0.8) if high == low + 1 else False,
+                is_open=outcome == "open",
+            ),
+        )
+    for order in (1, 2, 3):
+        stay = rng.exponential(4, leads)
+        left = created + pd.to_timedelta(stay, unit="D")
+        gone = rng.random(leads) < 0.8
+        insert(
+            con,
+            "marts.fct_stage_visit",
+            frame(
+                leads,
+                created,
+                case_id=ids,
+                lead_id=ids,
+                deal_id=np.where(np.arange(leads) < deals, np.resize(deal_ids, leads), None) if order == 3 else None,
+                stage=STAGES[order - 1],
+                stage_order=order,
+                visit_number=1,
+                entered_at=created,
+                entered_date=dates_of(created),
+                left_at=pd.Series(left).where(gone),
+                left_date=pd.Series(left).dt.date.where(gone),
+                exit_kind=np.where(gone, rng.choice(["advance", "skip", "lost", "regress"], leads), None),
+                days=np.round(stay, 3),
+            ),
+        )
+    activity_at = moments(leads)
+    insert(
+        con,
+        "marts.fct_activity",
+        frame(
+            leads,
+            activity_at,
+            activity_id=ids,
+            type="call",
+            at=activity_at,
+            activity_date=dates_of(activity_at),
+            lead_id=ids,
+        ),
+    )
+    for object_name, records, stamps in (("lead", ids, created), ("deal", deal_ids, deal_created)):
+        base = segments(len(records), stamps)
+        for field, weight, valid in (("phone", 3.0, True), ("email", 2.0, True), ("channel", 1.0, False)):
+            filled = rng.random(len(records)) < 0.8
+            rows = pd.DataFrame(
+                {
+                    "object": object_name,
+                    "record_id": records,
+                    "stage": "inquiry" if object_name == "lead" else "quote",
+                    "field": field,
+                    "weight": weight,
+                    "is_filled": filled,
+                    "filled_weight": np.where(filled, weight, 0.0),
+                    "is_valid": np.where(filled & valid, rng.random(len(records)) < 0.95, None) if valid else None,
+                    "created_date": dates_of(stamps),
+                    **base,
+                }
+            )
+            insert(con, "marts.fct_field_completeness", rows)
+
+    answers = leads // 3
+    submitted = moments(answers)
+    nps = rng.integers(0, 11, answers).astype(object)
+    nps[rng.random(answers) < 0.1] = None
+    csat = rng.integers(1, 6, answers).astype(object)
+    csat[rng.random(answers) < 0.3] = None
+    insert(
+        con,
+        "marts.fct_survey_response",
+        frame(
+            answers,
+            submitted,
+            response_id=[f"survey:{number}" for number in range(answers)],
+            form_id="F1",
+            submitted_at=submitted,
+            submitted_date=dates_of(submitted),
+            nps_score=nps,
+            csat_score=csat,
+            nps_points=[None if score is None else 100 if score >= 9 else -100 if score <= 6 else 0 for score in nps],
+            is_satisfied=[None if score is None else score >= 4 for score in csat],
+        ),
+    )
+    _fill_forecasts(con, rng)
+
+
+def _fill_forecasts(con: duckdb.DuckDBPyConnection, rng: np.random.Generator) -> None:
+    """Locks of every Monday of half a year, all methods and levels; the last month is not over."""
+    rows = []
+    for lock in pd.date_range("2025-12-01", "2026-06-15", freq="W-MON"):
+        for month in pd.date_range(lock.replace(day=1), periods=4, freq="MS"):
+            end = month + pd.offsets.MonthEnd(0)
+            horizon = (end - lock).days
+            if not 0 <= horizon <= 90:
+                continue
+            bucket = "0-7" if horizon <= 7 else "8-30" if horizon <= 30 else "31-60" if horizon <= 60 else "61-90"
+            for level, names in (
+                ("total", [None]),
+                ("rep", ["Rep A", "Rep B"]),
+                ("branch", ["north", "south"]),
+                ("service_line", ["hvac", None]),
+            ):
+                for name in names:
+                    actual = float(np.round(rng.gamma(3, 5000), 2)) if end < pd.Timestamp(AS_OF) else None
+                    for method in ("stage_age_pipeline", "seasonal_naive"):
+                        if method == "seasonal_naive" and rng.random() < 0.3:
+                            continue
+                        forecast = float(np.round(rng.gamma(3, 5000), 2))
+                        has_interval = rng.random() < 0.7
+                        covered = None
+                        if actual is not None and has_interval:
+                            covered = bool(forecast * 0.6 <= actual <= forecast * 1.4)
+                        rows.append(
+                            {
+                                "lock_date": lock.date(),
+                                "period_start_date": month.date(),
+                                "period_end_date": end.date(),
+                                "horizon_days": horizon,
+                                "horizon_bucket": bucket,
+                                "method": method,
+                                "level": level,
+                                "segment": "total" if level == "total" else name or "(none)",
+                                "forecast_amount": forecast,
+                                "low_amount": round(forecast * 0.6, 2) if has_interval else None,
+                                "high_amount": round(forecast * 1.4, 2) if has_interval else None,
+                                "actual_amount": actual,
+                                "absolute_error_amount": None if actual is None else round(abs(forecast - actual), 2),
+                                "error_amount": None if actual is None else round(forecast - actual, 2),
+                                "is_covered": covered,
+                                **({level: name} if level != "total" else {}),
+                            }
+                        )
+    insert(con, "marts.fct_forecast", rows)
+
+
+TARGETS = [
+    {"kpi": "speed_to_lead_median_minutes", "before_value": 120, "target_value": 15, "direction": "down"},
+    {"kpi": "stage_conversion_rate", "from_stage": "inquiry", "to_stage": "quote", "before_value": 0.3, "target_value": 0.5, "direction": "up"},
+    {"kpi": "win_rate", "before_value": 0.35, "target_value": 0.55, "direction": "up", "effective_from": dt.date(2026, 1, 5)},
+    {"kpi": "win_rate", "segment_type": "branch", "segment": "north", "target_value": 0.5, "direction": "up"},
+    {"kpi": "sales_cycle_days_mean", "before_value": 14, "target_value": 7, "direction": "down"},
+    {"kpi": "crm_completeness", "before_value": 0.6, "target_value": 0.95, "direction": "up"},
+    {"kpi": "nps", "before_value": 20, "target_value": 50, "direction": "up"},
+    {"kpi": "forecast_accuracy", "before_value": 0.5, "target_value": 0.85, "direction": "up"},
+    {"kpi": "non_selling_share", "before_value": 0.66, "target_value": 0.3, "direction": "down"},
+]  # fmt: skip
