@@ -71,7 +71,9 @@ class CompanyLog:
         added = list(events)
         if any(event.at > self.as_of for event in added):
             raise ValueError("an event after as_of cannot be part of the log")
-        merged = pd.concat([self.events.drop(columns="seq"), events_frame(added).drop(columns="seq")], ignore_index=True)
+        merged = pd.concat(
+            [self.events.drop(columns="seq"), events_frame(added).drop(columns="seq")], ignore_index=True
+        )
         return replace(self, events=_numbered(merged))
 
 

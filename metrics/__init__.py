@@ -1,0 +1,11 @@
+"""Metric queries on a published version: one definition per metric, those of ``dbt_project/models/semantic``.
+
+MetricFlow runs in process. Definitions of metrics do not belong here, nor anything that writes.
+"""
+
+from __future__ import annotations
+
+from metrics.render import FORMATS, render
+from metrics.store import GRAINS, MetricStore
+
+__all__ = ["FORMATS", "GRAINS", "MetricStore", "render"]

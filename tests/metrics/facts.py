@@ -32,6 +32,7 @@ _SEGMENT_COLUMNS = ", ".join(f"{name} varchar" for name in SEGMENTS) + ", rep_id
 DDL = {
     "process.run": "as_of timestamp, as_of_date date, company_name varchar, currency varchar, timezone varchar, definition_version int",
     "process.versions": "process_version varchar, effective_from date, effective_to date, cost_amount decimal(18,2), note varchar",
+    "process.branches": "branch varchar, label varchar, timezone varchar",
     "process.stages": "stage varchar, stage_order int, label varchar, kind varchar, object varchar, owner_role varchar, "
     "first_touch_minutes int, days_in_stage double, playbook varchar",
     "process.targets": "kpi varchar, from_stage varchar, to_stage varchar, segment_type varchar, segment varchar, before_value double, "
@@ -55,7 +56,7 @@ DDL = {
     "reaction_minutes double, connection_minutes double, is_within_5_minutes boolean, is_within_target boolean, minutes_observed double",
     "marts.fct_stage_visit": "case_id varchar, lead_id varchar, deal_id varchar, stage varchar, stage_order int, visit_number bigint, "
     "entered_at timestamp, entered_date date, left_at timestamp, left_date date, exit_kind varchar, exit_to_stage varchar, days double, "
-    "open_hours double, owner_entry varchar, owner_exit varchar",
+    "open_hours double, exit_process_version varchar, owner_entry varchar, owner_exit varchar",
     "marts.fct_stage_conversion": "case_id varchar, from_stage varchar, to_stage varchar, from_order int, to_order int, "
     "is_next_stage boolean, entered_at timestamp, entered_date date, is_reached boolean, is_adjacent boolean, is_open boolean",
     "marts.fct_activity": 'activity_id varchar, type varchar, "at" timestamp, activity_date date, lead_id varchar, deal_id varchar, user_id varchar',
@@ -291,6 +292,9 @@ def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> 
                 entered_date=dates_of(created),
                 left_at=pd.Series(left).where(gone),
                 left_date=pd.Series(left).dt.date.where(gone),
+                exit_process_version=np.where(
+                    gone, np.where(left < pd.Timestamp("2026-01-05"), "baseline", "optimized"), None
+                ),
                 exit_kind=np.where(gone, rng.choice(["advance", "skip", "lost", "regress"], leads), None),
                 days=np.round(stay, 3),
             ),

@@ -1,0 +1,81 @@
+{# Time: as-of, zones, durations, intervals of opening hours. Timestamps are UTC without a zone everywhere. #}
+
+{% macro as_of() -%}
+    (select run.as_of from {{ source('process', 'run') }} as run)
+{%- endmacro %}
+
+{% macro company_timezone() -%}
+    (select run.timezone from {{ source('process', 'run') }} as run)
+{%- endmacro %}
+
+{# UTC -> wall clock of the zone #}
+{% macro to_local(at, timezone) -%}
+    timezone({{ timezone }}, timezone('UTC', {{ at }}))
+{%- endmacro %}
+
+{# wall clock of the zone -> UTC; a time that a clock change skips moves on by the change #}
+{% macro to_utc(local_time, timezone) -%}
+    timezone('UTC', timezone({{ timezone }}, {{ local_time }}))
+{%- endmacro %}
+
+{% macro business_date(at, timezone) -%}
+    cast({{ to_local(at, timezone) }} as date)
+{%- endmacro %}
+
+{% macro seconds_between(start, finish) -%}
+    (date_diff('microsecond', {{ start }}, {{ finish }}) / 1e6)
+{%- endmacro %}
+
+{% macro minutes_between(start, finish) -%}
+    ({{ seconds_between(start, finish) }} / 60)
+{%- endmacro %}
+
+{# Difference of the two wall clocks, so that midnight to midnight is whole days across a clock change. #}
+{% macro local_days_between(start, finish, timezone) -%}
+    ({{ seconds_between(to_local(start, timezone), to_local(finish, timezone)) }} / 86400)
+{%- endmacro %}
+
+{% macro add_minutes(at, minutes) -%}
+    ({{ at }} + to_minutes({{ minutes }}))
+{%- endmacro %}
+
+{% macro add_days(day, days) -%}
+    cast({{ day }} + to_days(cast({{ days }} as integer)) as date)
+{%- endmacro %}
+
+{% macro iso_weekday(day) -%}
+    isodow({{ day }})
+{%- endmacro %}
+
+{# One row per day from start to finish, both included: column date_day. #}
+{% macro days_between(start, finish) -%}
+    select cast(unnest(generate_series(cast({{ start }} as timestamp), cast({{ finish }} as timestamp), interval 1 day)) as date) as date_day
+{%- endmacro %}
+
+{# ISO 8601 (any offset) or epoch milliseconds -> UTC; null when it is neither. #}
+{% macro parse_timestamp(value) -%}
+    coalesce(
+        case when regexp_full_match({{ value }}, '-?[0-9]{9,}') then make_timestamp_ms(try_cast({{ value }} as bigint)) end,
+        timezone('UTC', try_cast({{ value }} as timestamptz))
+    )
+{%- endmacro %}
+
+{# A date picked in a tool: a plain date or midnight UTC is that date, any other moment the company's date at it. #}
+{% macro parse_date(value) -%}
+    case
+        when {{ parse_timestamp(value) }} is null then null
+        when cast({{ parse_timestamp(value) }} as time) = time '00:00:00' then cast({{ parse_timestamp(value) }} as date)
+        else {{ business_date(parse_timestamp(value), company_timezone()) }}
+    end
+{%- endmacro %}
+
+{# The newest opening of a branch at or before a moment; `alias` is then an argument of open_minutes_until. #}
+{% macro opening_before(alias, branch, at) -%}
+    asof left join {{ ref('int_branch_open_periods') }} as {{ alias }}
+        on {{ alias }}.branch = {{ branch }} and {{ alias }}.opens_at <= {{ at }}
+{%- endmacro %}
+
+{# Open minutes of the branch from its first interval up to a moment. #}
+{% macro open_minutes_until(alias, at) -%}
+    ({{ alias }}.minutes_before + {{ minutes_between(alias ~ '.opens_at', 'least(' ~ at ~ ', ' ~ alias ~ '.closes_at)') }})
+{%- endmacro %}

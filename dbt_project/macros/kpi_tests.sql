@@ -1,0 +1,59 @@
+{# Generic tests of the KPI marts. Each returns the rows that break its rule. #}
+
+{# The columns together identify a row; nulls are equal to each other. #}
+{% test kpi_grain(model, columns) %}
+select {{ columns | join(', ') }}, count(*) as copies
+from {{ model }}
+group by {{ columns | join(', ') }}
+having count(*) > 1
+{% endtest %}
+
+{# Counts and sums over the segments of one type give the total of the same period and keys. #}
+{% test kpi_segments_sum(model, columns, keys=[], dated=true) %}
+{% set groups = (['period_grain', 'period_start_date'] if dated else []) + keys %}
+with totals as (
+    select {% for column in groups %}{{ column }}, {% endfor %}{% for column in columns %}sum({{ column }}) as total_{{ column }}{{ '' if loop.last else ', ' }}{% endfor %}
+    from {{ model }}
+    where segment_type = 'total'
+    {% if groups %}group by {{ groups | join(', ') }}{% endif %}
+),
+
+sums as (
+    select {% for column in groups %}{{ column }}, {% endfor %}segment_type, {% for column in columns %}sum({{ column }}) as sum_{{ column }}{{ '' if loop.last else ', ' }}{% endfor %}
+    from {{ model }}
+    where segment_type <> 'total'
+    group by {% for column in groups %}{{ column }}, {% endfor %}segment_type
+)
+
+select *
+from totals
+inner join sums on true {% for column in groups %} and totals.{{ column }} is not distinct from sums.{{ column }}{% endfor %}
+where {% for column in columns %}total_{{ column }} <> sum_{{ column }}{{ '' if loop.last else ' or ' }}{% endfor %}
+{% endtest %}
+
+{# Shares are between 0 and 1 where they are known. #}
+{% test kpi_share(model, columns) %}
+select {{ columns | join(', ') }}
+from {{ model }}
+where {% for column in columns %}not ({{ column }} between 0 and 1){{ '' if loop.last else ' or ' }}{% endfor %}
+{% endtest %}
+
+{# An interval holds its estimate, and has both ends or none. #}
+{% test kpi_interval(model, low, value, high) %}
+select {{ low }}, {{ value }}, {{ high }}
+from {{ model }}
+where {{ low }} > {{ value }} + 1e-9
+    or {{ high }} < {{ value }} - 1e-9
+    or ({{ low }} is not null and {{ value }} is null)
+{% endtest %}
+
+{# received = the sum of the other reasons, per entity. #}
+{% test kpi_reconciles(model) %}
+select
+    entity,
+    sum(case when reason = 'received' then records else 0 end) as received,
+    sum(case when reason <> 'received' then records else 0 end) as accounted
+from {{ model }}
+group by entity
+having sum(case when reason = 'received' then records else 0 end) <> sum(case when reason <> 'received' then records else 0 end)
+{% endtest %}

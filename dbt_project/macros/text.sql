@@ -1,0 +1,79 @@
+{# Text, numbers, JSON and lists: one macro per concept in which engines differ. #}
+
+{# Sources say "nothing" with an empty string as often as with null. #}
+{% macro clean(value) -%}
+    nullif(trim({{ value }}), '')
+{%- endmacro %}
+
+{% macro try_cast(value, type) -%}
+    try_cast({{ value }} as {{ type }})
+{%- endmacro %}
+
+{% macro digits(value) -%}
+    regexp_replace({{ value }}, '[^0-9]', '', 'g')
+{%- endmacro %}
+
+{% macro matches(value, pattern) -%}
+    regexp_full_match({{ value }}, '{{ pattern }}')
+{%- endmacro %}
+
+{# A money value as text without trailing zeros: 0.00 is 0, as people write it. #}
+{% macro plain_number(value) -%}
+    regexp_replace(cast({{ value }} as varchar), '\.0+$', '')
+{%- endmacro %}
+
+{# Ids are `<source>:<id in the source>`; no id stays null. #}
+{% macro source_id(source, id) -%}
+    {{ source }} || ':' || {{ clean(id) }}
+{%- endmacro %}
+
+{# `<source>:<id>` -> `<id>` #}
+{% macro id_in_source(id) -%}
+    regexp_replace({{ id }}, '^[^:]*:', '')
+{%- endmacro %}
+
+{% macro text_hash(value) -%}
+    md5({{ value }})
+{%- endmacro %}
+
+{# The parts of a JSON document that are needed, parsed once, as a struct: `{'id': 'varchar', 'teams': [{'name': 'varchar'}]}`. #}
+{% macro json_struct(document, shape) -%}
+    json_transform({{ document }}, '{{ tojson(shape) }}')
+{%- endmacro %}
+
+{# Any value of a JSON object by a name that is not known before; null when the name is null. #}
+{% macro json_value(document, name) -%}
+    json_extract_string({{ document }}, '$."' || {{ name }} || '"')
+{%- endmacro %}
+
+{% macro first_item(list) -%}
+    {{ list }}[1]
+{%- endmacro %}
+
+{% macro split(value, separator) -%}
+    string_split({{ value }}, '{{ separator }}')
+{%- endmacro %}
+
+{# One row per item of a list with its place (from 1): the kept columns, item, position. #}
+{% macro unnest_list(relation, keep, list) -%}
+    select
+        {{ keep | join(', ') }},
+        unnest({{ list }}) as item,
+        generate_subscripts({{ list }}, 1) as position
+    from {{ relation }}
+{%- endmacro %}
+
+{# A Jinja list as SQL literals, lower case. #}
+{% macro text_list(values) -%}
+    {% for value in values %}'{{ value | lower | replace("'", "''") }}'{{ ', ' if not loop.last }}{% endfor %}
+{%- endmacro %}
+
+{# `<source>:<id>` -> `<source>` #}
+{% macro id_source(id) -%}
+    split_part({{ id }}, ':', 1)
+{%- endmacro %}
+
+{# True where the digits are one digit again and again, as in 000-0000; false for no digits. #}
+{% macro is_repeated_digit(digits) -%}
+    coalesce(length({{ digits }}) > 1 and replace({{ digits }}, left({{ digits }}, 1), '') = '', false)
+{%- endmacro %}

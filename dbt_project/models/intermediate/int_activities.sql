@@ -1,0 +1,106 @@
+-- All activities up to as_of, of the CRM, the telephone system and the calendar, linked to the surviving lead and deal.
+with calls as (
+
+    select
+        call_id as activity_id,
+        'call' as type,
+        direction,
+        false as is_automated,
+        case when is_answered then 'answered' when direction = 'inbound' then 'missed' else 'no_answer' end as outcome,
+        "at" as created_at,
+        "at",
+        duration_seconds,
+        user_id,
+        lead_id,
+        cast(null as varchar) as deal_id,
+        false as is_deleted
+    from {{ ref('int_calls') }}
+
+),
+
+appointments as (
+
+    select
+        appointment_id as activity_id,
+        'meeting' as type,
+        cast(null as varchar) as direction,
+        false as is_automated,
+        status as outcome,
+        coalesce(created_at, starts_at) as created_at,
+        starts_at as at,
+        {{ seconds_between('starts_at', 'ends_at') }} as duration_seconds,
+        user_id,
+        lead_id,
+        deal_id,
+        false as is_deleted
+    from {{ ref('int_appointments') }}
+
+),
+
+united as (
+
+    {{ union_by_name([
+        ref('stg_hubspot__calls'), ref('stg_hubspot__emails'), ref('stg_hubspot__meetings'), ref('stg_hubspot__tasks'),
+        ref('stg_files__activities'), 'calls', 'appointments',
+    ]) }}
+
+),
+
+-- What is planned (a meeting, a task) exists from when it was set; what happened, from when it happened.
+known as (
+
+    select
+        *,
+        case when type in ('meeting', 'task') then coalesce(created_at, "at") else "at" end as known_at
+    from united
+    where not is_deleted
+
+),
+
+linked as (
+
+    select
+        known.activity_id,
+        known.type,
+        known.direction,
+        known.is_automated,
+        known.outcome,
+        known.created_at,
+        known.at,
+        known.known_at,
+        known.duration_seconds,
+        known.user_id,
+        coalesce(lead_merges.survivor_id, known.lead_id) as lead_id,
+        coalesce(deal_merges.survivor_id, known.deal_id) as deal_id
+    from known
+    left join {{ ref('int_merged_records') }} as lead_merges
+        on lead_merges.subject_type = 'lead' and known.lead_id = lead_merges.record_id
+    left join {{ ref('int_merged_records') }} as deal_merges
+        on deal_merges.subject_type = 'deal' and known.deal_id = deal_merges.record_id
+    where known.known_at <= {{ as_of() }}
+
+),
+
+-- An activity of a deal is one of the deal's lead too.
+final as (
+
+    select
+        linked.activity_id,
+        linked.type,
+        linked.direction,
+        linked.is_automated,
+        linked.outcome,
+        linked.created_at,
+        linked.at,
+        linked.known_at,
+        linked.duration_seconds,
+        linked.user_id,
+        coalesce(leads.lead_id, deals.lead_id) as lead_id,
+        deals.deal_id
+    from linked
+    left join {{ ref('int_leads') }} as leads on linked.lead_id = leads.lead_id
+    left join {{ ref('int_deals') }} as deals on linked.deal_id = deals.deal_id
+
+)
+
+select * from final

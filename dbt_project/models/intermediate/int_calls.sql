@@ -1,0 +1,7 @@
+with united as (
+
+    select * from {{ ref('stg_files__calls') }}
+
+)
+
+select * from united

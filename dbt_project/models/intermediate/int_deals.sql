@@ -1,0 +1,103 @@
+with united as (
+
+    {{ union_by_name([ref('stg_hubspot__deals'), ref('stg_files__deals')]) }}
+
+),
+
+-- An event log can tell of deals that no record describes.
+from_events as (
+
+    select
+        subject_id as deal_id,
+        pipeline,
+        stage,
+        owner_id,
+        min("at") over (partition by subject_id) as created_at,
+        row_number() over (partition by subject_id order by "at" desc, source_order desc, event_id desc) as place
+    from {{ ref('stg_files__stage_events') }}
+    where subject_type = 'deal' and subject_id is not null
+
+),
+
+derived as (
+
+    select
+        from_events.deal_id,
+        from_events.pipeline,
+        from_events.stage,
+        from_events.owner_id,
+        from_events.created_at,
+        false as is_deleted,
+        false as is_test,
+        true as is_derived
+    from from_events
+    left join united on from_events.deal_id = united.deal_id
+    where from_events.place = 1 and united.deal_id is null
+
+),
+
+everything as (
+
+    {{ union_by_name(['united', 'derived']) }}
+
+),
+
+-- Deals follow the survivor of their lead.
+linked as (
+
+    select
+        {{ star_except('everything', ['merged_into_id', 'lead_id']) }},
+        coalesce(lead_merges.survivor_id, everything.lead_id) as linked_lead_id,
+        merges.survivor_id as merged_into_id
+    from everything
+    left join {{ ref('int_merged_records') }} as merges
+        on merges.subject_type = 'deal' and everything.deal_id = merges.record_id
+    left join {{ ref('int_merged_records') }} as lead_merges
+        on lead_merges.subject_type = 'lead' and everything.lead_id = lead_merges.record_id
+
+),
+
+final as (
+
+    select
+        {{ star_except('linked', ['is_derived', 'branch', 'channel', 'campaign', 'service_line', 'job_type', 'customer_type']) }},
+        coalesce(linked.is_derived, false) as is_derived,
+        leads.lead_id,
+        linked.branch as own_branch,
+        linked.channel as own_channel,
+        linked.campaign as own_campaign,
+        linked.service_line as own_service_line,
+        linked.job_type as own_job_type,
+        linked.customer_type as own_customer_type,
+        coalesce(linked.branch, leads.branch, users.branch) as branch,
+        coalesce(linked.channel, leads.channel) as channel,
+        coalesce(linked.campaign, leads.campaign) as campaign,
+        coalesce(linked.service_line, leads.service_line) as service_line,
+        coalesce(linked.job_type, leads.job_type) as job_type,
+        coalesce(linked.customer_type, leads.customer_type) as customer_type,
+        case
+            when linked.created_at > {{ as_of() }} then 'after_as_of'
+            when linked.merged_into_id is not null then 'merged'
+            when linked.is_deleted then 'deleted'
+            when linked.is_test then 'test'
+            when leads.exclusion_reason is not null then 'lead_' || leads.exclusion_reason
+        end as exclusion_reason
+    from linked
+    left join {{ ref('int_leads') }} as leads on linked.linked_lead_id = leads.lead_id
+    left join {{ ref('int_users') }} as users on linked.owner_id = users.user_id
+
+),
+
+placed as (
+
+    select
+        final.*,
+        final.exclusion_reason is null as is_counted,
+        coalesce(branches.timezone, run.timezone) as timezone
+    from final
+    cross join {{ source('process', 'run') }} as run
+    left join {{ source('process', 'branches') }} as branches on final.branch = branches.branch
+
+)
+
+select * from placed

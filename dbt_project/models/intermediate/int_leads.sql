@@ -1,0 +1,82 @@
+with united as (
+
+    {{ union_by_name([ref('stg_hubspot__contacts'), ref('stg_files__leads')]) }}
+
+),
+
+-- An event log can tell of leads that no record describes.
+from_events as (
+
+    select
+        subject_id as lead_id,
+        min("at") as created_at
+    from {{ ref('stg_files__stage_events') }}
+    where subject_type = 'lead' and subject_id is not null
+    group by subject_id
+
+),
+
+derived as (
+
+    select
+        from_events.lead_id,
+        from_events.created_at,
+        false as is_deleted,
+        false as is_test,
+        true as is_derived
+    from from_events
+    left join united on from_events.lead_id = united.lead_id
+    where united.lead_id is null
+
+),
+
+everything as (
+
+    {{ union_by_name(['united', 'derived']) }}
+
+),
+
+merged as (
+
+    select
+        {{ star_except('everything', ['merged_into_id']) }},
+        merges.survivor_id as merged_into_id
+    from everything
+    left join {{ ref('int_merged_records') }} as merges
+        on merges.subject_type = 'lead' and everything.lead_id = merges.record_id
+
+),
+
+judged as (
+
+    select
+        *,
+        case
+            when created_at > {{ as_of() }} then 'after_as_of'
+            when merged_into_id is not null then 'merged'
+            when is_deleted then 'deleted'
+            {% for rule in var('exclusions') -%}
+            when {{ rule['sql'] }} then '{{ rule['reason'] | replace("'", "''") }}'
+            {% endfor -%}
+            when is_test then 'test'
+        end as exclusion_reason
+    from merged
+
+),
+
+final as (
+
+    select
+        {{ star_except('judged', ['is_derived']) }},
+        coalesce(judged.is_derived, false) as is_derived,
+        judged.exclusion_reason is null as is_counted,
+        coalesce(branches.timezone, run.timezone) as timezone,
+        lower(judged.email) as email_key,
+        {{ digits('judged.phone') }} as phone_key
+    from judged
+    cross join {{ source('process', 'run') }} as run
+    left join {{ source('process', 'branches') }} as branches on judged.branch = branches.branch
+
+)
+
+select * from final

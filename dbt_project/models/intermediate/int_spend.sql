@@ -1,0 +1,7 @@
+with united as (
+
+    select * from {{ ref('stg_files__spend') }}
+
+)
+
+select * from united

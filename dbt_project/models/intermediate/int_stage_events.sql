@@ -1,0 +1,107 @@
+-- Every dated entry into a stage up to as_of, mapped to the stages of process.yml; stage_key is null where nothing maps it (kpi_unmapped_stages).
+with stage_changes as (
+
+    select
+        subject_type,
+        subject_id,
+        value as source_stage,
+        "at",
+        source_order
+    from {{ ref('int_field_history') }}
+    where field in ('stage', 'status') and value is not null
+
+),
+
+pipeline_entries as (
+
+    select
+        subject_id,
+        value as pipeline,
+        "at",
+        lead("at") over (partition by subject_id order by "at", source_order) as valid_to,
+        row_number() over (partition by subject_id order by "at", source_order) as place
+    from {{ ref('int_field_history') }}
+    where subject_type = 'deal' and field = 'pipeline' and value is not null
+
+),
+
+-- the pipeline at the moment of the event: its history, else today's
+from_history as (
+
+    select
+        changes.subject_type,
+        changes.subject_id,
+        changes.source_stage,
+        coalesce(pipelines.pipeline, records.pipeline) as pipeline,
+        changes.at,
+        changes.source_order
+    from stage_changes as changes
+    inner join {{ ref('int_segments') }} as records
+        on changes.subject_type = records.subject_type and changes.subject_id = records.subject_id
+    left join pipeline_entries as pipelines
+        on changes.subject_type = 'deal'
+        and changes.subject_id = pipelines.subject_id
+        and (changes.at >= pipelines.at or pipelines.place = 1)
+        and (changes.at < pipelines.valid_to or pipelines.valid_to is null)
+
+),
+
+from_logs as (
+
+    select
+        events.subject_type,
+        events.subject_id,
+        events.stage as source_stage,
+        coalesce(events.pipeline, records.pipeline) as pipeline,
+        events.at,
+        events.source_order
+    from {{ ref('stg_files__stage_events') }} as events
+    inner join {{ ref('int_segments') }} as records
+        on events.subject_type = records.subject_type and events.subject_id = records.subject_id
+    where events.stage is not null and events.at <= {{ as_of() }}
+
+),
+
+united as (
+
+    select * from from_history
+    union all
+    select * from from_logs
+
+),
+
+keyed as (
+
+    select
+        united.*,
+        {{ id_source('united.subject_id') }} as source
+    from united
+
+),
+
+-- a mapping of the event's own pipeline before one of any pipeline; a word that is itself a stage of the process needs none
+mapped as (
+
+    select
+        keyed.subject_type,
+        keyed.subject_id,
+        coalesce(exact.stage, general.stage, stages.stage) as stage_key,
+        keyed.source_stage,
+        keyed.pipeline,
+        keyed.at,
+        keyed.source_order,
+        keyed.source
+    from keyed
+    left join {{ source('process', 'stage_mapping') }} as exact
+        on keyed.source = exact.source
+        and keyed.source_stage = exact.source_stage
+        and exact.pipeline = case when keyed.subject_type = 'lead' then 'lead' else keyed.pipeline end
+    left join {{ source('process', 'stage_mapping') }} as general
+        on keyed.source = general.source
+        and keyed.source_stage = general.source_stage
+        and general.pipeline = '*'
+    left join {{ source('process', 'stages') }} as stages on keyed.source_stage = stages.stage
+
+)
+
+select * from mapped

@@ -1,0 +1,49 @@
+with leads as (
+    select * from {{ ref('fct_lead') }}
+),
+
+observations as (
+    select created_date as on_date, 1 as is_lead, is_won, is_open, 0 as is_won_deal, {{ kpi_segments() | join(', ') }}
+    from leads
+    union all
+    select closed_date as on_date, 0 as is_lead, null as is_won, null as is_open, 1 as is_won_deal, {{ kpi_segments() | join(', ') }}
+    from {{ ref('fct_closed_deal') }}
+    where is_won
+),
+
+rolled as (
+    {{ kpi_rollup('observations', 'on_date', '
+        coalesce(cast(sum(is_lead) as bigint), 0) as n,
+        count(case when is_won then 1 end) as customers,
+        count(case when is_open then 1 end) as still_open,
+        coalesce(cast(sum(is_won_deal) as bigint), 0) as deals_won
+    ') }}
+),
+
+journeys as (
+    {{ kpi_km_median('leads', 'created_date', 'days_observed', 'is_won') }}
+),
+
+final as (
+    select
+        rolled.period_grain,
+        rolled.period_start_date,
+        rolled.segment_type,
+        rolled.segment,
+        rolled.n,
+        rolled.customers,
+        {{ ratio_of('rolled.customers', 'rolled.n') }} as conversion_rate,
+        {{ wilson_low('rolled.customers', 'rolled.n') }} as low,
+        {{ wilson_high('rolled.customers', 'rolled.n') }} as high,
+        {{ ratio_of('rolled.still_open', 'rolled.n') }} as open_share,
+        journeys.median_time as km_median_days,
+        rolled.deals_won,
+        {{ ratio_of('rolled.deals_won', 'rolled.n') }} as period_conversion_rate,
+        {{ is_low_n('rolled.n') }} as is_low_n,
+        {{ kpi_stamp() }}
+    from rolled
+    left join journeys on {{ kpi_same_group('rolled', 'journeys') }}
+    cross join {{ source('process', 'run') }} as run
+)
+
+select * from final

@@ -1,0 +1,59 @@
+{# Received is counted where records come in (staging, quarantine), the others where they are judged: a record that gets lost between shows. #}
+with received_records as (
+    select 'lead' as entity, lead_id as record_id from {{ ref('stg_hubspot__contacts') }}
+    union
+    select 'lead' as entity, lead_id as record_id from {{ ref('stg_files__leads') }}
+    union
+    select subject_type as entity, subject_id as record_id from {{ ref('stg_files__stage_events') }} where subject_id is not null
+    union
+    select 'deal' as entity, deal_id as record_id from {{ ref('stg_hubspot__deals') }}
+    union
+    select 'deal' as entity, deal_id as record_id from {{ ref('stg_files__deals') }}
+),
+
+judged_records as (
+    select 'lead' as entity, lead_id as record_id, coalesce(exclusion_reason, 'counted') as reason from {{ ref('int_leads') }}
+    union all
+    select 'deal' as entity, deal_id as record_id, coalesce(exclusion_reason, 'counted') as reason from {{ ref('int_deals') }}
+),
+
+{# A record that came in right in another load was not rejected in the end. Without a key each rejected line is a record. #}
+rejected_records as (
+    select distinct
+        case when quarantine.table_name in ('contacts', 'leads') then 'lead' else 'deal' end as entity,
+        coalesce(quarantine.source || ':' || quarantine.record_key, quarantine.source || '/' || quarantine.load_id || '/' || coalesce(quarantine.file, '')
+            || '/' || coalesce(cast(quarantine.line as varchar), '') || '/' || coalesce(quarantine.record, '')) as record_id
+    from {{ source('raw_log', 'quarantine') }} as quarantine
+    where quarantine.table_name in ('contacts', 'leads', 'deals')
+),
+
+rejected as (
+    select rejected_records.entity, rejected_records.record_id
+    from rejected_records
+    left join judged_records on rejected_records.entity = judged_records.entity and rejected_records.record_id = judged_records.record_id
+    where judged_records.record_id is null
+),
+
+lines as (
+    select entity, 'received' as reason, record_id from received_records
+    union all
+    select entity, 'received' as reason, record_id from rejected
+    union all
+    select entity, reason, record_id from judged_records
+    union all
+    select entity, 'rejected' as reason, record_id from rejected
+),
+
+final as (
+    select
+        lines.entity,
+        lines.reason,
+        count(distinct lines.record_id) as records,
+        1 as definition_version,
+        max(run.as_of) as as_of
+    from lines
+    cross join {{ source('process', 'run') }} as run
+    group by lines.entity, lines.reason
+)
+
+select * from final

@@ -1,0 +1,78 @@
+{% set pair_keys = ['mode', 'from_stage', 'to_stage'] %}
+
+with open_stages as (
+    select stage, lead(stage) over (order by stage_order) as next_stage
+    from {{ source('process', 'stages') }}
+    where kind = 'open'
+),
+
+won_stage as (
+    select stage
+    from {{ source('process', 'stages') }}
+    where kind = 'won'
+    order by stage_order
+    limit 1
+),
+
+pairs as (
+    select * from {{ ref('fct_stage_conversion') }}
+),
+
+ended_visits as (
+    select visits.*, open_stages.stage as from_stage, coalesce(open_stages.next_stage, won_stage.stage) as to_stage
+    from {{ ref('fct_stage_visit') }} as visits
+    inner join open_stages on visits.stage = open_stages.stage
+    cross join won_stage
+    where visits.left_date is not null
+),
+
+observations as (
+    select
+        'reached' as mode, from_stage, to_stage, entered_date as on_date, is_reached as is_success, is_open,
+        {{ kpi_segments() | join(', ') }}
+    from pairs
+    union all
+    select
+        'adjacent' as mode, from_stage, to_stage, entered_date as on_date, is_adjacent as is_success, is_open,
+        {{ kpi_segments() | join(', ') }}
+    from pairs
+    where is_next_stage
+    union all
+    select
+        'period' as mode, from_stage, to_stage, left_date as on_date,
+        exit_kind in ('advance', 'skip', 'won') as is_success, cast(null as boolean) as is_open,
+        {# the definition names the exit: the version of that day #}
+        {{ kpi_segments() | join(', ') | replace('process_version', 'exit_process_version') }}
+    from ended_visits
+),
+
+rolled as (
+    {{ kpi_rollup('observations', 'on_date', '
+        count(*) as n,
+        count(case when is_success then 1 end) as numerator,
+        avg(case when is_open then 1.0 when not is_open then 0.0 end) as open_share
+    ', keys=pair_keys) }}
+),
+
+final as (
+    select
+        rolled.period_grain,
+        rolled.period_start_date,
+        rolled.segment_type,
+        rolled.segment,
+        rolled.mode,
+        rolled.from_stage,
+        rolled.to_stage,
+        rolled.n,
+        rolled.numerator,
+        {{ ratio_of('rolled.numerator', 'rolled.n') }} as conversion_rate,
+        {{ wilson_low('rolled.numerator', 'rolled.n') }} as low,
+        {{ wilson_high('rolled.numerator', 'rolled.n') }} as high,
+        rolled.open_share,
+        {{ is_low_n('rolled.n') }} as is_low_n,
+        {{ kpi_stamp() }}
+    from rolled
+    cross join {{ source('process', 'run') }} as run
+)
+
+select * from final

@@ -1,0 +1,149 @@
+with deals as (
+
+    select
+        *,
+        {{ business_date('created_at', 'timezone') }} as created_date
+    from {{ ref('int_deals') }}
+    where is_counted
+
+),
+
+-- A deal without any dated event stands where its source says, at no time.
+undated_stages as (
+
+    select
+        deals.deal_id,
+        coalesce(exact.stage, general.stage, stages.stage) as stage
+    from deals
+    left join {{ source('process', 'stage_mapping') }} as exact
+        on {{ id_source('deals.deal_id') }} = exact.source and deals.stage = exact.source_stage and deals.pipeline = exact.pipeline
+    left join {{ source('process', 'stage_mapping') }} as general
+        on {{ id_source('deals.deal_id') }} = general.source and deals.stage = general.source_stage and general.pipeline = '*'
+    left join {{ source('process', 'stages') }} as stages on deals.stage = stages.stage
+
+),
+
+stood as (
+
+    select
+        deals.deal_id,
+        outcomes.record_id is null as is_undated,
+        coalesce(outcomes.current_stage, undated_stages.stage) as current_stage,
+        coalesce(
+            outcomes.outcome,
+            case when stages.kind = 'post_sale' then 'won' else stages.kind end,
+            'open'
+        ) as outcome,
+        outcomes.closed_at,
+        outcomes.first_closed_at
+    from deals
+    inner join undated_stages on deals.deal_id = undated_stages.deal_id
+    left join {{ ref('int_outcomes') }} as outcomes on outcomes.record_type = 'deal' and deals.deal_id = outcomes.record_id
+    left join {{ ref('int_process_stages') }} as stages on undated_stages.stage = stages.stage
+
+),
+
+timed as (
+
+    select
+        deals.*,
+        stood.is_undated,
+        stood.current_stage,
+        stood.outcome,
+        stood.closed_at,
+        stood.first_closed_at,
+        {{ business_date('stood.closed_at', 'deals.timezone') }} as closed_date,
+        cases.case_id,
+        leads.first_touch_at,
+        run.as_of,
+        run.currency as company_currency,
+        run.as_of_date,
+        case when stood.outcome = 'won' then {{ local_days_between('deals.created_at', 'stood.closed_at', 'deals.timezone') }} end as days_to_close,
+        case when stood.outcome = 'won' then {{ local_days_between('deals.created_at', 'stood.first_closed_at', 'deals.timezone') }} end as days_to_first_close,
+        case when stood.outcome = 'won' then {{ local_days_between('leads.first_touch_at', 'stood.closed_at', 'deals.timezone') }} end as days_from_touch,
+        {{ local_days_between('deals.created_at', 'coalesce(stood.closed_at, run.as_of)', 'deals.timezone') }} as days_seen
+    from deals
+    inner join stood on deals.deal_id = stood.deal_id
+    cross join {{ source('process', 'run') }} as run
+    left join {{ ref('int_cases') }} as cases on deals.deal_id = cases.deal_id
+    left join {{ ref('fct_lead') }} as leads on deals.lead_id = leads.lead_id
+
+),
+
+-- Other currencies at the newest rate of the close, of as_of while it is open; without a rate the amount is not known.
+rates as (
+
+    select
+        timed.deal_id,
+        rates.rate,
+        row_number() over (partition by timed.deal_id order by rates.rate_date desc) as place
+    from timed
+    inner join {{ source('process', 'exchange_rates') }} as rates
+        on timed.currency = rates.currency and rates.rate_date <= coalesce(timed.closed_date, timed.as_of_date)
+    where timed.currency <> timed.company_currency
+
+),
+
+final as (
+
+    select
+        timed.deal_id,
+        timed.case_id,
+        timed.lead_id,
+        timed.account_id,
+        coalesce(products.product, {{ id_in_source('timed.product_id') }}) as product,
+        {{ id_source('timed.deal_id') }} as source,
+        timed.name,
+        timed.created_at,
+        timed.created_date,
+        timed.expected_close_date,
+        timed.current_stage,
+        timed.outcome,
+        timed.outcome = 'won' as is_won,
+        timed.outcome = 'lost' as is_lost,
+        timed.outcome = 'open' as is_open,
+        timed.is_undated,
+        timed.closed_at,
+        timed.closed_date,
+        timed.first_closed_at,
+        cast(case
+            when coalesce(timed.currency, timed.company_currency) = timed.company_currency then timed.amount
+            else round(timed.amount * rates.rate, 2)
+        end as decimal(18, 2)) as amount,
+        coalesce(timed.currency, timed.company_currency) as currency,
+        timed.loss_reason,
+        case when timed.days_to_close >= 0 then timed.days_to_close end as cycle_days,
+        case when timed.days_to_first_close >= 0 then timed.days_to_first_close end as first_close_cycle_days,
+        case when timed.days_from_touch >= 0 then timed.days_from_touch end as first_touch_cycle_days,
+        coalesce(timed.days_to_close < 0, false) as is_negative_cycle,
+        case when timed.days_seen >= 0 and not timed.is_undated then timed.days_seen end as days_observed,
+        timed.branch,
+        users.rep,
+        users.user_id as rep_id,
+        users.team,
+        timed.channel,
+        timed.campaign,
+        timed.service_line,
+        timed.job_type,
+        timed.customer_type,
+        versions.process_version,
+        timed.pipeline,
+        closers.rep as rep_closed,
+        closers.user_id as rep_closed_id,
+        closers.team as team_closed,
+        today.rep as rep_current,
+        today.user_id as rep_current_id
+    from timed
+    left join rates on timed.deal_id = rates.deal_id and rates.place = 1
+    left join {{ ref('dim_product') }} as products on timed.product_id = products.product_id
+    {{ owner_at('owners', "'deal'", 'timed.deal_id', 'coalesce(timed.created_at, timed.as_of)') }}
+    {{ user_of('users', 'owners.owner_id') }}
+    {{ owner_at('closing_owners', "'deal'", 'timed.deal_id', 'timed.closed_at') }}
+    {{ user_of('closers', 'closing_owners.owner_id') }}
+    {{ owner_at('current_owners', "'deal'", 'timed.deal_id', 'timed.as_of') }}
+    {{ user_of('today', 'current_owners.owner_id') }}
+    {{ version_on('versions', 'timed.created_date') }}
+
+)
+
+select * from final

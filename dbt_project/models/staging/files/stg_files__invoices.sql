@@ -1,0 +1,22 @@
+with newest as (
+
+    {{ newest_rows_of_files(source('raw_files', 'invoices'), ['invoice_id']) }}
+
+),
+
+renamed as (
+
+    select
+        {{ source_id('source', 'invoice_id') }} as invoice_id,
+        {{ source_id('source', 'job_id') }} as job_id,
+        {{ source_id('source', 'deal_id') }} as deal_id,
+        invoiced_at,
+        paid_at,
+        amount,
+        paid_amount,
+        {{ clean('currency') }} as currency
+    from newest
+
+)
+
+select * from renamed

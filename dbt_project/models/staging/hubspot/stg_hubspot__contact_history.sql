@@ -1,0 +1,1 @@
+{{ hubspot_history('contacts', 'lead', ['status', 'owner_id']) }}

@@ -1,0 +1,66 @@
+{% set property = hubspot_properties('deals') %}
+with source as (
+
+    {{ newest_version(source('raw_hubspot', 'deals'), ['id']) }}
+
+),
+
+associations as (
+
+    {{ newest_version(source('raw_hubspot', 'associations'), ['from_type', 'from_id', 'to_type']) }}
+
+),
+
+-- the ids of a link are sorted; a deal of several contacts belongs to the first of them
+links as (
+
+    select
+        from_id,
+        max(case when to_type = 'contacts' then {{ first_item('to_ids') }} end) as contact_id,
+        max(case when to_type = 'companies' then {{ first_item('to_ids') }} end) as company_id
+    from associations
+    where from_type = 'deals'
+    group by from_id
+
+),
+
+parsed as (
+
+    select
+        *,
+        {{ hubspot_record(property.values() | list + ['hs_object_source', 'hs_merged_object_ids', 'hs_is_closed']) }} as properties
+    from source
+
+),
+
+renamed as (
+
+    select
+        {{ source_id("'hubspot'", 'parsed.id') }} as deal_id,
+        {{ source_id("'hubspot'", 'links.contact_id') }} as lead_id,
+        {{ source_id("'hubspot'", 'links.company_id') }} as account_id,
+        cast(null as varchar) as product_id,
+        {% for column in ['name', 'pipeline', 'stage', 'currency', 'loss_reason', 'budget_band', 'need', 'next_step', 'branch', 'channel', 'campaign', 'service_line', 'job_type', 'customer_type'] -%}
+        {{ clean('parsed.properties."' ~ property[column] ~ '"') }} as {{ column }},
+        {% endfor -%}
+        {{ try_cast(clean('parsed.properties."' ~ property['amount'] ~ '"'), 'decimal(18, 2)') }} as amount,
+        parsed.created_at,
+        case
+            when lower(parsed.properties.hs_is_closed) = 'true'
+                then {{ parse_timestamp(clean('parsed.properties."' ~ property['expected_close_date'] ~ '"')) }}
+        end as closed_at,
+        {{ parse_date(clean('parsed.properties."' ~ property['expected_close_date'] ~ '"')) }} as expected_close_date,
+        {{ hubspot_boolean('parsed.properties."' ~ property['is_decision_maker'] ~ '"') }} as is_decision_maker,
+        {{ parse_date(clean('parsed.properties."' ~ property['wanted_by'] ~ '"')) }} as wanted_by,
+        {{ source_id("'hubspot'", 'parsed.properties."' ~ property['owner_id'] ~ '"') }} as owner_id,
+        coalesce(parsed.is_archived, false) as is_deleted,
+        cast(null as varchar) as merged_into_id,
+        coalesce({{ hubspot_boolean('parsed.properties."' ~ property['is_test'] ~ '"') }}, false) as is_test,
+        parsed.archived_at as removed_at,
+        {{ clean('parsed.properties.hs_merged_object_ids') }} as merged_ids
+    from parsed
+    left join links on parsed.id = links.from_id
+
+)
+
+select * from renamed

@@ -1,0 +1,60 @@
+with source as (
+
+    {{ newest_version(source('raw_hubspot', 'emails'), ['id']) }}
+
+),
+
+associations as (
+
+    {{ newest_version(source('raw_hubspot', 'associations'), ['from_type', 'from_id', 'to_type']) }}
+
+),
+
+links as (
+
+    select
+        from_id,
+        max(case when to_type = 'contacts' then {{ first_item('to_ids') }} end) as contact_id,
+        max(case when to_type = 'deals' then {{ first_item('to_ids') }} end) as deal_id
+    from associations
+    where from_type = 'emails'
+    group by from_id
+
+),
+
+parsed as (
+
+    select
+        *,
+        {{ hubspot_record(['hs_timestamp', 'hs_createdate', 'hs_email_direction', 'hs_object_source', 'hubspot_owner_id']) }} as properties
+    from source
+
+),
+
+renamed as (
+
+    select
+        {{ source_id("'hubspot'", "'email-' || parsed.id") }} as activity_id,
+        'email' as type,
+        case parsed.properties.hs_email_direction
+            when 'INCOMING_EMAIL' then 'inbound'
+            when 'INBOUND' then 'inbound'
+            when 'EMAIL' then 'outbound'
+            when 'FORWARDED_EMAIL' then 'outbound'
+            when 'OUTBOUND' then 'outbound'
+        end as direction,
+        {{ hubspot_is_automated('parsed.properties.hs_object_source') }} as is_automated,
+        cast(null as varchar) as outcome,
+        coalesce({{ parse_timestamp('parsed.properties.hs_createdate') }}, parsed.created_at) as created_at,
+        {{ parse_timestamp('parsed.properties.hs_timestamp') }} as at,
+        cast(null as double) as duration_seconds,
+        {{ source_id("'hubspot'", 'parsed.properties.hubspot_owner_id') }} as user_id,
+        {{ source_id("'hubspot'", 'links.contact_id') }} as lead_id,
+        {{ source_id("'hubspot'", 'links.deal_id') }} as deal_id,
+        coalesce(parsed.is_archived, false) as is_deleted
+    from parsed
+    left join links on parsed.id = links.from_id
+
+)
+
+select * from renamed

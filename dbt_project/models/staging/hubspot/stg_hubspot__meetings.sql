@@ -1,0 +1,59 @@
+with source as (
+
+    {{ newest_version(source('raw_hubspot', 'meetings'), ['id']) }}
+
+),
+
+associations as (
+
+    {{ newest_version(source('raw_hubspot', 'associations'), ['from_type', 'from_id', 'to_type']) }}
+
+),
+
+links as (
+
+    select
+        from_id,
+        max(case when to_type = 'contacts' then {{ first_item('to_ids') }} end) as contact_id,
+        max(case when to_type = 'deals' then {{ first_item('to_ids') }} end) as deal_id
+    from associations
+    where from_type = 'meetings'
+    group by from_id
+
+),
+
+parsed as (
+
+    select
+        *,
+        {{ hubspot_record(['hs_timestamp', 'hs_createdate', 'hs_meeting_start_time', 'hs_meeting_end_time', 'hs_meeting_outcome', 'hs_object_source', 'hubspot_owner_id']) }} as properties
+    from source
+
+),
+
+renamed as (
+
+    select
+        {{ source_id("'hubspot'", "'meeting-' || parsed.id") }} as activity_id,
+        'meeting' as type,
+        cast(null as varchar) as direction,
+        {{ hubspot_is_automated('parsed.properties.hs_object_source') }} as is_automated,
+        case parsed.properties.hs_meeting_outcome
+            when 'COMPLETED' then 'held'
+            when 'NO_SHOW' then 'no_show'
+            when 'CANCELED' then 'canceled'
+            else 'scheduled'
+        end as outcome,
+        coalesce({{ parse_timestamp('parsed.properties.hs_createdate') }}, parsed.created_at) as created_at,
+        coalesce({{ parse_timestamp('parsed.properties.hs_meeting_start_time') }}, {{ parse_timestamp('parsed.properties.hs_timestamp') }}) as at,
+        {{ seconds_between(parse_timestamp('parsed.properties.hs_meeting_start_time'), parse_timestamp('parsed.properties.hs_meeting_end_time')) }} as duration_seconds,
+        {{ source_id("'hubspot'", 'parsed.properties.hubspot_owner_id') }} as user_id,
+        {{ source_id("'hubspot'", 'links.contact_id') }} as lead_id,
+        {{ source_id("'hubspot'", 'links.deal_id') }} as deal_id,
+        coalesce(parsed.is_archived, false) as is_deleted
+    from parsed
+    left join links on parsed.id = links.from_id
+
+)
+
+select * from renamed

@@ -1,0 +1,48 @@
+"""What a load is accounted with: counts per table and the outcome per source. Where it is stored is ``rawlog``'s business."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+State = Literal["loaded", "unchanged", "failed"]
+
+
+@dataclass(frozen=True)
+class TableCount:
+    """Records of one table in one load: ``received = loaded + quarantined + duplicates`` always holds."""
+
+    received: int = 0
+    loaded: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+
+    def __add__(self, other: TableCount) -> TableCount:
+        return TableCount(
+            self.received + other.received,
+            self.loaded + other.loaded,
+            self.quarantined + other.quarantined,
+            self.duplicates + other.duplicates,
+        )
+
+
+@dataclass(frozen=True)
+class SourceResult:
+    """What came of one source in one run.
+
+    ``tables`` counts per raw table, ``load_id`` is the committed load (None: nothing was committed), ``error`` says why a source failed or
+    which of its files were refused, ``seconds`` is wall time, ``requests`` the number of HTTP requests or files read.
+    """
+
+    source: str
+    state: State
+    tables: dict[str, TableCount] = field(default_factory=dict)
+    load_id: str | None = None
+    error: str | None = None
+    seconds: float = 0.0
+    requests: int = 0
+
+    @property
+    def total(self) -> TableCount:
+        """The sum over all tables."""
+        return sum(self.tables.values(), TableCount())

@@ -1,0 +1,297 @@
+"""GA4 → ``raw_ga4.events``: the daily files of the BigQuery export in a folder, each day replaced when its files change.
+
+Sessions, channels and what an event means belong to the models. The Data API is not read: it has neither users nor sessions.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+import shutil
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from ingestion import rawlog
+from ingestion.landing import Landing, RawColumn, RawTable
+from ingestion.lines import quote, read_lines, sanitise
+from ingestion.spool import spool_folder
+from salesgauge.errors import ConfigurationError, SourceError
+from salesgauge.progress import SILENT, Reporter
+
+if TYPE_CHECKING:
+    from salesgauge.process import Process
+    from salesgauge.settings import Company
+
+SOURCE = "ga4"
+_BATCH_BYTES = 128_000_000
+_NAME = re.compile(r"events_(?P<intraday>intraday_)?(?P<day>\d{8})(?:[_-]\d+)?\.(?P<format>jsonl|parquet)(?P<gz>\.gz)?")
+
+_DAY = "cast(coalesce(try_strptime({value}, '%Y%m%d'), try_cast({value} as date)) as date)"
+_MICROSECONDS = "make_timestamp(try_cast({value} as bigint))"
+
+EVENTS = RawTable(
+    SOURCE,
+    "events",
+    (
+        RawColumn("event_day", "date", "$.event_date", required=True, convert=_DAY),
+        RawColumn("event_at", "timestamp", "$.event_timestamp", required=True, convert=_MICROSECONDS),
+        RawColumn("event_name", "varchar", "$.event_name", required=True),
+        RawColumn("user_pseudo_id", "varchar", "$.user_pseudo_id"),
+        RawColumn("ga_session_id", "bigint", "$.event_params"),
+        RawColumn("page_location", "varchar", "$.event_params"),
+        RawColumn("source", "varchar", "$"),
+        RawColumn("medium", "varchar", "$"),
+        RawColumn("campaign", "varchar", "$"),
+        RawColumn("form_id", "varchar", "$.event_params"),
+    ),
+    (),
+)
+TABLES: tuple[RawTable, ...] = (EVENTS,)
+
+# Where an event names the traffic that it came from, best first: the session's last click, then what the event itself collected.
+_TRAFFIC = (
+    (
+        "$.session_traffic_source_last_click.cross_channel_campaign.source",
+        "$.session_traffic_source_last_click.cross_channel_campaign.medium",
+        "$.session_traffic_source_last_click.cross_channel_campaign.campaign_name",
+    ),
+    (
+        "$.session_traffic_source_last_click.manual_campaign.source",
+        "$.session_traffic_source_last_click.manual_campaign.medium",
+        "$.session_traffic_source_last_click.manual_campaign.campaign_name",
+    ),
+    (
+        "$.collected_traffic_source.manual_source",
+        "$.collected_traffic_source.manual_medium",
+        "$.collected_traffic_source.manual_campaign_name",
+    ),
+)
+_TOP = (
+    "$.event_date",
+    "$.event_timestamp",
+    "$.event_name",
+    "$.user_pseudo_id",
+    "$.event_params",
+    "$.collected_traffic_source.gclid",
+)
+_PARAM = '[{"key": "VARCHAR", "value": {"string_value": "VARCHAR", "int_value": "VARCHAR", "double_value": "VARCHAR", "float_value": "VARCHAR"}}]'
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    day: date
+    is_intraday: bool
+    format: str
+    is_compressed: bool
+
+
+def extract(
+    company: Company, process: Process | None, landing: Landing, *, received_at: datetime, reporter: Reporter = SILENT
+) -> int:
+    """Land every day whose files are new or changed; returns the number of files read.
+
+    ``[sources.ga4] folder`` (relative to the data folder) holds ``events_YYYYMMDD[_<shard>].jsonl[.gz]`` or ``.parquet`` and, for days
+    without such a file, ``events_intraday_YYYYMMDD…``. A load holds all rows of each day that it holds; the newest load of a day is the
+    day. Exact duplicates within a day are left out and counted; rows of another day or without a time go to quarantine; a file that
+    can't be read is refused. A day whose files are gone stays. ``source, medium, campaign`` are the first complete level of: the session's
+    last click (cross-channel, then manual), the event's collected source (a gclid alone: google / cpc), the event's parameters.
+    """
+    folder = _folder(company)
+    known: dict[str, dict[str, list[Any]]] = rawlog.last_cursor(company, SOURCE, "events") or {}
+    days = _days(folder)
+    if not days:
+        reporter.step(f"{SOURCE} events", f"no events_YYYYMMDD file in {folder.name}/")
+    changed, cursor = [], dict(known)
+    for day, files in sorted(days.items()):
+        state = {
+            file.path.name: _state(file.path, known.get(day.isoformat(), {}).get(file.path.name)) for file in files
+        }
+        if state != known.get(day.isoformat()):
+            changed.extend(files)
+            cursor[day.isoformat()] = state
+    done = 0
+    reporter.step(f"{SOURCE} events")
+    with spool_folder(company.work_dir, SOURCE) as work:
+        for batch in _batches(changed):
+            _land(landing, batch, work)
+            done += len(batch)
+            reporter.advance(f"{SOURCE} events", done, len(changed), "files")
+    if cursor:
+        landing.cursor("events", cursor)
+    reporter.done(f"{SOURCE} events", f"{len(changed)} of {sum(map(len, days.values()))} files new or changed")
+    return len(changed)
+
+
+def _folder(company: Company) -> Path:
+    name = str(company.source(SOURCE).get("folder", "ga4"))
+    folder = company.data_dir / name
+    if not folder.is_dir():
+        raise ConfigurationError(
+            f".dlt/config.toml: [sources.ga4] folder = {name!r} is no folder of {company.data_dir.name}/. "
+            "Export the GA4 tables there, or correct the setting."
+        )
+    return folder
+
+
+def _days(folder: Path) -> dict[date, list[_File]]:
+    """The files of each day: the daily ones, or the intraday ones where the day has no other."""
+    days: dict[date, list[_File]] = {}
+    for path in sorted(folder.iterdir()):
+        match = _NAME.fullmatch(path.name)
+        if match is None or not path.is_file():
+            continue
+        try:
+            day = datetime.strptime(match["day"], "%Y%m%d").date()
+        except ValueError as error:
+            raise SourceError(f"ga4: {path.name} names no day. Rename it like events_20260201.jsonl.") from error
+        days.setdefault(day, []).append(_File(path, day, bool(match["intraday"]), match["format"], bool(match["gz"])))
+    for day, files in days.items():
+        chosen = [file for file in files if not file.is_intraday] or files
+        if len({(file.format, file.is_compressed) for file in chosen}) > 1:
+            raise SourceError(
+                f"ga4: {chosen[0].path.name} and {chosen[-1].path.name} hold the same day. Remove one of them."
+            )
+        days[day] = chosen
+    return days
+
+
+def _state(path: Path, known: list[Any] | None) -> list[Any]:
+    """``[size, modified (ns), hash]`` of a file. Size and time as known: not read. Read and found the same: the known state."""
+    stat = path.stat()
+    if known is not None and known[:2] == [stat.st_size, stat.st_mtime_ns]:
+        return known
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    return known if known is not None and known[2] == digest else [stat.st_size, stat.st_mtime_ns, digest]
+
+
+def _batches(files: list[_File]) -> Iterator[list[_File]]:
+    """``files`` in batches of whole days, of about 128 MB: the memory that a load needs."""
+    batch: list[_File] = []
+    size = 0
+    for file in files:
+        if batch and size > _BATCH_BYTES and file.day != batch[-1].day:
+            yield batch
+            batch, size = [], 0
+        batch.append(file)
+        size += file.path.stat().st_size * (8 if file.is_compressed or file.format == "parquet" else 1)
+    if batch:
+        yield batch
+
+
+def _land(landing: Landing, files: list[_File], work: Path) -> None:
+    """Land one batch of files."""
+    con = landing.con
+    con.execute("create or replace temp table ga4_received (file varchar, day varchar, record varchar, line bigint)")
+    texts: list[tuple[Path, _File]] = []
+    for file in files:
+        try:
+            if file.format == "parquet":
+                con.execute(
+                    "insert into ga4_received select ?, ?, cast(to_json(event) as varchar), row_number() over () "
+                    f"from read_parquet({quote(str(file.path))}) as event",
+                    [file.path.name, f"{file.day:%Y%m%d}"],
+                )
+            else:
+                texts.append((_readable(file, work), file))
+        except (duckdb.Error, EOFError, zlib.error, gzip.BadGzipFile) as error:
+            landing.refuse(EVENTS.name, file.path.name, f"the file can't be read: {str(error).splitlines()[0][:200]}")
+    _insert_lines(con, texts, work)
+    received, distinct = con.execute(
+        "select count(*), count(distinct (day, md5(record))) from ga4_received"
+    ).fetchone() or (0, 0)
+    landing.relation(EVENTS, _QUERY, received=distinct, duplicates=received - distinct)
+    con.execute("drop table ga4_received")
+
+
+def _readable(file: _File, work: Path) -> Path:
+    """The path of ``file`` without compression."""
+    if not file.is_compressed:
+        return file.path
+    target = work / file.path.name.removesuffix(".gz")
+    with gzip.open(file.path) as packed, target.open("wb") as plain:
+        shutil.copyfileobj(packed, plain, 1 << 20)
+    return target
+
+
+def _insert_lines(con: duckdb.DuckDBPyConnection, texts: list[tuple[Path, _File]], work: Path) -> None:
+    texts = [(path, file) for path, file in texts if path.stat().st_size]
+    if not texts:
+        return
+    try:
+        _read_lines(con, texts, 0)
+    except duckdb.InvalidInputException:  # bytes that are no UTF-8, or a line longer than the reader's buffer
+        safe = [(sanitise(path, work), file) for path, file in texts]
+        _read_lines(con, [(copy.path, file) for copy, file in safe], max(copy.longest for copy, _ in safe))
+
+
+def _read_lines(con: duckdb.DuckDBPyConnection, texts: list[tuple[Path, _File]], longest: int) -> None:
+    con.execute("create or replace temp table ga4_files (path varchar, file varchar, day varchar)")
+    con.executemany("insert into ga4_files values (?, ?, ?)", [(str(path), file.path.name, f"{file.day:%Y%m%d}") for path, file in texts])
+    lines = read_lines([path for path, _ in texts], longest).removesuffix(")") + ", filename = true)"
+    con.execute(
+        f"""
+        insert into ga4_received
+        select file, day, record, place - min(place) over (partition by path) + 1
+        from (select filename as path, line as record, row_number() over () as place from {lines})
+        join ga4_files using (path)
+        where record is not null
+        """
+    )
+
+
+def _traffic(column: int) -> str:
+    """Source (0), medium (1) or campaign (2) of the first level that names a source."""
+    names = ("source", "medium", "campaign")
+    start = len(_TOP) + 1
+    levels = []
+    for level in range(len(_TRAFFIC)):
+        is_named = f"coalesce(v[{start + 3 * level}], '(not set)') <> '(not set)'"
+        levels.append(f"when {is_named} then v[{start + 3 * level + column}]")
+    clicked = ("'google'", "'cpc'", f"v[{start + 3 * (len(_TRAFFIC) - 1) + 2}]")[column]
+    return f"case {' '.join(levels)} when v[6] is not null then {clicked} else {_param(names[column])} end"
+
+
+def _param(key: str) -> str:
+    value = f"params[list_position(keys, '{key}')].value"
+    return f"coalesce({value}.string_value, {value}.int_value, {value}.double_value, {value}.float_value)"
+
+
+_PATHS = ", ".join(quote(path) for path in (*_TOP, *(path for level in _TRAFFIC for path in level)))
+# BigQuery's Parquet files may hold a list as {list: [{element: …}]}.
+_QUERY = f"""
+with single as (
+    select * from ga4_received qualify row_number() over (partition by day, md5(record) order by file, line) = 1
+),
+read as (
+    select file, day, record, line, try(json_extract_string(record, [{_PATHS}])) as v from single
+),
+lifted as (
+    select *, try(from_json(
+        case when v[5][1] = '{{' then cast(to_json(json_extract(v[5], '$.list[*].element')) as varchar) else v[5] end, '{_PARAM}'
+    )) as params
+    from read
+),
+keyed as (
+    select *, list_transform(params, lambda param: param.key) as keys from lifted
+)
+select
+    v[1] as event_day, v[2] as event_at, v[3] as event_name, v[4] as user_pseudo_id,
+    {_param("ga_session_id")} as ga_session_id, {_param("page_location")} as page_location,
+    {_traffic(0)} as source, {_traffic(1)} as medium, {_traffic(2)} as campaign,
+    {_param("form_id")} as form_id, record, file as _file,
+    case
+        when v is null then 'the record is no valid JSON'
+        when replace(v[1], '-', '') <> day then 'event_date ' || v[1] || ' is not the day of the file'
+    end as _reason
+from keyed
+order by day, file, line
+"""

@@ -1,0 +1,147 @@
+"""What the raw log knows of HubSpot: newest version per record, known links. Nothing here talks to HubSpot or writes the raw log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+import duckdb
+
+from ingestion import rawlog
+from ingestion.hubspot.tables import ObjectType
+from ingestion.lines import quote
+from salesgauge.settings import Company
+from salesgauge.warehouse import connect
+
+
+class Version(NamedTuple):
+    """The newest version of a record in the raw log."""
+
+    updated_at: datetime | None
+    is_archived: bool
+    archived_at: datetime | None
+
+
+class Known:
+    """Look-ups in the committed loads. ``for_thread()`` gives each thread its own connection to the same tables."""
+
+    def __init__(self, company: Company) -> None:
+        self._con = connect(":memory:")
+        rawlog.create_views(self._con, company)
+
+    def __enter__(self) -> Known:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._con.close()
+
+    def load(self, kinds: Sequence[ObjectType]) -> None:
+        """Make the look-up tables; to be called once, before threads begin."""
+        for kind in kinds:
+            self._con.execute(
+                f"""
+                create table known_{kind.name} as
+                select id, updated_at, coalesce(is_archived, false) as is_archived, archived_at,
+                    coalesce(record ->> '$.properties.hs_is_closed', 'false') = 'true' as is_closed
+                from raw_hubspot.{kind.name}
+                qualify row_number() over (partition by id order by _load_id desc, _row desc) = 1
+                """
+            )
+        self._con.execute(
+            """
+            create table known_links as
+            select from_type, to_type, from_id, to_ids from raw_hubspot.associations
+            qualify row_number() over (partition by from_type, to_type, from_id order by _load_id desc, _row desc) = 1
+            """
+        )
+        # A record in quarantine comes again with every overlap: it is new only if it was edited since.
+        self._con.execute(
+            """
+            create table rejected as
+            select distinct table_name, record_key as id, try(record ->> '$.updatedAt') as updated_text
+            from raw_log.quarantine where source = 'hubspot' and record_key is not null
+            """
+        )
+
+    def for_thread(self) -> Lookup:
+        """Look-ups for the calling thread."""
+        return Lookup(self._con.cursor())
+
+
+class Lookup:
+    """Look-ups over one connection."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+
+    def changed(self, kind: ObjectType, hits: Path) -> list[str]:
+        """Ids of ``hits`` (live records: ``id, updatedAt``) whose modified date is not that of the newest version known."""
+        return self._ids(kind, hits, "known.is_archived")
+
+    def newly_archived(self, kind: ObjectType, listed: Path) -> list[str]:
+        """Ids of ``listed`` (archived records) that are not known as archived, or were archived or edited anew."""
+        return self._ids(kind, listed, "not known.is_archived or known.archived_at is distinct from found.archived_at")
+
+    def _ids(self, kind: ObjectType, file: Path, differs: str) -> list[str]:
+        rows = self._con.execute(
+            f"""
+            with found as (
+                select distinct id, updated_text, timezone('UTC', try_cast(updated_text as timestamptz)) as updated_at,
+                    timezone('UTC', try_cast(archived_text as timestamptz)) as archived_at
+                from read_json({quote(str(file))}, format = 'newline_delimited',
+                    columns = {{id: 'varchar', updated_text: 'varchar', archived_text: 'varchar'}})
+            )
+            select distinct found.id from found
+            left join known_{kind.name} as known on known.id = found.id
+            where (known.id is null or known.updated_at is distinct from found.updated_at or {differs})
+                and not exists (
+                    select 1 from rejected
+                    where rejected.table_name = {quote(kind.name)} and rejected.id = found.id
+                        and rejected.updated_text = found.updated_text
+                )
+            order by found.id
+            """
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    def archived(self, kind: ObjectType) -> set[str]:
+        """Ids whose newest version is archived."""
+        return {row[0] for row in self._con.execute(f"select id from known_{kind.name} where is_archived").fetchall()}
+
+    def versions(self, kind: ObjectType, ids: Sequence[str]) -> dict[str, Version]:
+        """The newest version of each of ``ids`` that is known."""
+        rows = self._con.execute(
+            f"select id, updated_at, is_archived, archived_at from known_{kind.name} where id in (select unnest(?::varchar[]))",
+            [list(ids)],
+        ).fetchall()
+        return {row[0]: Version(*row[1:]) for row in rows}
+
+    def open_deals(self, most: int) -> list[str]:
+        """Ids of the deals that are neither closed nor archived, the last edited ones first, at most ``most``."""
+        rows = self._con.execute(
+            f"select id from known_deals where not is_closed and not is_archived order by updated_at desc, id limit {int(most)}"
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    def links(self, from_type: str, to_type: str, ids: Sequence[str]) -> dict[str, list[str]]:
+        """Known links of ``ids``, sorted; ids without any are left out."""
+        rows = self._con.execute(
+            "select from_id, to_ids from known_links where from_type = ? and to_type = ? and from_id in (select unnest(?::varchar[]))",
+            [from_type, to_type, list(ids)],
+        ).fetchall()
+        return {row[0]: row[1] for row in rows if row[1]}
+
+    def records(self, table: str, key: str) -> dict[tuple[str, ...], str]:
+        """Key → the newest record as text, of a small table."""
+        rows = self._con.execute(
+            f"""
+            select {key}, cast(record as varchar) from raw_hubspot.{table}
+            qualify row_number() over (partition by {key} order by _load_id desc, _row desc) = 1
+            """
+        ).fetchall()
+        return {tuple(row[:-1]): row[-1] for row in rows}

@@ -1,0 +1,261 @@
+"""Landing: received records become typed Parquet files, bad ones go to quarantine, everything is counted, one load is committed at once.
+
+What a source's records look like belongs to its connector (``RawTable``), how they are fetched too; how the raw log is read to ``rawlog``.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+
+from ingestion import rawlog
+from ingestion.accounting import TableCount
+from ingestion.lines import identifier, quote, read_lines, sanitise
+from ingestion.typing_sql import TypedColumn
+from salesgauge.errors import SourceError
+from salesgauge.settings import Company
+from salesgauge.warehouse import connect
+
+_PARQUET = "(format parquet, compression zstd, row_group_size 122880)"
+
+
+@dataclass(frozen=True)
+class RawColumn:
+    """A typed column of a raw table. ``type`` is a DuckDB type, ``path`` the JSON path in the record (``$.id``).
+
+    ``convert`` replaces the ordinary cast: an SQL expression over ``{value}`` (the value as text) that is null for a value that does not fit,
+    e.g. ``make_timestamp(try_cast({value} as bigint))``; ``expected`` says in words what fits. Blank text counts as missing in every type but
+    ``varchar``.
+    """
+
+    name: str
+    type: str
+    path: str
+    required: bool = False
+    convert: str | None = None
+    expected: str | None = None
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A table of the raw log. ``key`` columns are always required."""
+
+    source: str
+    name: str
+    columns: tuple[RawColumn, ...]
+    key: tuple[str, ...]
+
+    def is_required(self, column: RawColumn) -> bool:
+        return column.required or column.name in self.key
+
+
+class Landing:
+    """One load of one source. Nothing of it exists before ``commit``; leaving the ``with`` block removes its working files.
+
+    ``received_at`` (UTC, naive) becomes ``_loaded_at`` and, with what the raw log holds already, decides the load id.
+    At most one landing per source may be open at a time; different sources may land side by side.
+    """
+
+    def __init__(self, company: Company, source: str, *, received_at: datetime) -> None:
+        self.company = company
+        self.source = source
+        self.received_at = received_at
+        self.load_id = ""
+        self.counts: dict[str, TableCount] = {}
+        self.con: duckdb.DuckDBPyConnection
+        self.folder: Path
+        self._files: dict[str, list[Path]] = {}
+        self._cursors: dict[str, Any] = {}
+
+    def __enter__(self) -> Landing:
+        home = self.company.work_dir / "landing" / self.source
+        shutil.rmtree(home, ignore_errors=True)  # of a run that was killed
+        self.folder = home / uuid.uuid4().hex[:8]
+        self.folder.mkdir(parents=True)
+        self.con = connect(":memory:")
+        self.con.execute(f"set temp_directory = {quote(str(self.folder / 'spill'))}")
+        self.load_id = rawlog.next_load_id(self.company, self.source, self.received_at)
+        self._previous = rawlog.cursors(self.company, self.source)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.con.close()
+        shutil.rmtree(self.folder.parent, ignore_errors=True)
+
+    def records(self, table: RawTable, files: Sequence[Path], duplicates: int = 0) -> TableCount:
+        """Land JSON-lines files, one received record a line (blank lines are none); ``duplicates`` were received too but left out.
+
+        A record without a required value, with a value of the wrong type, or that is no JSON object goes to quarantine.
+        """
+        files = [file for file in files if file.stat().st_size]
+        count = TableCount(duplicates, 0, 0, duplicates)
+        if files:
+            try:
+                count += self._lines(table, read_lines(files))
+            except duckdb.InvalidInputException:
+                # bytes that are no UTF-8, or a line longer than the reader's buffer
+                with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+                    safe = [sanitise(path, Path(folder)) for path in files]
+                    count += self._lines(table, read_lines([file.path for file in safe], max(file.longest for file in safe)))
+        return self._count(table.name, count)
+
+    def _lines(self, table: RawTable, source: str) -> TableCount:
+        paths = ", ".join(quote(column.path) for column in table.columns)
+        parsed = (
+            f"select line as record, try(json_extract_string(line, [{paths}])) as v, row_number() over () as _line from {source}"
+        )
+        values = ", ".join(f"v[{position}] as {identifier(column.name)}" for position, column in enumerate(table.columns, 1))
+        sql = (
+            f"select {values}, record, _line, cast(null as varchar) as _file, case when v is null then 'the record is no valid JSON' end as _reason "
+            f"from ({parsed}) where record is not null"
+        )
+        received = self._scalar(f"select count(line) from {source}")
+        return self._write(table, sql, {column.name: "varchar" for column in table.columns}, received, self._offset(table.name))
+
+    def relation(self, table: RawTable, sql: str, *, duplicates: int = 0, received: int | None = None) -> TableCount:
+        """Land the rows of the DuckDB query ``sql`` (run on ``self.con``).
+
+        It has the table's columns by name (of their type, or text that is cast as in ``records``) and ``record`` (JSON as text). It may have
+        ``_line`` (place in the source; default: place in the query), ``_file``, and ``_reason`` (not null: quarantine the row for it).
+        """
+        described = self.con.execute(f"describe {sql}").fetchall()
+        types = {name: kind for name, kind, *_ in described}
+        missing = [name for name in [*(column.name for column in table.columns), "record"] if name not in types]
+        if missing:
+            raise SourceError(f"{self.source}.{table.name}: the query lacks the columns {', '.join(missing)}")
+        extras = ""
+        if "_line" not in types:
+            extras += ", row_number() over () as _line"
+        if "_file" not in types:
+            extras += ", cast(null as varchar) as _file"
+        if "_reason" not in types:
+            extras += ", cast(null as varchar) as _reason"
+        query = f"select *{extras} from ({sql})"
+        if received is None:
+            received = self._scalar(f"select count(*) from ({sql})")
+        count = self._write(table, query, types, received, self._offset(table.name))
+        return self._count(table.name, count + TableCount(duplicates, 0, 0, duplicates))
+
+    def refuse(self, table: str, file: str, reason_text: str) -> TableCount:
+        """Record that ``file`` was refused as a whole: one quarantine row without line and record."""
+        target = self._path("_quarantine")
+        self.con.execute(
+            f"copy (select {quote(table)} as table_name, {quote(file)} as file, cast(null as bigint) as line, cast(null as varchar) as record_key, "
+            f"{quote(reason_text)} as reason, cast(null as varchar) as record, {self._stamp()}) to {quote(str(target))} {_PARQUET}"
+        )
+        self._files.setdefault("_quarantine", []).append(target)
+        return self._count(table, TableCount(1, 0, 1, 0))
+
+    def cursor(self, table: str, value: Any) -> None:
+        """Remember ``value`` (anything JSON can hold) with this load: ``rawlog.last_cursor`` returns it once the load is committed."""
+        self._cursors[table] = json.loads(json.dumps(value))
+
+    def commit(self) -> str | None:
+        """Append the load to the raw log, all of it or nothing. Returns its id, or None where nothing was new (no row, no cursor that moved)."""
+        moved = any(self._previous.get(table) != value for table, value in self._cursors.items())
+        if not self._files and not moved:
+            return None
+        files = {**self._files, "_accounting": [self._accounting()]}
+        work = self.company.work_dir / "dlt" / self.source / uuid.uuid4().hex[:8]
+        shutil.rmtree(work.parent, ignore_errors=True)
+        work.mkdir(parents=True)
+        from ingestion import package  # importing dlt takes a second: only when there is something to commit
+
+        try:
+            package.commit(self.company.raw_dir, work, self.source, self.load_id, files)
+        finally:
+            shutil.rmtree(work.parent, ignore_errors=True)
+        return self.load_id
+
+    def _write(self, table: RawTable, sql: str, types: Mapping[str, str], received: int, offset: int) -> TableCount:
+        """Write the good rows of ``sql`` to one Parquet file and the bad ones to another; memory stays flat, as nothing is collected."""
+        columns = [
+            TypedColumn(
+                column.name, types[column.name].lower(), column.type.lower(), table.is_required(column), column.convert, column.expected
+            )
+            for column in table.columns
+        ]
+        casts = ", ".join(f"{column.cast} as {column.typed_name}" for column in columns)
+        problems = ["_reason is not null", *(column.problem for column in columns if column.problem)]
+        bad = f"case {' '.join(f'when {problem} then true' for problem in problems)} else false end"
+        # a filter is pushed down and repeats the work on its way, but not below a window function
+        checked = (
+            f"select *, row_number() over () as _barrier from (select *, {bad} as _bad from (select *, {casts} from ({sql})))"
+        )
+        values = ", ".join(f"{column.typed_name} as {identifier(column.name)}" for column in columns)
+        target = self._path(table.name)
+        loaded = self._scalar(
+            f"copy (select {values}, {self._stamp()}, {offset} + _line as _row, cast(record as json) as record "
+            f"from ({checked}) where not _bad and _barrier > 0) to {quote(str(target))} {_PARQUET}"
+        )
+        self._keep(table.name, target, loaded)
+        quarantined = self._quarantine(table, columns, checked) if loaded != received else 0
+        if loaded + quarantined != received:
+            raise SourceError(
+                f"{self.source}.{table.name}: {received} records received, but {loaded} loaded and {quarantined} quarantined; nothing was kept"
+            )
+        return TableCount(received, loaded, quarantined, 0)
+
+    def _quarantine(self, table: RawTable, columns: list[TypedColumn], checked: str) -> int:
+        key = " || '|' || ".join(f"coalesce(cast({identifier(name)} as varchar), '')" for name in table.key) or "null"
+        reasons = ", ".join(column.reason for column in columns)
+        target = self._path("_quarantine")
+        count = self._scalar(
+            f"copy (select {quote(table.name)} as table_name, _file as file, cast(_line as bigint) as line, {key} as record_key, "
+            # where the record as a whole is unusable, what its columns lack says nothing more
+            f"coalesce(_reason, concat_ws('; ', {reasons})) as reason, cast(record as varchar) as record, {self._stamp()} "
+            f"from ({checked}) where _bad and _barrier > 0) to {quote(str(target))} {_PARQUET}"
+        )
+        self._keep("_quarantine", target, count)
+        return count
+
+    def _keep(self, table: str, file: Path, rows: int) -> None:
+        if rows:
+            self._files.setdefault(table, []).append(file)
+
+    def _accounting(self) -> Path:
+        """The accounting rows of this load: a row per table with counts or a cursor. Cursors of earlier loads are carried on."""
+        cursors = {**self._previous, **self._cursors}
+        rows = []
+        for table in sorted({*self.counts, *cursors}):
+            count = self.counts.get(table, TableCount())
+            cursor = json.dumps(cursors[table], sort_keys=True) if table in cursors else None
+            rows.append((table, count.received, count.loaded, count.quarantined, count.duplicates, cursor))
+        self.con.execute(
+            "create or replace temp table accounting (table_name varchar, received bigint, loaded bigint, quarantined bigint, "
+            "duplicates bigint, cursor json)"
+        )
+        self.con.executemany("insert into accounting values (?, ?, ?, ?, ?, ?)", rows)
+        target = self._path("_accounting")
+        self.con.execute(f"copy (select *, {self._stamp()} from accounting order by table_name) to {quote(str(target))} {_PARQUET}")
+        return target
+
+    def _stamp(self) -> str:
+        return (
+            f"{quote(self.load_id)} as _load_id, cast({quote(self.received_at.isoformat(sep=' '))} as timestamp) as _loaded_at"
+        )
+
+    def _path(self, table: str) -> Path:
+        return self.folder / f"{table}.{uuid.uuid4().hex[:8]}.parquet"
+
+    def _offset(self, table: str) -> int:
+        count = self.counts.get(table, TableCount())
+        return count.received - count.duplicates
+
+    def _count(self, table: str, count: TableCount) -> TableCount:
+        self.counts[table] = self.counts.get(table, TableCount()) + count
+        return count
+
+    def _scalar(self, sql: str) -> int:
+        row = self.con.execute(sql).fetchone()
+        return int(row[0]) if row else 0

@@ -1,0 +1,202 @@
+"""The raw log as it is read: which loads count, where sources stopped, and the views over it.
+
+Layout: ``<raw>/<source>/<table>/<load_id>.<file_id>.parquet``; a load counts when ``<raw>/<source>/_dlt_loads`` holds its mark, which is
+written last. Files without a mark are leftovers of a run that was killed: nothing reads them. How a load is written belongs to ``landing``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from ingestion.lines import identifier, quote
+from salesgauge.entities import DUCKDB_TYPES, ENTITIES
+from salesgauge.settings import API_SOURCES, Company
+from salesgauge.warehouse import connect
+
+if TYPE_CHECKING:
+    from ingestion.landing import RawTable
+
+_META = (("_load_id", "varchar"), ("_loaded_at", "timestamp"), ("_row", "bigint"), ("record", "json"))
+_LOADS = (
+    ("table_name", "varchar"),
+    ("received", "bigint"),
+    ("loaded", "bigint"),
+    ("quarantined", "bigint"),
+    ("duplicates", "bigint"),
+    ("cursor", "json"),
+)
+_QUARANTINE = (
+    ("table_name", "varchar"),
+    ("file", "varchar"),
+    ("line", "bigint"),
+    ("record_key", "varchar"),
+    ("reason", "varchar"),
+    ("record", "varchar"),
+)
+_STAMP = (("_load_id", "varchar"), ("_loaded_at", "timestamp"))
+FILE_COLUMNS = (("source", "varchar"), ("_file", "varchar"), ("_line", "bigint"))
+
+
+def committed(company: Company, source: str) -> list[str]:
+    """The ids of the loads of ``source`` that count, oldest first. An unfinished mark (a run was killed while writing it) is none."""
+    marks = company.raw_dir / source / "_dlt_loads"
+    return sorted(path.stem.rpartition("__")[2] for path in marks.glob("*.jsonl") if _is_complete(path))
+
+
+def has_loads(company: Company, source: str) -> bool:
+    """Whether a load of ``source`` was ever committed."""
+    return bool(committed(company, source))
+
+
+def next_load_id(company: Company, source: str, received_at: datetime) -> str:
+    """An id that sorts after every load of ``source`` that left a file, whatever the clock says: seconds since 1970 with six places."""
+    micros = round((received_at.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
+    newest = max((_micros(load_id) for load_id in _all_load_ids(company, source)), default=0)
+    micros = max(micros, newest + 1)
+    return f"{micros // 1_000_000:010d}.{micros % 1_000_000:06d}"
+
+
+def last_cursor(company: Company, source: str, table: str) -> Any | None:
+    """The cursor that the newest committed load knows for ``table``; None if there is none."""
+    return cursors(company, source).get(table)
+
+
+def cursors(company: Company, source: str) -> dict[str, Any]:
+    """All cursors of ``source`` by table, as of its newest committed load (each load carries them on)."""
+    loads = committed(company, source)
+    if not loads:
+        return {}
+    files = _files(company, source, "_accounting", loads[-1:])
+    if not files:
+        return {}
+    with connect(":memory:") as con:
+        rows = con.execute(f"select table_name, cursor from {_read(files)} where cursor is not null").fetchall()
+    return {table: json.loads(cursor) for table, cursor in rows}
+
+
+def fingerprint(company: Company) -> str:
+    """A hash that changes if and only if the loads that the views show change."""
+    known = [f"{source}/{load_id}" for source in sources(company) for load_id in committed(company, source)]
+    return hashlib.sha256("\n".join(known).encode()).hexdigest()
+
+
+def sources(company: Company) -> list[str]:
+    """The sources that the views show: every API source, and the file sources that ``sources/*.yml`` describes today."""
+    files = [name for name in company.configured_sources() if name not in API_SOURCES]
+    return [*API_SOURCES, *files]
+
+
+def create_views(con: duckdb.DuckDBPyConnection, company: Company) -> None:
+    """(Re)create the schemas ``raw_hubspot``, ``raw_typeform``, ``raw_ga4``, ``raw_files`` and ``raw_log`` with all views of ``docs/tables.md``.
+
+    Each view names the committed files one by one, so it shows just these until it is created again; a table without files is an empty view.
+    """
+    loads = {source: committed(company, source) for source in sources(company)}
+    for schema in (*(f"raw_{source}" for source in API_SOURCES), "raw_files", "raw_log"):
+        con.execute(f"drop schema if exists {schema} cascade")
+        con.execute(f"create schema {schema}")
+    for source in API_SOURCES:
+        for table in api_tables(source):
+            columns = [*((column.name, column.type) for column in table.columns), *_META]
+            _create(con, f"raw_{source}", table.name, columns, _files(company, source, table.name, loads[source]))
+    file_sources = [source for source in loads if source not in API_SOURCES]
+    for entity in ENTITIES.values():
+        columns = [*((column.name, DUCKDB_TYPES[column.type]) for column in entity.columns), *FILE_COLUMNS, *_META]
+        files = [file for source in file_sources for file in _files(company, source, entity.name, loads[source])]
+        _create(con, "raw_files", entity.name, columns, files)
+    for view, folder, columns in (("loads", "_accounting", _LOADS), ("quarantine", "_quarantine", _QUARANTINE)):
+        parts = [
+            f"select {quote(source)} as source, _load_id as load_id, _loaded_at as loaded_at, {_names(columns)} "
+            f"from ({_select([*columns, *_STAMP], files)})"
+            for source in loads
+            if (files := _files(company, source, folder, loads[source]))
+        ]
+        empty = (
+            "select cast(null as varchar) as source, cast(null as varchar) as load_id, cast(null as timestamp) as loaded_at, "
+            f"{_names(columns)} from ({_select([*columns, *_STAMP], [])})"
+        )
+        con.execute(f"create view raw_log.{view} as {' union all '.join(parts) or empty}")
+
+
+def sweep(company: Company) -> int:
+    """Remove files of loads that were never committed; returns how many. Call it only while no run is active.
+
+    Only files older than the newest committed load of their source go: an id after it could belong to a load that is being written.
+    """
+    removed = 0
+    for folder in (path for path in company.raw_dir.glob("*") if path.is_dir()):
+        loads = committed(company, folder.name)
+        for file in folder.glob("*/*.parquet"):
+            load_id = _load_id_of(file)
+            if loads and load_id < loads[-1] and load_id not in loads:
+                file.unlink(missing_ok=True)
+                removed += 1
+    return removed
+
+
+def api_tables(source: str) -> tuple[RawTable, ...]:
+    """The raw tables that the connector module of ``source`` declares as ``TABLES``."""
+    name = f"ingestion.{source}"
+    if importlib.util.find_spec(name) is None:
+        return ()
+    return tuple(importlib.import_module(name).TABLES)
+
+
+def _create(con: duckdb.DuckDBPyConnection, schema: str, table: str, columns: Iterable[tuple[str, str]], files: list[Path]) -> None:
+    con.execute(f"create view {schema}.{identifier(table)} as {_select(list(columns), files)}")
+
+
+def _select(columns: list[tuple[str, str]], files: list[Path]) -> str:
+    """A query with exactly ``columns``, whatever columns the files have: older ones may lack some."""
+    empty = ", ".join(f"cast(null as {kind}) as {identifier(name)}" for name, kind in columns)
+    if not files:
+        return f"select {empty} where false"
+    return (
+        f"select {_names(columns)} from (select {empty} where false union all by name select * from {_read(files)})"
+    )
+
+
+def _names(columns: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(identifier(name) for name, _ in columns)
+
+
+def _read(files: list[Path]) -> str:
+    return f"read_parquet([{', '.join(quote(str(file)) for file in files)}], union_by_name = true, hive_partitioning = false)"
+
+
+def _files(company: Company, source: str, table: str, loads: list[str]) -> list[Path]:
+    wanted = set(loads)
+    files = (company.raw_dir / source / table).glob("*.parquet")
+    return sorted(file for file in files if _load_id_of(file) in wanted)
+
+
+def _all_load_ids(company: Company, source: str) -> set[str]:
+    folder = company.raw_dir / source
+    ids = {_load_id_of(file) for file in folder.glob("*/*.parquet")}
+    return ids | {path.stem.rpartition("__")[2] for path in folder.glob("_dlt_loads/*.jsonl")}
+
+
+def _load_id_of(file: Path) -> str:
+    """``1700000000.000001`` of ``1700000000.000001.ab12cd.parquet``."""
+    return ".".join(file.name.split(".")[:2])
+
+
+def _micros(load_id: str) -> int:
+    seconds, _, fraction = load_id.partition(".")
+    return int(seconds) * 1_000_000 + int(fraction or 0)
+
+
+def _is_complete(mark: Path) -> bool:
+    try:
+        return "load_id" in json.loads(mark.read_text(encoding="utf-8"))
+    except (ValueError, OSError):
+        return False

@@ -1,0 +1,83 @@
+"""One run over the sources: side by side, each for itself. What a source is belongs to its module, what a load is to ``landing``."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+from ingestion.accounting import SourceResult
+from ingestion.landing import Landing
+from salesgauge.errors import ConfigurationError, SalesgaugeError
+from salesgauge.process import Process
+from salesgauge.progress import SILENT, Reporter
+from salesgauge.settings import API_SOURCES, Company
+
+_AT_ONCE = 4
+
+
+def extract(
+    company: Company,
+    process: Process,
+    *,
+    received_at: datetime,
+    names: list[str] | None = None,
+    reporter: Reporter = SILENT,
+) -> list[SourceResult]:
+    """Load what is new from every configured source (or those in ``names``) into the raw log; results in the order of the configuration.
+
+    ``received_at`` is UTC without zone. A source that fails gives a result with ``state='failed'`` and does not disturb the others; nothing of
+    its load is kept. ConfigurationError only for a name that is not configured.
+    """
+    configured = company.configured_sources()
+    unknown = sorted(set(names or ()) - set(configured))
+    if unknown:
+        raise ConfigurationError(f"source '{unknown[0]}' is not configured. Configured are: {', '.join(configured) or 'none'}.")
+    chosen = [name for name in configured if names is None or name in names]
+    with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="source") as pool:
+        futures = [pool.submit(_one, company, process, name, received_at, reporter) for name in chosen]
+        return [future.result() for future in futures]
+
+
+def _one(company: Company, process: Process, name: str, received_at: datetime, reporter: Reporter) -> SourceResult:
+    started = time.monotonic()
+    reporter.step(name)
+    result = _load(company, process, name, received_at, reporter, started)
+    total = result.total
+    reporter.done(name, result.error if result.state == "failed" else f"{total.received:,} received, {total.quarantined:,} quarantined")
+    return result
+
+
+def _load(
+    company: Company, process: Process, name: str, received_at: datetime, reporter: Reporter, started: float
+) -> SourceResult:
+    try:
+        with Landing(company, name, received_at=received_at) as landing:
+            outcome = _connector(name)(company, process, landing, received_at=received_at, reporter=reporter)
+            requests, problems = outcome if isinstance(outcome, tuple) else (outcome or 0, None)
+            load_id = landing.commit()
+            seconds = time.monotonic() - started
+            state = "failed" if problems else "loaded" if load_id else "unchanged"
+            return SourceResult(name, state, dict(landing.counts), load_id, problems, seconds, requests)
+    except Exception as error:  # isolation is the point: whatever one source does, the others go on
+        return SourceResult(name, "failed", error=_words(name, error), seconds=time.monotonic() - started)
+
+
+def _connector(name: str) -> Callable[..., Any]:
+    """The function that lands a source: ``ingestion.<name>.extract`` for an API, ``ingestion.files`` for what ``sources/<name>.yml`` describes."""
+    if name in API_SOURCES:
+        return importlib.import_module(f"ingestion.{name}").extract
+    from ingestion.files import extract_files
+
+    return lambda company, process, landing, **options: extract_files(company, process, landing, name=name, **options)
+
+
+def _words(name: str, error: Exception) -> str:
+    """What to tell people: our own errors as they are; of others the type and the first line, as their text may hold anything."""
+    if isinstance(error, SalesgaugeError):
+        return str(error)
+    first = (str(error).splitlines() or [""])[0]
+    return f"{name}: unexpected {type(error).__name__}: {first[:300]}"

@@ -1,0 +1,57 @@
+"""Pages of an API on their way to the raw log: JSON-lines files in the working folder. Loading them is ``ingestion.landing``'s part."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+
+def dumps(record: Any) -> str:
+    """``record`` as one line of JSON, always written the same way, so that equal records are equal text."""
+    return json.dumps(record, separators=(",", ":"), sort_keys=True)
+
+
+class Spool:
+    """A JSON-lines file that is written record by record; memory stays flat. Use it as a context manager.
+
+    ``count`` is the number of lines, ``longest`` the bytes of the longest one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self.longest = 0
+        self._file = path.open("w", encoding="ascii", buffering=1 << 20)
+
+    def write(self, records: Iterable[Any]) -> None:
+        """Append ``records``, one line each."""
+        for record in records:
+            line = dumps(record)
+            self._file.write(line + "\n")
+            self.count += 1
+            self.longest = max(self.longest, len(line))
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+
+@contextmanager
+def spool_folder(work_dir: Path, source: str) -> Iterator[Path]:
+    """An empty folder for the pages of ``source``, removed at the end: what people wrote to the company is not left lying about."""
+    folder = work_dir / f"{source}-pages"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,110 @@
+"""A data frame as a table for a terminal, CSV or JSON. Progress, colours and files do not belong here."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from typing import Any
+
+import pandas as pd
+
+from salesgauge.errors import ConfigurationError
+
+FORMATS = ("table", "csv", "json")
+_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def render(frame: pd.DataFrame, format: str) -> str:
+    """``frame`` as text in one of ``FORMATS``, ending with a newline. CSV and JSON keep full precision.
+
+    In CSV a text that a spreadsheet would take for a formula is put behind an apostrophe; numbers stay numbers. Null is empty in CSV and
+    tables and ``null`` in JSON. ConfigurationError for another format.
+    """
+    if format == "csv":
+        return _csv(frame)
+    if format == "json":
+        return _json(frame)
+    if format == "table":
+        return _table(frame)
+    raise ConfigurationError(f"There is no format {format!r}. Formats: {', '.join(FORMATS)}")
+
+
+def _plain(value: Any) -> Any:
+    """A cell as int, float, bool, text or None. Whole numbers lose their ``.0``, dates become ISO text."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        if math.isnan(value) or math.isinf(value):
+            return None
+        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    if isinstance(value, int):
+        return value
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return str(value)
+
+
+def _rows(frame: pd.DataFrame) -> list[list[Any]]:
+    columns = [[_plain(value) for value in frame[name].tolist()] for name in frame.columns]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _safe(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str) and value.startswith(_DANGEROUS):
+        return "'" + value
+    return "" if value is None else value
+
+
+def _csv(frame: pd.DataFrame) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([_safe(str(name)) for name in frame.columns])
+    writer.writerows([_safe(value) for value in row] for row in _rows(frame))
+    return out.getvalue()
+
+
+def _json(frame: pd.DataFrame) -> str:
+    names = [str(name) for name in frame.columns]
+    records = [dict(zip(names, row, strict=True)) for row in _rows(frame)]
+    return json.dumps(records, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def _cell(value: Any) -> str:
+    """For reading: four significant decimals, thousands apart; control characters can't move the cursor of a terminal."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.2f}" if abs(value) >= 100 else f"{value:.4f}"
+    return "".join(character if character.isprintable() else "·" for character in value)
+
+
+def _table(frame: pd.DataFrame) -> str:
+    rows = _rows(frame)
+    names = [str(name) for name in frame.columns]
+    is_number = [
+        any(isinstance(row[place], (int, float)) and not isinstance(row[place], bool) for row in rows)
+        for place in range(len(names))
+    ]
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max([len(name), *(len(row[place]) for row in cells)]) for place, name in enumerate(names)]
+
+    def line(values: list[str]) -> str:
+        padded = (
+            value.rjust(width) if number else value.ljust(width)
+            for value, width, number in zip(values, widths, is_number, strict=True)
+        )
+        return "  ".join(padded).rstrip()
+
+    return "\n".join([line(names), line(["-" * width for width in widths]), *(line(row) for row in cells)]) + "\n"

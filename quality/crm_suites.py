@@ -1,0 +1,299 @@
+"""What we expect of the records that the sources delivered, after staging has renamed and united them.
+
+Realistic dirt is a warning; a share so bad that a column must have been shifted or mapped wrongly is an error. Which fields people should fill
+is ``process.yml``'s matter, how well they do it the completeness KPI's.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import duckdb
+
+from quality.suites import (
+    Expect,
+    Suite,
+    between,
+    holds,
+    matches,
+    no_rows,
+    one_of,
+    ordered,
+    present,
+    unique,
+)
+
+EARLIEST = datetime(1990, 1, 1)
+PLAUSIBLE_AMOUNT = 10_000_000
+DAY_SECONDS = 86_400
+REQUIRED_FILLED = 0.5
+VOLUME_FLOOR = 0.5
+VOLUME_MIN_RECORDS = 20
+STALE_DAYS = 7
+
+EMAIL = r"^[^@\s,;]+@[^@\s,;]+\.[A-Za-z]{2,}$"
+PHONE = r"^(?=(?:\D*\d){7,15}\D*(?:(?:x|ext)\D*\d{1,6})?$)[+()\d\s./\-x,ext]+$"
+POSTCODE = r"^[A-Za-z0-9][A-Za-z0-9 \-]{1,9}[A-Za-z0-9]$"
+
+_CORRECT = "Correct the records in the source; they are listed by the masked keys of quality.checks."
+_MAPPING = "Check the source's mapping (sources/*.yml): a column may be shifted or named differently."
+_COUNTED = "exclusion_reason is null"
+_OWNER = "owner_id is null or owner_id in (select user_id from intermediate.int_users)"
+_BRANCH = "branch is null or branch in (select branch from process.branches)"
+_DIRT = {"severity": "warn", "mostly": 0.98, "error_below": 0.5, "action": _CORRECT}
+
+LEADS = Suite(
+    "crm_leads",
+    "intermediate.int_leads",
+    {
+        "lead_id": "lead_id",
+        "created_at": "created_at",
+        "email": "email",
+        "phone": "phone",
+        "postcode": "postcode",
+        "customer_type": "lower(customer_type)",
+        "owner_known": _OWNER,
+        "branch_known": _BRANCH,
+    },
+    (
+        present("lead_id", action=_MAPPING),
+        unique("lead_id", action=_MAPPING),
+        present("created_at", severity="warn", error_below=0.5, action=_MAPPING),
+        between("created_at", EARLIEST, severity="warn", error_below=0.9, action=_MAPPING),
+        matches("email", EMAIL, "looks like an e-mail address", **_DIRT),
+        matches("phone", PHONE, "holds 7 to 15 digits", **_DIRT),
+        matches("postcode", POSTCODE, "looks like a postcode", **_DIRT),
+        one_of("customer_type", ("new", "returning"), **_DIRT),
+        holds("owner_known", "the owner is one of the users", **_DIRT),
+        holds("branch_known", "the branch is one of process.yml", **_DIRT),
+    ),
+    key="lead_id",
+    where=_COUNTED,
+    needs=("intermediate.int_users", "process.branches"),
+)
+
+DEALS = Suite(
+    "crm_deals",
+    "intermediate.int_deals",
+    {
+        "deal_id": "deal_id",
+        "amount": "amount",
+        "currency": "currency",
+        "created_at": "created_at",
+        "closed_at": "closed_at",
+        "expected_close_date": "cast(expected_close_date as timestamp)",
+        "created_day": "date_trunc('day', created_at) - interval 1 day",
+        "owner_known": _OWNER,
+        "branch_known": _BRANCH,
+        "lead_exists": "linked_lead_id is null or lead_id is not null",
+    },
+    (
+        present("deal_id", action=_MAPPING),
+        unique("deal_id", action=_MAPPING),
+        between("amount", 0, PLAUSIBLE_AMOUNT, severity="warn", mostly=0.99, error_below=0.8, action=_CORRECT),
+        matches("currency", r"^[A-Z]{3}$", "is an ISO 4217 code", **_DIRT),
+        between("created_at", EARLIEST, severity="warn", error_below=0.9, action=_MAPPING),
+        ordered("closed_at", "created_at", **_DIRT),
+        ordered("expected_close_date", "created_day", **{**_DIRT, "mostly": 0.95}),
+        holds("owner_known", "the owner is one of the users", **_DIRT),
+        holds("branch_known", "the branch is one of process.yml", **_DIRT),
+        holds("lead_exists", "the deal's lead exists", **_DIRT),
+    ),
+    key="deal_id",
+    where=_COUNTED,
+    needs=("intermediate.int_users", "process.branches"),
+)
+
+ACTIVITIES = Suite(
+    "crm_activities",
+    "intermediate.int_activities",
+    {
+        "activity_id": "activity_id",
+        "type": "type",
+        "direction": "direction",
+        "at": '"at"',
+        "duration_seconds": "duration_seconds",
+        "user_known": "user_id is null or user_id in (select user_id from intermediate.int_users)",
+        "is_linked": "lead_id is not null or deal_id is not null",
+    },
+    (
+        present("activity_id", action=_MAPPING),
+        unique("activity_id", action=_MAPPING),
+        one_of(
+            "type",
+            ("call", "email", "text", "meeting", "task", "note"),
+            severity="warn",
+            mostly=1.0,
+            error_below=0.9,
+            action=_MAPPING,
+        ),
+        one_of("direction", ("inbound", "outbound"), severity="warn", mostly=1.0, error_below=0.9, action=_MAPPING),
+        present("at", **_DIRT),
+        between("at", EARLIEST, **_DIRT),
+        between("duration_seconds", 0, DAY_SECONDS, **_DIRT),
+        holds("user_known", "the person is one of the users", **_DIRT),
+        holds("is_linked", "the activity belongs to a lead or a deal", severity="warn", mostly=0.9, action=_CORRECT),
+    ),
+    key="activity_id",
+    needs=("intermediate.int_users",),
+)
+
+USERS = Suite(
+    "crm_users",
+    "intermediate.int_users",
+    {"user_id": "user_id", "name": "name", "branch_known": _BRANCH},
+    (
+        present("user_id", action=_MAPPING),
+        unique("user_id", action=_MAPPING),
+        present("name", severity="warn", action=_CORRECT),
+        holds("branch_known", "the branch is one of process.yml", severity="warn", action=_CORRECT),
+    ),
+    key="user_id",
+    needs=("process.branches",),
+)
+
+STAGE_EVENTS = Suite(
+    "crm_stage_events",
+    "intermediate.int_stage_events",
+    {"subject_type": "subject_type", "subject_id": "subject_id", "stage_key": "stage_key", "at": '"at"'},
+    (
+        one_of("subject_type", ("lead", "deal"), action=_MAPPING),
+        present("subject_id", action=_MAPPING),
+        present("at", action=_MAPPING),
+        between("at", EARLIEST, severity="warn", error_below=0.9, action=_MAPPING),
+        present(
+            "stage_key",
+            severity="warn",
+            error_below=0.5,
+            action="Add the stages that kpi.kpi_unmapped_stages lists to stage_mapping in process.yml.",
+        ),
+    ),
+    key="subject_id",
+)
+
+OWNER_PERIODS = Suite(
+    "crm_owner_periods",
+    "intermediate.int_owner_periods",
+    {"subject_id": "subject_id", "valid_from": "valid_from", "valid_to": "valid_to"},
+    (present("subject_id", action=_MAPPING), ordered("valid_to", "valid_from", action=_MAPPING)),
+    key="subject_id",
+)
+
+SURVEYS = Suite(
+    "crm_survey_answers",
+    "intermediate.int_survey_answers",
+    {"response_id": "response_id", "nps_score": "nps_score", "csat_score": "csat_score"},
+    (
+        present("response_id", action=_MAPPING),
+        unique("response_id", action=_MAPPING),
+        between("nps_score", 0, 10, severity="warn", mostly=1.0, error_below=0.9, action=_MAPPING),
+        between("csat_score", 1, 5, severity="warn", mostly=1.0, error_below=0.9, action=_MAPPING),
+    ),
+    key="response_id",
+)
+
+VOLUME = Suite(
+    "source_volume",
+    "kpi.kpi_reconciliation",
+    {"share_of_before": "records / records_before"},
+    (
+        between(
+            "share_of_before",
+            VOLUME_FLOOR,
+            action="Look whether the source still gives everything (rights, filters, a removed file); "
+            "if the drop is real, set accept_volume_drop to the source's name under [salesgauge] in .dlt/config.toml for one run.",
+        ),
+    ),
+    key="source || ' ' || entity",
+    keys_are_labels=True,
+    source="quality_volumes",
+    where=f"records_before >= {VOLUME_MIN_RECORDS} and not is_accepted",
+)
+
+FRESHNESS = Suite(
+    "source_freshness",
+    "kpi.kpi_reconciliation",
+    {"days_behind": "date_diff('second', newest_at, as_of) / 86400.0"},
+    (
+        between(
+            "days_behind",
+            None,
+            STALE_DAYS,
+            severity="warn",
+            action="The source gives nothing newer: look at its last load in quality.loads.",
+        ),
+    ),
+    key="source",
+    keys_are_labels=True,
+    source="(select source, max(newest_at) as newest_at, max(as_of) as as_of from quality_volumes group by source)",
+    where="newest_at is not null",
+)
+
+UNMAPPED = Suite(
+    "stage_mapping",
+    "kpi.kpi_unmapped_stages",
+    {"source_stage": "source_stage"},
+    (
+        no_rows(
+            "no_unmapped_stages",
+            "every stage of the sources is mapped",
+            severity="warn",
+            action="Add the stages that kpi.kpi_unmapped_stages lists to stage_mapping in process.yml.",
+        ),
+    ),
+    key="source",
+    keys_are_labels=True,
+    checks_empty=True,
+)
+
+SUITES = (LEADS, DEALS, ACTIVITIES, USERS, STAGE_EVENTS, OWNER_PERIODS, SURVEYS, VOLUME, FRESHNESS, UNMAPPED)
+
+_REQUIRED = {
+    "lead": ("crm_required_lead", "intermediate.int_leads", "lead_id"),
+    "deal": ("crm_required_deal", "intermediate.int_deals", "deal_id"),
+}
+REQUIRED_CHECKS = tuple((name, table) for name, table, _ in _REQUIRED.values())
+
+
+def required_field_suites(con: duckdb.DuckDBPyConnection) -> list[Suite]:
+    """Suites on the share of nulls of the fields that every lead, every deal must have: those required at the object's first stage.
+
+    Fields of later stages apply to some records only; their shares are in ``kpi.kpi_crm_completeness_by_field``.
+    """
+    rows = con.execute(
+        """
+        select required.object, required.field
+        from process.required_fields as required
+        inner join process.stages as stages on required.stage = stages.stage
+        qualify rank() over (partition by required.object order by stages.stage_order) = 1
+        order by 1, 2
+        """
+    ).fetchall()
+    suites = []
+    for record, (name, table, key) in _REQUIRED.items():
+        fields = [field for kind, field in rows if kind == record and _has_column(con, table, field)]
+        if fields:
+            columns = {field: f"nullif(trim(cast(\"{field}\" as varchar)), '')" for field in fields}
+            suites.append(
+                Suite(name, table, columns, tuple(_filled(field) for field in fields), key=key, where=_COUNTED)
+            )
+    return suites
+
+
+def _filled(field: str) -> Expect:
+    return present(
+        field,
+        severity="warn",
+        mostly=REQUIRED_FILLED,
+        action="See kpi.kpi_crm_completeness_by_field for who leaves it empty; if nobody fills it, check the source's mapping.",
+    )
+
+
+def _has_column(con: duckdb.DuckDBPyConnection, table: str, column: str) -> bool:
+    schema, _, name = table.partition(".")
+    found = con.execute(
+        "select count(*) from information_schema.columns "
+        "where table_catalog = current_database() and table_schema = ? and table_name = ? and column_name = ?",
+        [schema, name, column],
+    ).fetchone()
+    return bool(found and found[0])

@@ -1,0 +1,188 @@
+"""Runs suites with Great Expectations: DuckDB selects the columns, Great Expectations judges the data frame. The only module that imports it.
+
+What is expected belongs to the suites, what follows from a failure to ``quality.audit``. Values never leave this module: results carry
+counts and masked keys.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from quality.results import Check, Severity
+from quality.suites import Expect, Suite
+
+EXAMPLES = 5
+MIN_FAILING_ROWS = 20
+"""A warning becomes an error by its share only where at least so many rows fail: one bad phone of one lead stops nobody."""
+
+_COUNTS_ONLY = {"result_format": "BASIC", "exclude_unexpected_values": True, "partial_unexpected_count": 0}
+_WITH_KEYS = {"result_format": "SUMMARY", "exclude_unexpected_values": True, "partial_unexpected_count": EXAMPLES}
+_SAFE_KEY = re.compile(r"[a-z0-9_]{1,40}")
+
+
+class SuiteRunner:
+    """Runs suites on one connection. Great Expectations is imported when the first of these is made (3–7 s)."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+        self._gx = _great_expectations()
+        self._context = self._gx.get_context(mode="ephemeral")
+        self._context.enable_analytics(False)
+        self._context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+        self._frames = self._context.data_sources.add_pandas("warehouse")
+
+    def run(self, suite: Suite) -> list[Check]:
+        """One check per expectation of ``suite``; a single failed one where its table can't be read."""
+        if not all(_exists(self._con, table) for table in (suite.table, *suite.needs)):
+            return [] if suite.is_optional else [_missing(suite)]
+        try:
+            frame = self._con.execute(suite.query).df().set_index("row_key")
+        except duckdb.Error as error:
+            return [_unreadable(suite, error)]
+        if frame.empty and not suite.checks_empty:
+            return []
+        return self._validate(suite, frame)
+
+    def _validate(self, suite: Suite, frame: pd.DataFrame) -> list[Check]:
+        asset = self._frames.add_dataframe_asset(suite.name)
+        definition = asset.add_batch_definition_whole_dataframe("all")
+        batch = definition.get_batch(batch_parameters={"dataframe": frame})
+        by_name = {expect.name: expect for expect in suite.expects}
+        answer = batch.validate(self._suite(suite.name, suite.expects), result_format=_COUNTS_ONLY)
+        results = {result.expectation_config.meta["name"]: result for result in answer.results}
+        failed = [by_name[name] for name, result in results.items() if result.result.get("unexpected_count")]
+        keys = self._failing_keys(suite, batch, failed)
+        return [
+            _check(suite, expect, results[expect.name], len(frame), keys.get(expect.name, ()))
+            for expect in suite.expects
+        ]
+
+    def _failing_keys(self, suite: Suite, batch: Any, expects: list[Expect]) -> dict[str, tuple[str, ...]]:
+        # Only for what failed: listing the rows is the slow part of a result.
+        if not expects:
+            return {}
+        answer = batch.validate(self._suite(f"{suite.name}_keys", expects), result_format=_WITH_KEYS)
+        found = {}
+        for result in answer.results:
+            lists = result.result.get("partial_unexpected_index_list") or [{}]
+            keys = lists[0].get("row_key", []) if isinstance(lists[0], dict) else lists
+            shown = str if suite.keys_are_labels else mask_key
+            found[result.expectation_config.meta["name"]] = tuple(shown(key) for key in list(keys)[:EXAMPLES])
+        return found
+
+    def _suite(self, name: str, expects: Iterable[Expect]) -> Any:
+        return self._gx.ExpectationSuite(name=name, expectations=[self._expectation(expect) for expect in expects])
+
+    def _expectation(self, expect: Expect) -> Any:
+        arguments = {**expect.arguments, "meta": {"name": expect.name}}
+        if expect.mostly < 1:
+            arguments["mostly"] = expect.mostly
+        return getattr(self._gx.expectations, expect.kind)(**arguments)
+
+
+def mask_key(key: object) -> str:
+    """A key that tells records apart in a log without showing an e-mail address, a phone number or a whole id.
+
+    >>> mask_key("hubspot:123456"), mask_key("jane@example.com")
+    ('hubspot:…456', '…')
+    """
+    source, colon, rest = str(key).rpartition(":")
+    if not re.fullmatch(r"[\w\-]+", rest) or not _SAFE_KEY.fullmatch(source or "x"):
+        return "…"
+    prefix = f"{source}{colon}" if source else ""
+    return f"{prefix}…{rest[-3:]}" if len(rest) > 3 else f"{prefix}{rest}" if source else "…"
+
+
+def _check(suite: Suite, expect: Expect, result: Any, rows: int, examples: tuple[str, ...]) -> Check:
+    if result.exception_info and _exception_text(result.exception_info):
+        return _failed(suite, expect.name, f"could not be computed: {_exception_text(result.exception_info)}", expect)
+    values = result.result
+    failing = values.get("unexpected_count")
+    judged = rows - int(values.get("missing_count") or 0)
+    severity = expect.severity
+    if failing is None:
+        observed = f"{values.get('observed_value')}"
+        failing = rows if expect.kind == "ExpectTableRowCountToEqual" and not result.success else None
+    else:
+        share = 1 - failing / judged if judged else 1.0
+        observed = f"{share:.2%} of {judged:,}"
+        if expect.error_below is not None and share < expect.error_below and failing >= MIN_FAILING_ROWS:
+            severity = "error"
+    expected = expect.meaning if expect.mostly >= 1 else f"{expect.meaning}, in ≥ {expect.mostly:.0%} of rows"
+    return Check(
+        origin="gx",
+        suite=suite.name,
+        name=expect.name,
+        table=suite.table,
+        severity=severity,
+        passed=bool(result.success),
+        observed=observed,
+        expected=expected,
+        rows=rows,
+        failing_rows=failing,
+        examples=examples,
+        action=expect.action,
+    )
+
+
+def _exception_text(info: dict[str, Any]) -> str:
+    """The kind of the first exception of a result. Its message stays here: it may quote a value."""
+    entries = [info] if "raised_exception" in info else [entry for entry in info.values() if isinstance(entry, dict)]
+    for entry in entries:
+        if entry.get("raised_exception"):
+            last = str(entry.get("exception_traceback") or "").strip().rpartition("\n")[2]
+            return last.partition(":")[0].rpartition(".")[2] or "unknown error"
+    return ""
+
+
+def _failed(
+    suite: Suite, name: str, observed: str, expect: Expect | None = None, severity: Severity = "error"
+) -> Check:
+    return Check(
+        origin="gx",
+        suite=suite.name,
+        name=name,
+        table=suite.table,
+        severity=severity,
+        passed=False,
+        observed=observed,
+        expected=expect.meaning if expect else "the table can be read",
+        action="See the log of the models: the table was not built as docs/tables.md describes it.",
+    )
+
+
+def _missing(suite: Suite) -> Check:
+    absent = ", ".join((suite.table, *suite.needs))
+    return _failed(suite, "table_exists", f"not all of these exist: {absent}")
+
+
+def _unreadable(suite: Suite, error: duckdb.Error) -> Check:
+    # A conversion error quotes the value that it met; a binder or catalog error only names columns.
+    detail = str(error).splitlines()[0] if isinstance(error, duckdb.BinderException | duckdb.CatalogException) else ""
+    return _failed(suite, "table_readable", f"{type(error).__name__} {detail}".strip())
+
+
+def _exists(con: duckdb.DuckDBPyConnection, table: str) -> bool:
+    schema, _, name = table.rpartition(".")
+    found = con.execute(
+        "select count(*) from information_schema.tables where table_catalog = current_database() and table_schema = ? and table_name = ?",
+        [schema, name],
+    ).fetchone()
+    return bool(found and found[0])
+
+
+def _great_expectations() -> Any:
+    # Imported late: 3–7 s that no command but a run should pay.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import great_expectations as gx
+        import great_expectations.expectations
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    return gx

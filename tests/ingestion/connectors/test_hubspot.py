@@ -1,0 +1,459 @@
+"""The HubSpot connector against a small account: first load, changes, archiving, merges, links, the search cap, refusals."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ingestion.hubspot.tables import OBJECTS
+from salesgauge.errors import ConfigurationError, SourceError
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+MODIFIED = {kind.name: kind.modified for kind in OBJECTS}
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Portal:
+    """A HubSpot account in memory with the API's paging, caps and batch sizes. ``faults`` are answered first, by path."""
+
+    def __init__(self, version: str = "v3") -> None:
+        self.objects: dict[str, dict[str, dict[str, Any]]] = {kind.name: {} for kind in OBJECTS}
+        self.archived: dict[str, dict[str, dict[str, Any]]] = {kind.name: {} for kind in OBJECTS}
+        self.links: dict[tuple[str, str], dict[str, list[Any]]] = {}
+        self.owner_list = [{"id": "77", "email": "a@b.co", "firstName": "Ann", "lastName": "Lee", "archived": False}]
+        self.pipeline_list = [{"id": "default", "label": "Sales", "stages": [{"id": "quote_sent", "label": "Quote"}]}]
+        self.custom: list[dict[str, Any]] = [{"name": "branch", "hubspotDefined": False}]
+        self.calls: Counter[str] = Counter()
+        self.reads: list[str] = []
+        self.faults: list[tuple[str, Callable[[], Response]]] = []
+        self.clock = "Wed, 01 Jul 2026 05:00:00 GMT"
+        objects = "/crm/v3/objects/{kind}" if version == "v3" else f"/crm/objects/{version}/{{kind}}"
+        links = "/crm/v4/associations" if version == "v3" else f"/crm/associations/{version}"
+        area = (lambda name: f"/crm/v3/{name}") if version == "v3" else (lambda name: f"/crm/{name}/{version}")
+        self._app = Starlette(
+            routes=[
+                Route(objects, self._list),
+                Route(objects + "/search", self._search, methods=["POST"]),
+                Route(objects + "/batch/read", self._read, methods=["POST"]),
+                Route(links + "/{origin}/{target}/batch/read", self._links, methods=["POST"]),
+                Route(area("owners"), self._owners),
+                Route(area("pipelines") + "/{kind}", lambda request: self._json({"results": self.pipeline_list})),
+                Route(area("properties") + "/{kind}", lambda request: self._json({"results": self.custom})),
+            ]
+        )
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        path = scope["path"]
+        self.calls[path.rsplit("/", 1)[-1] if path.endswith(("search", "read")) else path.split("/")[2 if "20" in path else 3]] += 1
+        for place, (part, answer) in enumerate(self.faults):
+            if part in path:
+                del self.faults[place]
+                await answer()(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def put(self, kind: str, number: int, minutes: float = 0, **properties: Any) -> None:
+        """Create or edit a record, last modified ``minutes`` after the start."""
+        at = _iso(START + timedelta(minutes=minutes))
+        one = str(number)
+        before = self.objects[kind].get(one) or {"properties": {}, "createdAt": at}
+        values = {**before["properties"], "hs_object_id": one, MODIFIED[kind]: at, **properties}
+        self.objects[kind][one] = {"id": one, "properties": values, "createdAt": before["createdAt"], "updatedAt": at, "archived": False}
+
+    def archive(self, kind: str, number: int, minutes: float) -> None:
+        record = self.objects[kind].pop(str(number))
+        at = _iso(START + timedelta(minutes=minutes))
+        self.archived[kind][str(number)] = {**record, "archived": True, "archivedAt": at}
+
+    def restore(self, kind: str, number: int) -> None:
+        record = self.archived[kind].pop(str(number))
+        record.pop("archivedAt")
+        self.objects[kind][str(number)] = {**record, "archived": False}
+
+    def link(self, origin: str, number: int, target: str, *to: int) -> None:
+        self.links.setdefault((origin, target), {})[str(number)] = [
+            {"toObjectId": one, "associationTypes": [{"typeId": 1}]} for one in to
+        ]
+
+    def _json(self, body: Any, status: int = 200) -> Response:
+        headers = {"Date": self.clock, "X-HubSpot-RateLimit-Max": "100000", "X-HubSpot-RateLimit-Interval-Milliseconds": "10000"}
+        return JSONResponse(body, status_code=status, headers=headers)
+
+    def _shown(self, kind: str, record: dict[str, Any], properties: list[str], history: list[str]) -> dict[str, Any]:
+        shown = {**record, "properties": {name: record["properties"].get(name) for name in properties}}
+        if history:
+            value = record["properties"]
+            shown["propertiesWithHistory"] = {name: [{"value": value.get(name), "timestamp": record["updatedAt"]}] for name in history}
+        return shown
+
+    async def _list(self, request: Request) -> Response:
+        query, kind = request.query_params, request.path_params["kind"]
+        history = [name for name in query.get("propertiesWithHistory", "").split(",") if name]
+        limit = int(query.get("limit", 10))
+        if limit > (50 if history else 100):
+            return self._json({"status": "error", "message": "limit", "category": "VALIDATION_ERROR"}, 400)
+        source = self.archived if query.get("archived") == "true" else self.objects
+        found = sorted((one for one in source[kind].values() if int(one["id"]) > int(query.get("after", 0))), key=lambda one: int(one["id"]))
+        body: dict[str, Any] = {"results": [self._shown(kind, one, query["properties"].split(","), history) for one in found[:limit]]}
+        if len(found) > limit:
+            body["paging"] = {"next": {"after": found[limit - 1]["id"]}}
+        return self._json(body)
+
+    async def _search(self, request: Request) -> Response:
+        body, kind = await request.json(), request.path_params["kind"]
+        offset, limit = int(body.get("after", 0)), body["limit"]
+        if offset + limit > 10_000 or limit > 200 or len(body["sorts"]) != 1:
+            return self._json({"status": "error", "message": "cap", "category": "VALIDATION_ERROR"}, 400)
+
+        def value(record: dict[str, Any], name: str) -> int:
+            return int(record["id"]) if name == "hs_object_id" else _epoch_ms(record["updatedAt"])
+
+        tests = {"GTE": int.__ge__, "EQ": int.__eq__, "GT": int.__gt__}
+        found = list(self.objects[kind].values())
+        for one in body["filterGroups"][0]["filters"]:
+            found = [record for record in found if tests[one["operator"]](value(record, one["propertyName"]), int(one["value"]))]
+        found.sort(key=lambda record: value(record, body["sorts"][0]["propertyName"]))
+        answer: dict[str, Any] = {
+            "total": len(found),
+            "results": [self._shown(kind, one, body["properties"], []) for one in found[offset : offset + limit]],
+        }
+        if offset + limit < len(found):
+            answer["paging"] = {"next": {"after": str(offset + limit)}}
+        return self._json(answer)
+
+    async def _read(self, request: Request) -> Response:
+        body, kind = await request.json(), request.path_params["kind"]
+        ids = [one["id"] for one in body["inputs"]]
+        history = body.get("propertiesWithHistory", [])
+        if len(ids) > (50 if history else 100):
+            return self._json({"status": "error", "message": "batch", "category": "VALIDATION_ERROR"}, 400)
+        self.reads.extend(f"{kind}/{one}" for one in ids)
+        source = (self.archived if request.query_params.get("archived") == "true" else self.objects)[kind]
+        answer: dict[str, Any] = {"results": [self._shown(kind, source[one], body["properties"], history) for one in ids if one in source]}
+        missing = [one for one in ids if one not in source]
+        if missing:
+            answer |= {"numErrors": 1, "errors": [{"category": "OBJECT_NOT_FOUND", "context": {"ids": missing}}]}
+        return self._json(answer, 207 if missing else 200)
+
+    async def _links(self, request: Request) -> Response:
+        origin, target = request.path_params["origin"], request.path_params["target"]
+        inputs = (await request.json())["inputs"]
+        assert len(inputs) <= 1000
+        known, results, errors = self.links.get((origin, target), {}), [], []
+        for one in inputs:
+            links = known.get(one["id"], [])
+            offset = int(one.get("after", 0))
+            element: dict[str, Any] = {"from": {"id": one["id"]}, "to": links[offset : offset + 500]}
+            if offset + 500 < len(links):
+                element["paging"] = {"next": {"after": str(offset + 500)}}
+            if links:
+                results.append(element)
+            else:
+                errors.append({"category": "OBJECT_NOT_FOUND", "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND"})
+        return self._json({"results": results, "errors": errors, "numErrors": len(errors)}, 207 if errors else 200)
+
+    async def _owners(self, request: Request) -> Response:
+        archived = request.query_params.get("archived") == "true"
+        return self._json({"results": [owner for owner in self.owner_list if owner["archived"] is archived]})
+
+
+def _epoch_ms(text: str) -> int:
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+@pytest.fixture
+def portal() -> Portal:
+    portal = Portal()
+    for number in range(1, 121):
+        portal.put("contacts", number, number, email=f"p{number}@x.co", hs_lead_status="NEW", branch="north")
+        portal.put("deals", 1000 + number, 200 + number, dealstage="quote_sent", amount="10", hs_is_closed="false")
+        portal.put("calls", 2000 + number, number, hs_call_direction="OUTBOUND")
+        portal.link("deals", 1000 + number, "contacts", number)
+        portal.link("calls", 2000 + number, "contacts", number, number)
+    return portal
+
+
+@pytest.fixture
+def run(portal: Portal, directory: Any, serve: Callable[[Any], str]) -> Callable[..., Any]:
+    url = serve(portal)
+
+    def load(**settings: Any) -> Any:
+        directory.configure("hubspot", **{"base_url": url, "search_requests_per_second": 1000, **settings})
+        portal.calls.clear()
+        portal.reads.clear()
+        return directory.run("hubspot")
+
+    return load
+
+
+def _loaded(landing: Any) -> dict[str, int]:
+    return {table: count.loaded for table, count in landing.counts.items() if count.loaded}
+
+
+def test_the_first_load_holds_everything(portal: Portal, directory: Any, run: Any) -> None:
+    portal.archive("deals", 1005, 500)
+    landing, load_id, requests = run()
+
+    assert load_id
+    assert _loaded(landing) == {"contacts": 120, "deals": 120, "calls": 120, "owners": 1, "pipelines": 1, "associations": 119 + 120}
+    assert requests == sum(portal.calls.values())
+    assert directory.query("select count(*), count(*) filter (is_archived), max(archived_at) from raw_hubspot.deals") == [
+        (120, 1, (START + timedelta(minutes=500)).replace(tzinfo=None))
+    ]
+    record = json.loads(directory.query("select record from raw_hubspot.contacts where id = '7'")[0][0])
+    assert record["properties"]["branch"] == "north"  # the account's own property
+    assert set(record["propertiesWithHistory"]) == {"hs_lead_status", "lifecyclestage", "hubspot_owner_id"}
+    assert directory.query("select to_ids from raw_hubspot.associations where from_type = 'calls' and from_id = '2007'") == [(["7"],)]
+    assert directory.query("select distinct from_type, to_type from raw_hubspot.associations order by all") == [
+        ("calls", "contacts"),
+        ("deals", "contacts"),
+    ]
+    assert not (directory.company.work_dir / "hubspot-pages").exists()
+
+
+def test_a_run_without_changes_loads_nothing_in_19_requests(portal: Portal, directory: Any, run: Any) -> None:
+    portal.put("companies", 1), portal.put("emails", 1), portal.put("meetings", 1), portal.put("tasks", 1)
+    run()
+    landing, load_id, requests = run()
+
+    assert load_id is None
+    assert requests == 19
+    assert portal.calls == {"search": 7, "objects": 7, "owners": 2, "pipelines": 1, "read": 2}
+    assert _loaded(landing) == {}
+    assert portal.reads == []
+
+
+def test_only_changed_records_are_read_and_loaded(portal: Portal, directory: Any, run: Any) -> None:
+    run()
+    for number in range(1001, 1051):
+        portal.put("deals", number, 1000, dealstage="closedwon")
+    portal.put("contacts", 121, 1001, email="new@x.co")
+    portal.link("deals", 1051, "contacts", 120, 51)  # a new link moves no modified date
+    landing, load_id, _ = run()
+
+    assert load_id
+    assert _loaded(landing) == {"deals": 50, "contacts": 1, "associations": 1}
+    assert sorted(portal.reads) == sorted(["contacts/121", *(f"deals/{number}" for number in range(1001, 1051))])
+    assert directory.query("select to_ids from raw_hubspot.associations where from_id = '1051' order by _load_id desc limit 1") == [
+        (["120", "51"],)
+    ]
+    assert run()[1] is None
+
+
+def test_a_removed_link_is_loaded_as_an_empty_list(portal: Portal, directory: Any, run: Any) -> None:
+    run()
+    del portal.links["deals", "contacts"]["1003"]
+    landing, _, _ = run()
+
+    assert _loaded(landing) == {"associations": 1}
+    assert directory.query("select to_ids from raw_hubspot.associations where from_id = '1003' order by _load_id") == [(["3"],), ([],)]
+
+
+def test_archived_and_restored_records_are_seen_although_their_date_stays(portal: Portal, directory: Any, run: Any) -> None:
+    run()
+    portal.archive("deals", 1001, 900)
+    assert _loaded(run()[0]) == {"deals": 1}
+    assert run()[1] is None
+
+    portal.restore("deals", 1001)
+    assert _loaded(run()[0]) == {"deals": 1}
+    states = directory.query("select is_archived, record ->> '$.properties.dealstage' from raw_hubspot.deals where id = '1001' order by _load_id")
+    assert states == [(False, "quote_sent"), (True, "quote_sent"), (False, "quote_sent")]
+    assert run()[1] is None
+
+
+def test_an_archived_record_that_is_purged_is_asked_for_once(portal: Portal, directory: Any, run: Any) -> None:
+    portal.archive("deals", 1001, 900)
+    run()
+    del portal.archived["deals"]["1001"]
+
+    assert _loaded(run()[0]) == {}
+    assert portal.reads == ["deals/1001"]
+    run()
+    assert portal.reads == []
+
+
+def test_a_merge_shows_in_the_survivor(portal: Portal, directory: Any, run: Any) -> None:
+    run()
+    del portal.objects["contacts"]["2"]
+    portal.put("contacts", 1, 900, hs_merged_object_ids="2")
+
+    assert _loaded(run()[0]) == {"contacts": 1}
+    merged = "select record ->> '$.properties.hs_merged_object_ids' from raw_hubspot.contacts where id = '1' order by _load_id desc limit 1"
+    assert directory.query(merged) == [("2",)]
+
+
+def test_late_visible_edits_are_found_by_the_overlap(portal: Portal, directory: Any, run: Any) -> None:
+    run()
+    portal.put("contacts", 5, 112)  # the mark is at minute 120
+    portal.put("contacts", 6, 105)  # before the overlap of 10 minutes
+    landing, _, _ = run()
+
+    assert directory.query("select id from raw_hubspot.contacts order by _load_id desc limit 1") == [("5",)]
+    assert _loaded(landing) == {"contacts": 1}
+    assert landing.counts["contacts"].duplicates == 11  # those of the minutes 110 … 120
+
+
+def test_edits_while_the_first_load_runs_are_not_missed(portal: Portal, directory: Any, run: Any) -> None:
+    """The mark does not pass the moment at which the reading began."""
+    portal.clock = "Thu, 01 Jan 2026 00:50:00 GMT"
+    run()
+    portal.put("contacts", 1, 55)  # edited after its page was read, before the newest edit that was seen (minute 120)
+    landing, _, _ = run()
+
+    assert _loaded(landing)["contacts"] == 1
+
+
+def test_more_than_10000_edits_in_one_millisecond(portal: Portal, directory: Any, run: Any) -> None:
+    run(objects=["companies"])
+    for number in range(1, 12_051):
+        portal.put("companies", number, 1000)
+    for number in range(12_051, 12_251):
+        portal.put("companies", number, 1001 + number / 1000)
+    portal.put("companies", 12_251, 999)
+    assert _loaded(run(objects=["companies"])[0]) == {"companies": 12_251}
+    # again, now by search: the mark is there
+    for number in range(1, 10_201):
+        portal.put("companies", number, 2000)
+    portal.put("companies", 10_201, 2001)
+    landing, _, _ = run(objects=["companies"])
+
+    assert _loaded(landing) == {"companies": 10_201}
+    assert directory.query("select count(*) from raw_hubspot.companies where updated_at >= '2026-01-02 09:20:00'") == [(10_201,)]
+    landing, load_id, _ = run(objects=["companies"])
+    assert load_id is None
+    assert portal.reads == []
+
+
+def test_a_property_list_too_long_for_an_address_is_read_by_id(portal: Portal, directory: Any, run: Any) -> None:
+    portal.custom = [{"name": f"own_property_with_a_long_name_{number}", "hubspotDefined": False} for number in range(400)]
+    portal.put("contacts", 1, 1, own_property_with_a_long_name_399="here")
+    landing, _, _ = run()
+
+    assert _loaded(landing)["contacts"] == 120
+    value = directory.query("select record ->> '$.properties.own_property_with_a_long_name_399' from raw_hubspot.contacts where id = '1'")
+    assert value == [("here",)]
+
+
+def test_a_newly_mapped_property_is_fetched_for_all_records(portal: Portal, directory: Any, run: Any) -> None:
+    portal.put("contacts", 1, 1, hs_email_domain="x.co")
+    run()
+    (directory.root / "sources" / "hubspot.yml").write_text("fields:\n  leads: {domain: hs_email_domain}\n", encoding="utf-8")
+    landing, _, _ = run()
+
+    assert _loaded(landing) == {"contacts": 120}
+    value = "select record ->> '$.properties.hs_email_domain' from raw_hubspot.contacts where id = '1' order by _load_id desc limit 1"
+    assert directory.query(value) == [("x.co",)]
+
+
+def test_bad_records_are_quarantined_once_and_all_is_accounted(portal: Portal, directory: Any, run: Any) -> None:
+    run()
+    portal.put("contacts", 1, 900)
+    portal.put("contacts", 2, 901, note="x" * 1_000_000)
+    portal.put("contacts", 3, 902)
+    portal.objects["contacts"]["1"]["createdAt"] = "yesterday"
+    portal.objects["contacts"]["3"]["archived"] = "perhaps"
+    landing, _, _ = run()
+
+    count = landing.counts["contacts"]
+    assert (count.loaded, count.quarantined) == (1, 2)
+    assert count.received == count.loaded + count.quarantined + count.duplicates
+    rows = directory.query("select record_key, reason from raw_log.quarantine order by record_key")
+    assert [row[0] for row in rows] == ["1", "3"]
+    assert "created_at" in rows[0][1]
+    landing, load_id, _ = run()
+    assert load_id is None
+
+
+def test_records_without_id_and_records_that_are_none_are_quarantined(portal: Portal, directory: Any, run: Any) -> None:
+    page = [{"properties": {}, "updatedAt": "2026-01-01T00:00:00Z"}, {"id": None}, "text", None, 7, {"id": "9", "updatedAt": "2026-01-01T00:00:00Z"}]
+    portal.faults = [("objects/tasks", lambda: JSONResponse({"results": page}))]
+    landing, _, _ = run()
+
+    count = landing.counts["tasks"]
+    assert (count.received, count.loaded, count.quarantined) == (6, 1, 5)
+
+
+def test_a_failure_keeps_nothing_and_the_next_run_goes_on(portal: Portal, directory: Any, run: Any) -> None:
+    portal.faults = [("objects/emails", lambda: JSONResponse({"category": "MISSING_SCOPES", "message": "no"}, 403))]
+    with pytest.raises(SourceError, match=r"emails answered 403 \(MISSING_SCOPES no\).*sales-email-read.*'objects'"):
+        run()
+    assert directory.query("select count(*) from raw_hubspot.contacts") == [(0,)]
+    assert not (directory.company.work_dir / "hubspot-pages").exists()
+
+    assert _loaded(run()[0])["contacts"] == 120
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (401, {"category": "INVALID_AUTHENTICATION", "message": "bad"}, "secrets.toml"),
+        (530, {}, "secrets.toml"),
+        (
+            403,
+            {"category": "MISSING_SCOPES", "errors": [{"context": {"requiredGranularScopes": ["crm.objects.deals.read"]}}]},
+            "scope crm.objects.deals.read",
+        ),
+        (429, {"errorType": "RATE_LIMIT", "policyName": "DAILY", "message": "limit"}, "daily limit"),
+        (400, {"category": "VALIDATION_ERROR", "message": "bad"}, "request is at fault"),
+    ],
+)
+def test_errors_say_what_to_do(portal: Portal, run: Any, status: int, body: Any, expected: str) -> None:
+    portal.faults = [("objects/deals", lambda: JSONResponse(body, status))]
+
+    with pytest.raises(SourceError, match=expected):
+        run()
+
+
+def test_a_listing_that_turns_in_a_circle_is_refused(portal: Portal, run: Any) -> None:
+    circle = {"results": [], "paging": {"next": {"after": "5"}}}
+    portal.faults = [("objects/deals", lambda: JSONResponse(circle))] * 2
+
+    with pytest.raises(SourceError, match="came twice"):
+        run()
+
+
+def test_links_beyond_the_first_page_of_a_record(portal: Portal, directory: Any, run: Any) -> None:
+    portal.link("deals", 1001, "contacts", *range(1, 1201))
+    run()
+
+    assert directory.query("select len(to_ids) from raw_hubspot.associations where from_id = '1001'") == [(1200,)]
+
+
+def test_changed_owners_and_pipelines_are_loaded_as_new_versions(portal: Portal, directory: Any, run: Any) -> None:
+    run()
+    portal.owner_list[0]["archived"] = True
+    portal.pipeline_list[0]["stages"].append({"id": "closedwon", "label": "Won"})
+
+    assert _loaded(run()[0]) == {"owners": 1, "pipelines": 1}
+    assert directory.query("select is_archived from raw_hubspot.owners order by _load_id") == [(False,), (True,)]
+    assert run()[1] is None
+
+
+def test_date_versions_of_the_api(directory: Any, serve: Any) -> None:
+    portal = Portal("2026-03")
+    portal.put("deals", 1, 1, hs_is_closed="false")
+    portal.link("deals", 1, "contacts", 5)
+    directory.configure("hubspot", base_url=serve(portal), api_version="2026-03")
+    landing, _, _ = directory.run("hubspot")
+
+    assert _loaded(landing) == {"deals": 1, "owners": 1, "pipelines": 1, "associations": 1}
+    assert directory.run("hubspot")[1] is None
+
+
+@pytest.mark.parametrize(("settings", "expected"), [({"api_version": "v9"}, "2026-03"), ({"objects": ["tickets"]}, "contacts, companies")])
+def test_wrong_settings_are_refused(run: Any, settings: Any, expected: str) -> None:
+    with pytest.raises(ConfigurationError, match=expected):
+        run(**settings)
