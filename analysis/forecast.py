@@ -17,9 +17,11 @@ import pyarrow as pa
 
 from analysis.grid import BUCKETS, Grid, horizon_bucket, lock_grid, month_code, month_start, periods_of
 from analysis.intervals import interval
-from analysis.locks import SCHEMA, read_locks
+from analysis.locks import SCHEMA, read_locks, record_newest_lock
 from analysis.methods import methods
 from analysis.snapshots import LEVELS, DealHistory, Snapshot, read_deals
+
+__all__ = ["record_newest_lock", "write_forecasts"]
 
 _CREATE = """
     create schema if not exists analysis;

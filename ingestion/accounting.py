@@ -31,7 +31,8 @@ class SourceResult:
     """What came of one source in one run.
 
     ``tables`` counts per raw table, ``load_id`` is the committed load (None: nothing was committed), ``error`` says why a source failed or
-    which of its files were refused, ``seconds`` is wall time, ``requests`` the number of HTTP requests or files read.
+    which of its files were refused, ``seconds`` is wall time, ``requests`` the number of HTTP requests or files read,
+    ``is_misconfigured``: it failed for what the company directory says or lacks, not for what the source did.
     """
 
     source: str
@@ -41,6 +42,7 @@ class SourceResult:
     error: str | None = None
     seconds: float = 0.0
     requests: int = 0
+    is_misconfigured: bool = False
 
     @property
     def total(self) -> TableCount:

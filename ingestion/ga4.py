@@ -234,8 +234,10 @@ def _insert_lines(con: duckdb.DuckDBPyConnection, texts: list[tuple[Path, _File]
 
 
 def _read_lines(con: duckdb.DuckDBPyConnection, texts: list[tuple[Path, _File]], longest: int) -> None:
-    con.execute("create or replace temp table ga4_files (path varchar, file varchar, day varchar)")
-    con.executemany("insert into ga4_files values (?, ?, ?)", [(str(path), file.path.name, f"{file.day:%Y%m%d}") for path, file in texts])
+    con.execute(
+        "create or replace temp table ga4_files as select unnest(?) as path, unnest(?) as file, unnest(?) as day",
+        [[str(path) for path, _ in texts], [file.path.name for _, file in texts], [f"{file.day:%Y%m%d}" for _, file in texts]],
+    )
     lines = read_lines([path for path, _ in texts], longest).removesuffix(")") + ", filename = true)"
     con.execute(
         f"""

@@ -88,7 +88,9 @@ class Landing:
         self._previous = rawlog.cursors(self.company, self.source)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.con.close()
         shutil.rmtree(self.folder.parent, ignore_errors=True)
 
@@ -106,31 +108,60 @@ class Landing:
                 # bytes that are no UTF-8, or a line longer than the reader's buffer
                 with tempfile.TemporaryDirectory(dir=self.folder) as folder:
                     safe = [sanitise(path, Path(folder)) for path in files]
-                    count += self._lines(table, read_lines([file.path for file in safe], max(file.longest for file in safe)))
+                    count += self._lines(
+                        table, read_lines([file.path for file in safe], max(file.longest for file in safe))
+                    )
         return self._count(table.name, count)
 
     def _lines(self, table: RawTable, source: str) -> TableCount:
         paths = ", ".join(quote(column.path) for column in table.columns)
-        parsed = (
-            f"select line as record, try(json_extract_string(line, [{paths}])) as v, row_number() over () as _line from {source}"
+        parsed = f"select line as record, try(json_extract_string(line, [{paths}])) as v, row_number() over () as _line from {source}"
+        values = ", ".join(
+            f"v[{position}] as {identifier(column.name)}" for position, column in enumerate(table.columns, 1)
         )
-        values = ", ".join(f"v[{position}] as {identifier(column.name)}" for position, column in enumerate(table.columns, 1))
         sql = (
             f"select {values}, record, _line, cast(null as varchar) as _file, case when v is null then 'the record is no valid JSON' end as _reason "
             f"from ({parsed}) where record is not null"
         )
         received = self._scalar(f"select count(line) from {source}")
-        return self._write(table, sql, {column.name: "varchar" for column in table.columns}, received, self._offset(table.name))
+        return self._write(
+            table, sql, {column.name: "varchar" for column in table.columns}, received, self._offset(table.name)
+        )
 
-    def relation(self, table: RawTable, sql: str, *, duplicates: int = 0, received: int | None = None) -> TableCount:
+    def relation(
+        self,
+        table: RawTable,
+        sql: str,
+        *,
+        duplicates: int = 0,
+        received: int | None = None,
+        also: Sequence[RawColumn] = (),
+    ) -> TableCount:
         """Land the rows of the DuckDB query ``sql`` (run on ``self.con``).
 
         It has the table's columns by name (of their type, or text that is cast as in ``records``) and ``record`` (JSON as text). It may have
         ``_line`` (place in the source; default: place in the query), ``_file``, and ``_reason`` (not null: quarantine the row for it).
+        ``also``: columns of the query that must fit too, but are not written. ``received``: the number of rows, where it is known.
         """
+        query, types = self._completed(table, sql, also)
+        if received is None:
+            received = self._scalar(f"select count(*) from ({sql})")
+        count = self._write(table, query, types, received, self._offset(table.name), also)
+        return self._count(table.name, count + TableCount(duplicates, 0, 0, duplicates))
+
+    def good_rows(self, table: RawTable, sql: str, also: Sequence[RawColumn] = ()) -> str:
+        """A query for the rows of ``sql`` that ``relation`` would load, with the typed value of column ``x`` as ``t:x``."""
+        query, types = self._completed(table, sql, also)
+        return (
+            f"select * from ({self._checked(self._typed(table, types, also), query)}) where not _bad and _barrier > 0"
+        )
+
+    def _completed(self, table: RawTable, sql: str, also: Sequence[RawColumn]) -> tuple[str, dict[str, str]]:
         described = self.con.execute(f"describe {sql}").fetchall()
         types = {name: kind for name, kind, *_ in described}
-        missing = [name for name in [*(column.name for column in table.columns), "record"] if name not in types]
+        missing = [
+            name for name in [*(column.name for column in (*table.columns, *also)), "record"] if name not in types
+        ]
         if missing:
             raise SourceError(f"{self.source}.{table.name}: the query lacks the columns {', '.join(missing)}")
         extras = ""
@@ -140,11 +171,7 @@ class Landing:
             extras += ", cast(null as varchar) as _file"
         if "_reason" not in types:
             extras += ", cast(null as varchar) as _reason"
-        query = f"select *{extras} from ({sql})"
-        if received is None:
-            received = self._scalar(f"select count(*) from ({sql})")
-        count = self._write(table, query, types, received, self._offset(table.name))
-        return self._count(table.name, count + TableCount(duplicates, 0, 0, duplicates))
+        return f"select *{extras} from ({sql})", types
 
     def refuse(self, table: str, file: str, reason_text: str) -> TableCount:
         """Record that ``file`` was refused as a whole: one quarantine row without line and record."""
@@ -177,25 +204,24 @@ class Landing:
             shutil.rmtree(work.parent, ignore_errors=True)
         return self.load_id
 
-    def _write(self, table: RawTable, sql: str, types: Mapping[str, str], received: int, offset: int) -> TableCount:
+    def _write(
+        self,
+        table: RawTable,
+        sql: str,
+        types: Mapping[str, str],
+        received: int,
+        offset: int,
+        also: Sequence[RawColumn] = (),
+    ) -> TableCount:
         """Write the good rows of ``sql`` to one Parquet file and the bad ones to another; memory stays flat, as nothing is collected."""
-        columns = [
-            TypedColumn(
-                column.name, types[column.name].lower(), column.type.lower(), table.is_required(column), column.convert, column.expected
-            )
-            for column in table.columns
-        ]
-        casts = ", ".join(f"{column.cast} as {column.typed_name}" for column in columns)
-        problems = ["_reason is not null", *(column.problem for column in columns if column.problem)]
-        bad = f"case {' '.join(f'when {problem} then true' for problem in problems)} else false end"
-        # a filter is pushed down and repeats the work on its way, but not below a window function
-        checked = (
-            f"select *, row_number() over () as _barrier from (select *, {bad} as _bad from (select *, {casts} from ({sql})))"
+        columns = self._typed(table, types, also)
+        checked = self._checked(columns, sql)
+        values = ", ".join(
+            f"{column.typed_name} as {identifier(column.name)}" for column in columns[: len(table.columns)]
         )
-        values = ", ".join(f"{column.typed_name} as {identifier(column.name)}" for column in columns)
         target = self._path(table.name)
         loaded = self._scalar(
-            f"copy (select {values}, {self._stamp()}, {offset} + _line as _row, cast(record as json) as record "
+            f"copy (select {values}, {self._stamp()}, {offset} + _barrier as _row, cast(record as json) as record "
             f"from ({checked}) where not _bad and _barrier > 0) to {quote(str(target))} {_PARQUET}"
         )
         self._keep(table.name, target, loaded)
@@ -205,6 +231,28 @@ class Landing:
                 f"{self.source}.{table.name}: {received} records received, but {loaded} loaded and {quarantined} quarantined; nothing was kept"
             )
         return TableCount(received, loaded, quarantined, 0)
+
+    def _typed(self, table: RawTable, types: Mapping[str, str], also: Sequence[RawColumn]) -> list[TypedColumn]:
+        return [
+            TypedColumn(
+                column.name,
+                types[column.name].lower(),
+                column.type.lower(),
+                table.is_required(column),
+                column.convert,
+                column.expected,
+            )
+            for column in (*table.columns, *also)
+        ]
+
+    def _checked(self, columns: list[TypedColumn], sql: str) -> str:
+        """``sql`` with the typed values and ``_bad``. A filter is pushed down and repeats the work on its way, but not below a window function:
+        that is what ``_barrier`` is for.
+        """
+        casts = ", ".join(f"{column.cast} as {column.typed_name}" for column in columns)
+        problems = ["_reason is not null", *(column.problem for column in columns if column.problem)]
+        bad = f"case {' '.join(f'when {problem} then true' for problem in problems)} else false end"
+        return f"select *, row_number() over () as _barrier from (select *, {bad} as _bad from (select *, {casts} from ({sql})))"
 
     def _quarantine(self, table: RawTable, columns: list[TypedColumn], checked: str) -> int:
         key = " || '|' || ".join(f"coalesce(cast({identifier(name)} as varchar), '')" for name in table.key) or "null"
@@ -237,13 +285,13 @@ class Landing:
         )
         self.con.executemany("insert into accounting values (?, ?, ?, ?, ?, ?)", rows)
         target = self._path("_accounting")
-        self.con.execute(f"copy (select *, {self._stamp()} from accounting order by table_name) to {quote(str(target))} {_PARQUET}")
+        self.con.execute(
+            f"copy (select *, {self._stamp()} from accounting order by table_name) to {quote(str(target))} {_PARQUET}"
+        )
         return target
 
     def _stamp(self) -> str:
-        return (
-            f"{quote(self.load_id)} as _load_id, cast({quote(self.received_at.isoformat(sep=' '))} as timestamp) as _loaded_at"
-        )
+        return f"{quote(self.load_id)} as _load_id, cast({quote(self.received_at.isoformat(sep=' '))} as timestamp) as _loaded_at"
 
     def _path(self, table: str) -> Path:
         return self.folder / f"{table}.{uuid.uuid4().hex[:8]}.parquet"

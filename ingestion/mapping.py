@@ -1,6 +1,9 @@
 """``sources/<name>.yml``: how files map to canonical entities, with its checks. Reading files belongs to ``tabular``, the SQL to ``mapping_sql``.
 
-The keys of a file's entry are described in ``docs/how-to/files.md``.
+An entry names the files (``path``, a glob below the data directory), how they are written (``format, encoding, delimiter, quote, sheet, skip, nulls,
+dates, numbers``), and what they hold: ``entity``, ``columns`` (canonical column: the file's column), ``constants``, ``values`` (canonical column:
+{value in the file: value}), ``key`` (the file's columns that identify a record), ``stages`` (stage and stage events of deals or leads), ``order``
+(``file``, or a column: what comes first where times are equal).
 """
 
 from __future__ import annotations
@@ -18,7 +21,15 @@ from salesgauge.process import Process
 from salesgauge.process.model import Timezone
 from salesgauge.yaml_file import line_of, load_model, load_yaml
 
-ALIASES = {"owner": "owner_id", "account": "account_id", "product": "product_id", "user": "user_id", "lead": "lead_id", "deal": "deal_id", "job": "job_id"}
+ALIASES = {
+    "owner": "owner_id",
+    "account": "account_id",
+    "product": "product_id",
+    "user": "user_id",
+    "lead": "lead_id",
+    "deal": "deal_id",
+    "job": "job_id",
+}
 STAGE_COLUMN = {"deals": "stage", "leads": "status"}
 _FORMATS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".xlsx": "excel", ".xlsm": "excel", ".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl",
@@ -166,20 +177,30 @@ class FileMapping(_Strict):
         for part, names in (("columns", self.columns), ("constants", self.constants), ("values", self.values)):
             for name in names:
                 if self.canonical(name) not in known:
-                    raise ValueError(f"{part}.{name} is no column of {self.entity}; expected one of: {', '.join(sorted(known))}")
+                    raise ValueError(
+                        f"{part}.{name} is no column of {self.entity}; expected one of: {', '.join(sorted(known))}"
+                    )
         given = [self.canonical(name) for name in (*self.columns, *self.constants)]
         twice = sorted({name for name in given if given.count(name) > 1})
         if twice:
             raise ValueError(f"'{twice[0]}' is mapped twice")
+        if self.key and self.definition.key in given:
+            raise ValueError(f"'{self.definition.key}' is mapped twice: by key and by columns or constants")
+        if self.order is not None and "source_order" not in known:
+            raise ValueError(f"order can't stand with {self.entity}; it belongs to stage_events and field_history")
         missing = [name for name in self.definition.required if name not in self.provided]
         if missing:
-            raise ValueError(f"'{missing[0]}' is required in {self.entity}, but neither columns, constants nor key give it")
+            raise ValueError(
+                f"'{missing[0]}' is required in {self.entity}, but neither columns, constants nor key give it"
+            )
         return self
 
     @model_validator(mode="after")
     def _format_is_known(self) -> FileMapping:
         if self.format is None and Path(self.path).suffix.lower() not in _FORMATS:
-            raise ValueError(f"the format of '{self.path}' can't be told from its ending; set format to csv, excel, parquet or jsonl")
+            raise ValueError(
+                f"the format of '{self.path}' can't be told from its ending; set format to csv, excel, parquet or jsonl"
+            )
         return self
 
     @model_validator(mode="after")

@@ -35,7 +35,9 @@ def commit(raw_dir: Path, work_dir: Path, source: str, load_id: str, files: Mapp
         try:
             _run(raw_dir, work_dir, source, load_id, files)
         except Exception as error:
-            raise SourceError(f"{source}: the raw log could not be written to {raw_dir.name}/{source}: {_cause(error)}") from error
+            raise SourceError(
+                f"{source}: the raw log could not be written to {raw_dir.name}/{source}: {_cause(error)}"
+            ) from error
 
 
 def _run(raw_dir: Path, work_dir: Path, source: str, load_id: str, files: Mapping[str, list[Path]]) -> None:
@@ -79,7 +81,8 @@ def _columns(path: Path) -> Any:
     from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
 
     fields = [
-        pa.field(field.name, pa.string()) if isinstance(field.type, pa.BaseExtensionType) else field for field in pq.read_schema(path)
+        pa.field(field.name, pa.string()) if isinstance(field.type, pa.BaseExtensionType) else field
+        for field in pq.read_schema(path)
     ]
     return py_arrow_to_table_schema_columns(pa.schema(fields))
 

@@ -151,7 +151,9 @@ def api_tables(source: str) -> tuple[RawTable, ...]:
     return tuple(importlib.import_module(name).TABLES)
 
 
-def _create(con: duckdb.DuckDBPyConnection, schema: str, table: str, columns: Iterable[tuple[str, str]], files: list[Path]) -> None:
+def _create(
+    con: duckdb.DuckDBPyConnection, schema: str, table: str, columns: Iterable[tuple[str, str]], files: list[Path]
+) -> None:
     con.execute(f"create view {schema}.{identifier(table)} as {_select(list(columns), files)}")
 
 
@@ -160,9 +162,7 @@ def _select(columns: list[tuple[str, str]], files: list[Path]) -> str:
     empty = ", ".join(f"cast(null as {kind}) as {identifier(name)}" for name, kind in columns)
     if not files:
         return f"select {empty} where false"
-    return (
-        f"select {_names(columns)} from (select {empty} where false union all by name select * from {_read(files)})"
-    )
+    return f"select {_names(columns)} from (select {empty} where false union all by name select * from {_read(files)})"
 
 
 def _names(columns: Iterable[tuple[str, str]]) -> str:

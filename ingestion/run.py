@@ -35,7 +35,9 @@ def extract(
     configured = company.configured_sources()
     unknown = sorted(set(names or ()) - set(configured))
     if unknown:
-        raise ConfigurationError(f"source '{unknown[0]}' is not configured. Configured are: {', '.join(configured) or 'none'}.")
+        raise ConfigurationError(
+            f"source '{unknown[0]}' is not configured. Configured are: {', '.join(configured) or 'none'}."
+        )
     chosen = [name for name in configured if names is None or name in names]
     with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="source") as pool:
         futures = [pool.submit(_one, company, process, name, received_at, reporter) for name in chosen]
@@ -47,7 +49,10 @@ def _one(company: Company, process: Process, name: str, received_at: datetime, r
     reporter.step(name)
     result = _load(company, process, name, received_at, reporter, started)
     total = result.total
-    reporter.done(name, result.error if result.state == "failed" else f"{total.received:,} received, {total.quarantined:,} quarantined")
+    reporter.done(
+        name,
+        result.error if result.state == "failed" else f"{total.received:,} received, {total.quarantined:,} quarantined",
+    )
     return result
 
 
@@ -63,7 +68,8 @@ def _load(
             state = "failed" if problems else "loaded" if load_id else "unchanged"
             return SourceResult(name, state, dict(landing.counts), load_id, problems, seconds, requests)
     except Exception as error:  # isolation is the point: whatever one source does, the others go on
-        return SourceResult(name, "failed", error=_words(name, error), seconds=time.monotonic() - started)
+        seconds, is_misconfigured = time.monotonic() - started, isinstance(error, ConfigurationError)
+        return SourceResult(name, "failed", error=_words(name, error), seconds=seconds, is_misconfigured=is_misconfigured)
 
 
 def _connector(name: str) -> Callable[..., Any]:

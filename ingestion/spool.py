@@ -12,8 +12,20 @@ from typing import Any
 
 
 def dumps(record: Any) -> str:
-    """``record`` as one line of JSON, always written the same way, so that equal records are equal text."""
-    return json.dumps(record, separators=(",", ":"), sort_keys=True)
+    """``record`` as one line of ASCII JSON, always written the same way, so that equal records are equal text.
+
+    Half of a surrogate pair (an emoji that software cut in two) becomes U+FFFD: DuckDB takes no JSON that holds one.
+    """
+    line = json.dumps(record, separators=(",", ":"), sort_keys=True)
+    return json.dumps(_mended(record), separators=(",", ":"), sort_keys=True) if "\\ud" in line else line
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_mended(key): _mended(one) for key, one in value.items()}
+    return [_mended(one) for one in value] if isinstance(value, list) else value
 
 
 class Spool:

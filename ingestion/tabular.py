@@ -54,7 +54,9 @@ class Relation:
     received: int
 
 
-def read(con: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect, folder: Path, wanted: Iterable[str] = ()) -> Relation:
+def read(
+    con: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect, folder: Path, wanted: Iterable[str] = ()
+) -> Relation:
     """The file ``path`` as a relation; helper files go to ``folder``. ``wanted``: the JSON paths of a JSON-lines file. RefusedError if it can't be."""
     try:
         if dialect.format == "parquet":
@@ -76,7 +78,9 @@ def _as_utf8(path: Path, encoding: str, folder: Path) -> Path:
     if encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig"):
         for mark, name in _MARKS:
             if start.startswith(mark):
-                raise RefusedError(f"it begins like {name} text, but is to be read as {encoding}. Set `encoding: {name}`.")
+                raise RefusedError(
+                    f"it begins like {name} text, but is to be read as {encoding}. Set `encoding: {name}`."
+                )
         return path
     target = folder / f"utf8-{len(list(folder.iterdir()))}"
     try:
@@ -89,7 +93,9 @@ def _as_utf8(path: Path, encoding: str, folder: Path) -> Path:
     except LookupError as error:
         raise RefusedError(f"'{encoding}' is no encoding. Expected for example utf-8, utf-16 or cp1252.") from error
     except UnicodeError as error:
-        raise RefusedError(f"it is no {encoding} text ({error.args[-1] if error.args else error}). Check `encoding`.") from error
+        raise RefusedError(
+            f"it is no {encoding} text ({error.args[-1] if error.args else error}). Check `encoding`."
+        ) from error
     return target
 
 
@@ -100,7 +106,9 @@ def _csv(con: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect, folder: P
     header, header_lines = _csv_header(path, dialect)
     columns = dict.fromkeys(header, "varchar")
     if len(header) > 1:
-        struct = ", ".join(f"{quote(identifier_name)}: 'varchar'" for identifier_name in (f"s:{name}" for name in header))
+        struct = ", ".join(
+            f"{quote(identifier_name)}: 'varchar'" for identifier_name in (f"s:{name}" for name in header)
+        )
         reader = (
             f"read_csv({quote(str(path))}, columns = {{{struct}}}, delim = {quote(dialect.delimiter)}, quote = {quote(dialect.quote)}, "
             f"escape = {quote(dialect.quote)}, header = false, skip = {header_lines}, auto_detect = false, strict_mode = true)"
@@ -117,27 +125,23 @@ def _csv(con: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect, folder: P
 
 
 def _lines_with_text(path: Path) -> int:
-    """The number of lines up to the last one that is not blank; -1 (fits nothing) where a blank line stands between others."""
-    lines, last_text, blank, rest = 0, 0, False, b""
+    """The number of lines up to the last one that is not blank.
+
+    A line break inside quotes and a blank line between others make a file's rows fewer than this: then the reader that knows lines is needed.
+    """
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            block = rest + block
-            cut = block.rfind(b"\n") + 1
-            block, rest = block[:cut], block[cut:]
-            newlines = block.count(b"\n")
-            stripped = block.rstrip(b"\r\n")
-            if stripped and blank:
-                return -1
-            inner = stripped.lstrip(b"\r\n") if lines == 0 else stripped
-            if b"\n\n" in inner or b"\n\r\n" in inner or (lines and stripped and block[:1] in b"\r\n"):
-                return -1
-            if stripped:
-                last_text = lines + stripped.count(b"\n") + 1
-            blank = blank or newlines > (stripped.count(b"\n") + 1 if stripped else 0)
-            lines += newlines
-    if rest.strip(b"\r"):
-        return -1 if blank else lines + 1
-    return last_text
+        newlines = sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK), b""))
+        end = file.tell()
+        while end:
+            begin = max(0, end - 4096)
+            file.seek(begin)
+            block = file.read(end - begin)
+            text = block.rstrip(b"\r\n")
+            newlines -= block[len(text) :].count(b"\n")
+            if text:
+                return newlines + 1
+            end = begin
+    return 0
 
 
 def _csv_header(path: Path, dialect: Dialect) -> tuple[list[str], int]:
@@ -171,7 +175,9 @@ def _names(cells: list[Any], encoding: str = "utf-8") -> list[str]:
     return names
 
 
-def _csv_records(path: Path, dialect: Dialect, width: int) -> Iterator[tuple[int, list[str] | None, str | None, str | None]]:
+def _csv_records(
+    path: Path, dialect: Dialect, width: int
+) -> Iterator[tuple[int, list[str] | None, str | None, str | None]]:
     """Each record as (line, cells, None, None), or (line, None, why, text) where it can't be used."""
     csv.field_size_limit(sys.maxsize)
     with path.open("r", encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
@@ -209,7 +215,9 @@ def _csv_records(path: Path, dialect: Dialect, width: int) -> Iterator[tuple[int
 
 def _csv_problem(error: str, line: int) -> str:
     if "unexpected end of data" in error:
-        raise RefusedError(f"a quoted field that begins in line {line} or later is never closed. Check the file, or `quote`.")
+        raise RefusedError(
+            f"a quoted field that begins in line {line} or later is never closed. Check the file, or `quote`."
+        )
     return f"malformed CSV ({error}); expected a quote inside a quoted field to be doubled"
 
 
@@ -343,7 +351,14 @@ def _kept(
     import pyarrow.parquet as pq
 
     names = [f"s:{name}" for name in header]
-    schema = pa.schema([*((name, pa.string()) for name in names), ("_line", pa.int64()), ("_reject", pa.string()), ("_raw", pa.string())])
+    schema = pa.schema(
+        [
+            *((name, pa.string()) for name in names),
+            ("_line", pa.int64()),
+            ("_reject", pa.string()),
+            ("_raw", pa.string()),
+        ]
+    )
     target = folder / f"kept-{len(list(folder.iterdir()))}.parquet"
     received = 0
     empty: list[str | None] = [None] * len(header)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from typing import Any
@@ -63,12 +61,16 @@ def _safe(value: Any) -> Any:
     return "" if value is None else value
 
 
+def _field(value: Any) -> str:
+    """One CSV field. Not ``csv.writer``: that leaves a carriage return unquoted, which ends the line for most readers."""
+    text = str(_safe(value))
+    return '"' + text.replace('"', '""') + '"' if any(character in text for character in '",\n\r') else text
+
+
 def _csv(frame: pd.DataFrame) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([_safe(str(name)) for name in frame.columns])
-    writer.writerows([_safe(value) for value in row] for row in _rows(frame))
-    return out.getvalue()
+    rows = [[str(name) for name in frame.columns], *_rows(frame)]
+    # A line of one empty field would be an empty line, which readers skip.
+    return "".join((",".join(_field(value) for value in row) or '""') + "\n" for row in rows)
 
 
 def _json(frame: pd.DataFrame) -> str:

@@ -3,8 +3,6 @@
 Few, coarse steps: each is one call into the package that does the work.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -16,11 +14,10 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 import analysis.forecast
 import ingestion
 import quality
-import reporting
 from orchestration import transform
 from orchestration.resources import CompanyResource, load_outcome, run_started, save_outcome
 from quality.results import DbtTestResult
-from salesgauge.errors import AuditError, SourceError
+from salesgauge.errors import AuditError, ConfigurationError, SourceError
 from salesgauge.progress import Reporter
 from salesgauge.settings import API_SOURCES, PROJECT_ROOT
 from salesgauge.warehouse import connect
@@ -103,6 +100,8 @@ def ingest(
         yield dg.MaterializeResult(asset_key=f"raw_{name}", metadata=_load_metadata(mine))
     yield dg.MaterializeResult(asset_key="raw_log", metadata=_load_metadata(results))
     failed = [result for result in results if result.state == "failed"]
+    if wrong := [result.error for result in failed if result.is_misconfigured]:
+        raise ConfigurationError("\n".join(wrong))
     never = [result for result in failed if not ingestion.rawlog.has_loads(directory, result.source)]
     if never:
         reasons = "; ".join(f"{result.source}: {result.error}" for result in never)
@@ -201,11 +200,11 @@ def _build(
     failed = sum(test.status in ("fail", "error") for test in outcome.tests)
     reporter.done(step, f"{built} of {len(outcome.models)} models, {len(outcome.tests)} tests, {failed} failed")
 
-    by_id = {model.unique_id: model for model in outcome.models}
-    for spec in context.assets_def.specs:
-        model = by_id.get(spec.metadata.get(UNIQUE_ID))
-        if model is not None and model.status == "success":
-            yield dg.MaterializeResult(asset_key=spec.key, metadata={"seconds": model.seconds})
+    # In the order in which they were built: Dagster wants parents first.
+    keys = {spec.metadata.get(UNIQUE_ID): spec.key for spec in context.assets_def.specs}
+    for model in outcome.models:
+        if model.unique_id in keys and model.status == "success":
+            yield dg.MaterializeResult(asset_key=keys[model.unique_id], metadata={"seconds": model.seconds})
     for check in context.assets_def.check_specs:
         test = outcome.test_ids.get((check.metadata or {}).get(UNIQUE_ID))
         if test is not None and test.status != "skipped":
@@ -238,7 +237,7 @@ def audit(context: dg.AssetExecutionContext, company: CompanyResource, reporter:
             con,
             directory,
             as_of=company.moment(run_started(context)),
-            dbt_results=[*outcome.tests, *_broken_models(outcome)],
+            dbt_results=_results(outcome),
         )
     finally:
         con.close()
@@ -247,19 +246,17 @@ def audit(context: dg.AssetExecutionContext, company: CompanyResource, reporter:
     return verdict
 
 
-def _broken_models(outcome: transform.Outcome) -> list[DbtTestResult]:
-    return [
-        DbtTestResult(
-            name="builds",
-            table=model.unique_id.split(".")[-1],
-            status="error",
-            failures=1,
-            severity="error",
-            message=model.message,
-        )
+def _results(outcome: transform.Outcome) -> list[DbtTestResult]:
+    """What dbt found, roots only: tests that were skipped because of a broken model or a failed test say nothing of their own."""
+    broken = [
+        DbtTestResult("builds", model.unique_id.split(".")[-1], "error", 1, "error", " ".join(model.message.split()))
         for model in outcome.models
         if model.status == "error"
     ]
+    failed = [test for test in outcome.tests if test.status in ("fail", "error") and test.severity == "error"]
+    if not broken and not failed:
+        return outcome.tests
+    return [*broken, *(test for test in outcome.tests if test.status != "skipped")]
 
 
 def _suite_specs() -> list[dg.AssetCheckSpec]:
@@ -309,6 +306,8 @@ def published_version(
 @dg.asset(deps=["published_version"], group_name="reports", kinds={"html"})
 def leadership_report(company: CompanyResource, reporter: ReporterParam) -> dg.MaterializeResult:
     """The leadership report of the published version."""
+    import reporting
+
     directory = company.open()
     reporter.step("report")
     files = reporting.leadership_report(directory.pointer, directory.reports_dir)

@@ -82,9 +82,9 @@ def run(root: Path, as_of: str | None, sources: tuple[str, ...]) -> None:
 
 def _run(company: Company, *, as_of: str | None = None, sources: list[str] | None = None) -> int:
     from orchestration import pipeline
-    from orchestration.console import ConsoleReporter, print_summary
+    from orchestration.console import ConsoleReporter, make_console, print_summary
 
-    console = Console()
+    console = make_console()
     with ConsoleReporter(console) as reporter:
         outcome = pipeline.run(company, reporter=reporter, as_of=as_of, sources=sources)
     print_summary(console, company, outcome)

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -16,6 +17,12 @@ from salesgauge.settings import Company
 from salesgauge.warehouse import open_published
 
 HEADLINE_KPIS = 14
+
+
+def make_console() -> Console:
+    """A console for people; wide enough for the tables where there is no terminal to ask."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
 
 
 class ConsoleReporter:
@@ -80,7 +87,7 @@ def print_summary(console: Console, company: Company, outcome: RunOutcome) -> No
 
 
 def _sources_table(sources: dict[str, dict[str, Any]]) -> Table:
-    table = Table(title="Sources", title_justify="left")
+    table = Table(title="Sources", title_justify="left", box=box.SIMPLE_HEAD)
     for header in ("source", "state"):
         table.add_column(header)
     for header in ("received", "loaded", "quarantined", "duplicates", "requests", "seconds"):
@@ -92,7 +99,9 @@ def _sources_table(sources: dict[str, dict[str, Any]]) -> Table:
 
 
 def _scorecard_table(con: Any) -> Table:
-    table = Table(title="KPIs: the last 13 weeks against the baseline and the target", title_justify="left")
+    table = Table(
+        title="KPIs: the last 13 weeks against the baseline and the target", title_justify="left", box=box.SIMPLE_HEAD
+    )
     for header in ("KPI", "baseline", "now", "target", "n", "status"):
         table.add_column(header, justify="left" if header in ("KPI", "status") else "right")
     rows = con.execute(
@@ -140,7 +149,7 @@ def _print_end(console: Console, company: Company, outcome: RunOutcome) -> None:
         console.print(f"[green]Version {outcome.version} {state}[/green] ({outcome.seconds:.0f} s)", highlight=False)
     else:
         console.print(f"[red]Exit {outcome.exit_code}[/red] after {outcome.seconds:.0f} s", highlight=False)
-        console.print(outcome.error or "", style="red", highlight=False, markup=False)
+        console.print(outcome.error or "", style="red", highlight=False, markup=False, soft_wrap=True)
     if outcome.report_note:
         console.print(outcome.report_note, highlight=False, markup=False)
     for label, path in (("report", outcome.report), ("data", company.pointer), ("alerts and logs", company.logs_dir)):

@@ -3,14 +3,12 @@
 Loads without any secret and without a company directory; both are asked for when a run begins.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 
-import analysis.forecast
+import analysis.locks
 from orchestration import assets
 from orchestration.alerts import send_alert
 from orchestration.resources import CompanyResource
@@ -46,17 +44,10 @@ def record_lock(context: dg.OpExecutionContext, company: CompanyResource) -> Non
     directory = company.open()
     con = open_published(directory.pointer)
     try:
-        rows = con.execute(
-            "select * from analysis.forecast_locks where lock_date = (select max(lock_date) from analysis.forecast_locks)"
-        ).df()
+        lock_date = analysis.locks.record_newest_lock(con, directory.locks_dir)
     finally:
         con.close()
-    if rows.empty:
-        context.log.info("no forecast to lock yet")
-        return
-    lock_date = rows["lock_date"].iloc[0]
-    path = analysis.forecast.record_lock(directory.locks_dir, rows, lock_date)
-    context.log.info(f"lock of {lock_date:%Y-%m-%d}: {path.name}")
+    context.log.info(f"lock of {lock_date:%Y-%m-%d} is recorded" if lock_date else "no forecast to lock yet")
 
 
 @dg.job(

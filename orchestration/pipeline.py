@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from dataclasses import dataclass, field
@@ -17,6 +16,8 @@ from salesgauge.process import Process
 from salesgauge.progress import SILENT, Reporter
 from salesgauge.settings import Company
 
+# Steps tell people through the reporter; Dagster's own log is in its event storage.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 DAGSTER_SETTINGS = {"telemetry": {"enabled": False}, "run_monitoring": {"enabled": True}}
 
 
@@ -88,14 +89,12 @@ def _execute(company: Company, reporter: Reporter, as_of: str | None, sources: l
 
     from orchestration.definitions import build_definitions
 
-    # Steps tell people through the reporter; Dagster's own log is in its event storage.
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)
     home = dagster_home(company)
     os.environ["DAGSTER_HOME"] = str(home)
     definitions = build_definitions(company.root, reporter=reporter, as_of=as_of, sources=sources)
     job = definitions.resolve_job_def("refresh")
     with dg.DagsterInstance.get() as instance:
-        result = job.execute_in_process(instance=instance, raise_on_error=False)
+        result = job.execute_in_process(run_config=QUIET, instance=instance, raise_on_error=False)
         return _outcome(company, result)
 
 

@@ -118,12 +118,19 @@ def invoke(arguments: list[str], *, warehouse: Path, target: Path, callbacks: li
 def project_vars(company: Company, process: Process) -> dict[str, Any]:
     """What the company's files say about the shape of the models. It changes rarely: dbt parses anew when it does."""
     values: dict[str, Any] = {"exclusions": process.exclusion_rules()}
-    hubspot, typeform = company.source("hubspot").file, company.source("typeform").file
-    if hubspot and (fields := (load_yaml(hubspot) or {}).get("fields")):
+    hubspot = _document(company, "hubspot")
+    if fields := hubspot.get("fields"):
         values["hubspot_fields"] = {record: dict(names) for record, names in fields.items()}
-    if typeform and (questions := (load_yaml(typeform) or {}).get("questions")):
+    if teams := hubspot.get("teams"):
+        values["hubspot_team_branches"] = dict(teams)
+    if questions := _document(company, "typeform").get("questions"):
         values["typeform_questions"] = {kind: list(names) for kind, names in questions.items()}
     return values
+
+
+def _document(company: Company, source: str) -> dict[str, Any]:
+    file = company.source(source).file
+    return (load_yaml(file) or {}) if file else {}
 
 
 def _outcome(results: Iterable[Any]) -> Outcome:

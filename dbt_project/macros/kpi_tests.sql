@@ -38,13 +38,16 @@ from {{ model }}
 where {% for column in columns %}not ({{ column }} between 0 and 1){{ '' if loop.last else ' or ' }}{% endfor %}
 {% endtest %}
 
-{# An interval holds its estimate, and has both ends or none. #}
-{% test kpi_interval(model, low, value, high) %}
-select {{ low }}, {{ value }}, {{ high }}
+{# An interval (low, value, high) holds its estimate, and needs one. #}
+{% test kpi_interval(model, intervals) %}
+{% for low, value, high in intervals %}
+select '{{ value }}' as estimate, cast({{ low }} as double) as low, cast({{ value }} as double) as value, cast({{ high }} as double) as high
 from {{ model }}
 where {{ low }} > {{ value }} + 1e-9
     or {{ high }} < {{ value }} - 1e-9
     or ({{ low }} is not null and {{ value }} is null)
+{{ '' if loop.last else 'union all' }}
+{% endfor %}
 {% endtest %}
 
 {# received = the sum of the other reasons, per entity. #}

@@ -11,13 +11,14 @@
     {{ record }}.pipeline
 {%- endmacro %}
 
-{# Who owned a lead or deal at a moment; periods of one record neither overlap nor leave gaps. #}
+{# Who owned a lead or deal at a moment; periods of one record neither overlap nor leave gaps.
+   Plain comparisons only: with an `or` the join would compare every row with every other. #}
 {% macro owner_at(alias, subject_type, subject_id, at) -%}
     left join {{ ref('int_owner_periods') }} as {{ alias }}
         on {{ alias }}.subject_type = {{ subject_type }}
         and {{ alias }}.subject_id = {{ subject_id }}
         and {{ alias }}.valid_from <= {{ at }}
-        and ({{ alias }}.valid_to is null or {{ alias }}.valid_to > {{ at }})
+        and coalesce({{ alias }}.valid_to, timestamp '9999-12-31') > {{ at }}
 {%- endmacro %}
 
 {# The user behind an owner. #}
@@ -29,5 +30,5 @@
 {% macro version_on(alias, day) -%}
     left join {{ source('process', 'versions') }} as {{ alias }}
         on {{ alias }}.effective_from <= {{ day }}
-        and ({{ alias }}.effective_to is null or {{ alias }}.effective_to > {{ day }})
+        and coalesce({{ alias }}.effective_to, date '9999-12-31') > {{ day }}
 {%- endmacro %}

@@ -178,7 +178,9 @@ class HubSpotServer:
             after = str(page[-1] + 1)
             link = f"https://api.hubapi.com{request.url.path}?{urlencode({**query, 'after': after})}"
             body["paging"] = {"next": {"after": after, "link": link}}
-        if archived:  # counted apart: the short listing of archived records is how a reader learns of them, run after run
+        if (
+            archived
+        ):  # counted apart: the short listing of archived records is how a reader learns of them, run after run
             self.traffic.count(f"{kind}.archived", f"{kind}.archived", map(str, page))
         else:
             self.traffic.count(f"{kind}.list", kind, map(str, page))

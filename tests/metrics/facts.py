@@ -68,6 +68,10 @@ DDL = {
     "method varchar, level varchar, segment varchar, forecast_amount decimal(18,2), low_amount decimal(18,2), high_amount decimal(18,2), "
     "actual_amount decimal(18,2), absolute_error_amount decimal(18,2), error_amount decimal(18,2), is_covered boolean",
     "marts.metricflow_time_spine": "date_day date",
+    "intermediate.int_cases": "case_id varchar, lead_id varchar, deal_id varchar, is_counted boolean",
+    "intermediate.int_deals": "deal_id varchar, created_at timestamp",
+    "intermediate.int_stage_events": "subject_type varchar, subject_id varchar, stage_key varchar, source_stage varchar, pipeline varchar, "
+    '"at" timestamp, source_order bigint, source varchar',
 }
 
 

@@ -77,7 +77,7 @@ create schema marts;
 create table marts.fct_lead as select lead_id, created_at, branch from intermediate.int_leads where exclusion_reason is null;
 create table marts.fct_deal as
     select
-        deal_id, lead_id, created_at, amount, 10.0 as cycle_days, 10.0 as first_close_cycle_days, 10.0 as days_observed,
+        deal_id, lead_id, created_at, amount, 10.0::double as cycle_days, 10.0::double as first_close_cycle_days, 10.0::double as days_observed,
         case when i % 3 = 0 then 'won' when i % 3 = 1 then 'lost' else 'open' end as outcome,
         i % 3 = 0 as is_won, i % 3 = 1 as is_lost, i % 3 = 2 as is_open, false as is_undated, false as is_negative_cycle,
         case when i % 3 < 2 then closed_at end as closed_at, cast(case when i % 3 < 2 then closed_at end as date) as closed_date
@@ -87,13 +87,13 @@ create table marts.fct_closed_deal as
     from marts.fct_deal where is_won or is_lost;
 create table marts.fct_speed_to_lead as
     select
-        lead_id, 1::bigint as leads_in_group, created_at, created_at + interval 20 minute as touch_at, true as is_contacted, 20.0 as minutes,
-        20.0 as open_minutes, 0.0 as routing_minutes, 20.0 as reaction_minutes, 5.0 as connection_minutes
+        lead_id, 1::bigint as leads_in_group, created_at, created_at + interval 20 minute as touch_at, true as is_contacted, 20.0::double as minutes,
+        20.0::double as open_minutes, 0.0::double as routing_minutes, 20.0::double as reaction_minutes, 5.0::double as connection_minutes
     from marts.fct_lead;
 create table marts.fct_stage_visit as
     select
         lead_id as case_id, 'inquiry' as stage, 1::bigint as visit_number, created_at as entered_at, created_at + interval 1 day as left_at,
-        1.0 as days, 8.0 as open_hours
+        1.0::double as days, 8.0::double as open_hours
     from marts.fct_lead;
 create table marts.fct_stage_conversion as
     select lead_id as case_id, 1 as from_order, 2 as to_order, true as is_reached, true as is_adjacent from marts.fct_lead;
@@ -101,7 +101,7 @@ create table marts.fct_field_completeness as
     select
         'lead' as object, lead_id as record_id, 'inquiry' as stage, field, weight, is_filled, case when is_filled then weight else 0 end as filled_weight,
         case when field = 'email' then is_filled end as is_valid
-    from marts.fct_lead, (values ('phone', 3.0, true), ('email', 2.0, false)) as fields(field, weight, is_filled);
+    from marts.fct_lead, (values ('phone', 3.0::double, true), ('email', 2.0::double, false)) as fields(field, weight, is_filled);
 create table marts.fct_survey_response as
     select
         response_id, nps_score, csat_score,
@@ -109,8 +109,8 @@ create table marts.fct_survey_response as
     from intermediate.int_survey_answers;
 create table marts.fct_forecast as
     select
-        'total' as level, cast(10 as bigint) as horizon_days, 100.0 as forecast_amount, 120.0 as actual_amount, 80.0 as low_amount, 150.0 as high_amount,
-        20.0 as absolute_error_amount;
+        'total' as level, cast(10 as bigint) as horizon_days, 100.0::double as forecast_amount, 120.0::double as actual_amount, 80.0::double as low_amount, 150.0::double as high_amount,
+        20.0::double as absolute_error_amount;
 """
 
 _KPI = """
@@ -121,31 +121,31 @@ create table kpi.kpi_volume as
 create table kpi.kpi_win_loss as
     select 'all' as period_grain, 'total' as segment_type, 'total' as segment,
         count(*) filter (where is_won) as deals_won, count(*) filter (where is_lost) as deals_lost, count(*) as n,
-        0.5 as win_rate, 0.3 as low, 0.7 as high, sum(won_amount) as won_amount, sum(lost_amount) as lost_amount
+        0.5::double as win_rate, 0.3::double as low, 0.7::double as high, sum(won_amount) as won_amount, sum(lost_amount) as lost_amount
     from marts.fct_closed_deal;
 create table kpi.kpi_speed_to_lead as
-    select 'all' as period_grain, 'total' as segment_type, 'total' as segment, 10 as n, 9 as contacted, 20.0 as median_minutes, 40.0 as p90_minutes,
-        0.1 as within_5_minutes_rate, 0.4 as within_target_rate, 0.1 as never_contacted_rate;
+    select 'all' as period_grain, 'total' as segment_type, 'total' as segment, 10 as n, 9 as contacted, 20.0::double as median_minutes, 40.0::double as p90_minutes,
+        0.1::double as within_5_minutes_rate, 0.4::double as within_target_rate, 0.1::double as never_contacted_rate;
 create table kpi.kpi_stage_conversion as
-    select 'all' as period_grain, 'total' as segment_type, 'total' as segment, 10 as n, 5 as numerator, 0.5 as conversion_rate, 0.3 as low, 0.7 as high,
-        0.2 as open_share;
+    select 'all' as period_grain, 'total' as segment_type, 'total' as segment, 10 as n, 5 as numerator, 0.5::double as conversion_rate, 0.3::double as low, 0.7::double as high,
+        0.2::double as open_share;
 create table kpi.kpi_overall_conversion as
-    select 'all' as period_grain, 'total' as segment_type, 'total' as segment, 10 as n, 5 as customers, 0.5 as conversion_rate, 0.3 as low, 0.7 as high,
-        0.2 as open_share;
+    select 'all' as period_grain, 'total' as segment_type, 'total' as segment, 10 as n, 5 as customers, 0.5::double as conversion_rate, 0.3::double as low, 0.7::double as high,
+        0.2::double as open_share;
 create table kpi.kpi_sales_cycle as
-    select 'all' as period_grain, 'total' as segment_type, 'total' as segment, 10 as n, 10.0 as mean_days, 9.0 as median_days, 20.0 as p90_days;
+    select 'all' as period_grain, 'total' as segment_type, 'total' as segment, 10 as n, 10.0::double as mean_days, 9.0::double as median_days, 20.0::double as p90_days;
 create table kpi.kpi_loss_reasons as
-    select 'all' as period_grain, 'total' as segment_type, 'total' as segment, 'price' as loss_reason, 20 as deals_lost, 1.0 as share;
+    select 'all' as period_grain, 'total' as segment_type, 'total' as segment, 'price' as loss_reason, 20 as deals_lost, 1.0::double as share;
 create table kpi.kpi_crm_completeness as
-    select 'all' as period_grain, segment_type, segment, 120 as n, 240 as cells, 0.6 as completeness, 0.0 as complete_record_rate,
-        0.0 as validity_rate, 1.0 as uniqueness_rate, 0.9 as timeliness_rate
+    select 'all' as period_grain, segment_type, segment, 120 as n, 240 as cells, 0.6::double as completeness, 0.0::double as complete_record_rate,
+        0.0::double as validity_rate, 1.0::double as uniqueness_rate, 0.9::double as timeliness_rate
     from (values ('total', 'total'), ('rep', 'Rep 1')) as segments(segment_type, segment);
 create table kpi.kpi_crm_completeness_by_field as
     select 'all' as period_grain, 'total' as segment_type, 'total' as segment, 'lead' as object, 'inquiry' as stage, 'phone' as field,
-        120 as n, 120 as filled, 1.0 as completeness;
+        120 as n, 120 as filled, 1.0::double as completeness;
 create table kpi.kpi_satisfaction as
     select 'all' as period_grain, 'total' as segment_type, 'total' as segment, count(nps_score) as nps_n, avg(nps_points) as nps, count(csat_score) as csat_n,
-        0.66 as csat
+        0.66::double as csat
     from marts.fct_survey_response;
 create table kpi.kpi_reconciliation as
     select * from (values

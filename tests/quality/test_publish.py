@@ -55,15 +55,33 @@ def test_a_version_holds_tables_parquet_and_manifest(company: Company, publish: 
     assert version.name == "000001-20260701T060000Z"
     assert version.is_current and not version.unchanged
     con = open_published(company.pointer)
-    found = {f"{schema}.{table}" for schema, table in con.execute("select schema_name, table_name from duckdb_tables() where database_name = 'salesgauge'").fetchall()}
-    assert {"process.run", "process.stages", "marts.fct_deal", "kpi.kpi_volume", "quality.scores", "quality.loads"} <= found
+    found = {
+        f"{schema}.{table}"
+        for schema, table in con.execute(
+            "select schema_name, table_name from duckdb_tables() where database_name = 'salesgauge'"
+        ).fetchall()
+    }
+    assert {
+        "process.run",
+        "process.stages",
+        "marts.fct_deal",
+        "kpi.kpi_volume",
+        "quality.scores",
+        "quality.loads",
+    } <= found
     assert not {name for name in found if name.startswith(("raw", "staging", "intermediate"))}
     manifest = json.loads((version.path / "manifest.json").read_text())
     assert set(manifest["tables"]) == found
     for name, table in manifest["tables"].items():
         assert table_hash(con, name) == (table["hash"], table["rows"])
         schema, _, relation = name.partition(".")
-        rows = duckdb.connect().execute("select count(*) from read_parquet(?)", [str(version.path / "parquet" / schema / f"{relation}.parquet")]).fetchone()
+        rows = (
+            duckdb.connect()
+            .execute(
+                "select count(*) from read_parquet(?)", [str(version.path / "parquet" / schema / f"{relation}.parquet")]
+            )
+            .fetchone()
+        )
         assert rows == (table["rows"],)
     assert manifest["definition_version"] == 1
     assert manifest["as_of"] == "2026-07-01T05:00:00Z"
@@ -85,7 +103,9 @@ def test_published_files_are_read_only_and_of_the_pinned_format(company: Company
     con.close()
 
 
-def test_the_same_content_gives_the_same_file_content(company: Company, publish: Publish, tmp_path: Path, small: ModuleType) -> None:
+def test_the_same_content_gives_the_same_file_content(
+    company: Company, publish: Publish, tmp_path: Path, small: ModuleType
+) -> None:
     one = publish(1)
     other = publish(1, company=small.make_company(tmp_path / "other"))
     assert one.hashes == other.hashes
@@ -100,10 +120,14 @@ def test_nothing_new_writes_nothing(company: Company, publish: Publish) -> None:
     assert len(quality.versions(company)) == 1
 
 
-def test_another_as_of_or_other_metrics_are_a_new_version(company: Company, publish: Publish, small: ModuleType) -> None:
+def test_another_as_of_or_other_metrics_are_a_new_version(
+    company: Company, publish: Publish, small: ModuleType
+) -> None:
     publish(1)
     options = {"audit": small.PASSED, "created_at": small.AS_OF}
-    later = quality.publish(company, as_of=small.AS_OF + timedelta(1), semantic_manifest=small.semantic_manifest(company), **options)
+    later = quality.publish(
+        company, as_of=small.AS_OF + timedelta(1), semantic_manifest=small.semantic_manifest(company), **options
+    )
     assert not later.unchanged and later.number == 2
     manifest = small.semantic_manifest(company)
     manifest.write_text('{"semantic_models": [], "metrics": [1]}')
@@ -127,7 +151,9 @@ def test_a_failed_audit_is_not_published(company: Company, publish: Publish, sma
 
 def test_without_a_warehouse_or_metrics_nothing_is_published(company: Company, small: ModuleType) -> None:
     with pytest.raises(AuditError, match=r"salesgauge\.duckdb does not exist"):
-        quality.publish(company, as_of=small.AS_OF, audit=small.PASSED, semantic_manifest=small.semantic_manifest(company))
+        quality.publish(
+            company, as_of=small.AS_OF, audit=small.PASSED, semantic_manifest=small.semantic_manifest(company)
+        )
     small.stamped(company, 1)
     with pytest.raises(AuditError, match=r"nothing\.json does not exist"):
         quality.publish(company, as_of=small.AS_OF, audit=small.PASSED, semantic_manifest=company.root / "nothing.json")
@@ -146,7 +172,13 @@ def test_rollback_goes_back_and_counting_goes_on(company: Company, publish: Publ
     assert served_mark(company) == 4
     history = [json.loads(line) for line in (company.published_dir / "history.jsonl").read_text().splitlines()]
     assert [record["action"] for record in history] == ["publish"] * 3 + ["rollback"] * 4 + ["publish"]
-    assert history[3] == {"at": "2026-07-01T05:00:00Z", "by": "tester", "action": "rollback", "from": names[2], "to": names[1]}
+    assert history[3] == {
+        "at": "2026-07-01T05:00:00Z",
+        "by": "tester",
+        "action": "rollback",
+        "from": names[2],
+        "to": names[1],
+    }
 
 
 def test_rollback_says_what_there_is(company: Company, publish: Publish) -> None:
@@ -213,7 +245,11 @@ def test_a_publish_that_dies_leaves_a_valid_pointer(
 
     with monkeypatch.context() as patch:
         if step == "mkdir":
-            patch.setattr(Path, "mkdir", lambda self, *a, **k: dies(self, *a, **k) if ".tmp-" in self.name else original(self, *a, **k))
+            patch.setattr(
+                Path,
+                "mkdir",
+                lambda self, *a, **k: dies(self, *a, **k) if ".tmp-" in self.name else original(self, *a, **k),
+            )
         else:
             patch.setattr(Path, step, dies)
         # A killed process cleans nothing up either.

@@ -19,7 +19,7 @@ final as (
     select
         subjects.case_id,
         coalesce(events.source_stage, events.stage_key) as activity,
-        events."at",
+        events."at" as happened_at,
         row_number() over (
             partition by subjects.case_id
             order by events."at", subjects.subject_rank, events.source_order, coalesce(events.source_stage, events.stage_key)

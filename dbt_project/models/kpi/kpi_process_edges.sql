@@ -7,8 +7,8 @@ steps as (
     select
         activity as from_activity,
         lead(activity) over (partition by case_id order by place) as to_activity,
-        {{ seconds_between('at', 'lead(at) over (partition by case_id order by place)') }} / 3600 as hours
-    from (select case_id, activity, place, "at" as at from events) as placed
+        {{ seconds_between('happened_at', 'lead(happened_at) over (partition by case_id order by place)') }} / 3600 as hours
+    from events
 
     union all
 

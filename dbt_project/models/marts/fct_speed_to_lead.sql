@@ -114,7 +114,7 @@ final as (
         timed.minutes,
         clocked.open_minutes,
         timed.routing_minutes,
-        greatest(timed.reaction_minutes, 0) as reaction_minutes,
+        case when timed.reaction_minutes < 0 then 0 else timed.reaction_minutes end as reaction_minutes,
         timed.connection_minutes,
         coalesce(timed.minutes <= 5, false) as is_within_5_minutes,
         case when stages.first_touch_minutes is not null then coalesce(timed.minutes <= stages.first_touch_minutes, false) end as is_within_target,

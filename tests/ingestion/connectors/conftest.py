@@ -37,7 +37,7 @@ class _Switch:
 def _server() -> Iterator[tuple[_Switch, str]]:
     switch = _Switch()
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(switch, log_level="critical", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(switch, log_level="critical", lifespan="off", date_header=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     while not server.started:

@@ -1,0 +1,81 @@
+"""The long format of the KPI marts: observations → one row per period, segment and further keys. What is computed is the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from demo.truth.clock import GRAINS, period_starts
+
+SEGMENTS = (
+    "branch", "rep", "team", "channel", "campaign", "service_line", "job_type", "customer_type", "process_version", "pipeline",
+)  # fmt: skip
+KEYS = ["period_grain", "period_start_date", "segment_type", "segment"]
+NONE = "(none)"
+
+
+def rollup(
+    frame: pd.DataFrame,
+    date: str | None,
+    values: Callable[[np.ndarray], dict[str, Any]],
+    keys: Sequence[str] = (),
+    grains: Sequence[str] = GRAINS,
+    segments: Sequence[str] = SEGMENTS,
+) -> pd.DataFrame:
+    """``values`` of the row numbers of every group. Rows without a date are in the period ``all`` only; a null segment is (none)."""
+    rows = []
+    for grain, segment_type, codes, labels in _groupings(frame, date, keys, grains, segments):
+        order = np.argsort(codes, kind="stable")
+        order = order[codes[order] >= 0]
+        cuts = np.flatnonzero(np.diff(codes[order])) + 1
+        for members in np.split(order, cuts) if len(order) else ():
+            period, segment, *key = labels[codes[members[0]]]
+            rows.append((grain, period, segment_type, segment, *key, values(members)))
+    columns = [*KEYS, *keys]
+    head = pd.DataFrame([row[:-1] for row in rows], columns=columns, dtype=object)
+    return pd.concat([head, pd.DataFrame([row[-1] for row in rows])], axis=1)
+
+
+def sums(
+    frame: pd.DataFrame, date: str | None, columns: Sequence[str], keys: Sequence[str] = (), **options: Any
+) -> pd.DataFrame:
+    """Sums of whole-number columns of every group; as ``rollup``, but fast."""
+    parts = []
+    numbers = {name: frame[name].to_numpy(dtype=np.int64) for name in columns}
+    for grain, segment_type, codes, labels in _groupings(
+        frame, date, keys, options.get("grains", GRAINS), options.get("segments", SEGMENTS)
+    ):
+        known = codes >= 0
+        part = pd.DataFrame(labels, columns=["period_start_date", "segment", *keys], dtype=object)
+        part.insert(0, "period_grain", grain)
+        part.insert(2, "segment_type", segment_type)
+        for name, of in numbers.items():
+            total = np.zeros(len(labels), dtype=np.int64)
+            np.add.at(total, codes[known], of[known])
+            part[name] = total
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)[[*KEYS, *keys, *columns]]
+
+
+def _groupings(
+    frame: pd.DataFrame, date: str | None, keys: Sequence[str], grains: Sequence[str], segments: Sequence[str]
+) -> Iterator[tuple[str, str, np.ndarray, list[tuple]]]:
+    """Per grain and segment type: the group number of every row (−1: in none), and (period, segment, *keys) of every group."""
+    size = len(frame)
+    periods = {"all": np.array([None] * size, dtype=object)}
+    if date is not None:
+        periods |= {grain: period_starts(list(frame[date]), grain) for grain in grains}
+    named = {"total": np.array(["total"] * size, dtype=object)}
+    named |= {name: frame[name].astype(object).where(frame[name].notna(), NONE).to_numpy() for name in segments}
+    further = [frame[key].to_numpy(dtype=object) for key in keys]
+    for grain, starts in periods.items():
+        for segment_type, names in named.items():
+            known: dict[tuple, int] = {}
+            codes = np.full(size, -1, dtype=np.int64)
+            for row, key in enumerate(zip(starts, names, *further, strict=True)):
+                if grain == "all" or key[0] is not None:
+                    codes[row] = known.setdefault(key, len(known))
+            yield grain, segment_type, codes, list(known)

@@ -1,0 +1,317 @@
+"""The SQL that turns the rows of a file into rows of a canonical entity, as its mapping says.
+
+It works in steps, one projection each, so that nothing is computed twice: the file's values (nulls, value maps) → moments as they are written →
+moments in UTC. Whether a value fits is decided by ``landing``; the columns made here tell it how (``RawColumn.convert``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ingestion.landing import RawColumn, RawTable
+from ingestion.lines import identifier, quote
+from ingestion.mapping import STAGE_COLUMN, DateRule, FileMapping, Numbers
+from salesgauge.entities import DUCKDB_TYPES, ENTITIES, Column, Entity
+from salesgauge.process import Process
+
+_OFFSET = "'[0-9]{2}:[0-9]{2}.*(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'"
+_CLOSING = ("won", "lost", "disqualified")
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """``sql`` yields the columns of ``table``, those in ``also`` (dates that become stage events) and what ``Landing.relation`` needs besides."""
+
+    table: RawTable
+    sql: str
+    also: tuple[RawColumn, ...]
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """A date or time on its way: ``name`` in the query, ``given`` its DuckDB type, ``kind`` timestamp or date."""
+
+    name: str
+    given: str
+    kind: str
+    rule: DateRule
+
+    @property
+    def in_utc(self) -> bool:
+        return self.rule.timezone in (None, "UTC")
+
+
+def raw_table(source: str, entity: Entity, converted: Mapping[str, tuple[str, str]] | None = None) -> RawTable:
+    """The raw table of a canonical entity. ``converted``: column → (``convert``, ``expected``)."""
+    columns = []
+    for column in entity.columns:
+        convert, expected = (converted or {}).get(column.name, (None, None))
+        columns.append(
+            RawColumn(column.name, DUCKDB_TYPES[column.type], "", column.name in entity.required, convert, expected)
+        )
+    columns += [RawColumn("source", "varchar", ""), RawColumn("_file", "varchar", ""), RawColumn("_line", "bigint", "")]
+    return RawTable(source, entity.name, tuple(columns), (entity.key,))
+
+
+def mapped(mapping: FileMapping, relation_sql: str, types: Mapping[str, str], *, source: str, file: str) -> Mapped:
+    """The rows of a file, ``relation_sql`` (see ``tabular.Relation``, its columns' types in ``types``), as rows of the mapping's entity."""
+    entity = mapping.definition
+    values, given, moments = _values(mapping, types, file)
+    converted = {
+        moment.name: (identifier(f"d:{moment.name}"), _expected(moment, mapping.kind))
+        for moment in moments
+        if not moment.name.startswith("e:")
+    }
+    for column in entity.columns:
+        if (
+            column.type in ("decimal", "integer", "float")
+            and given[column.name] == "varchar"
+            and mapping.numbers != Numbers()
+        ):
+            converted[column.name] = (_number(column, mapping.numbers), _number_words(mapping.numbers))
+    also = tuple(
+        RawColumn(moment.name, "timestamp", "", False, identifier(f"d:{moment.name}"), _expected(moment, mapping.kind))
+        for moment in moments
+        if moment.name.startswith("e:")
+    )
+    listed = ", ".join(f"{expression} as {identifier(name)}" for name, expression in values.items())
+    sql = f"select {listed}, {quote(source)} as source, {quote(file)} as _file, _line, _reject as _reason, _record as record from ({relation_sql})"
+    return Mapped(raw_table(source, entity, converted), _with_moments(sql, moments, mapping.kind), also)
+
+
+def stage_events(mapping: FileMapping, good_rows: str, process: Process, *, source: str) -> tuple[RawTable, str]:
+    """The stage events that the date columns of ``stages.entered`` tell of. No date, no event.
+
+    A date in the column of a closing stage (won, lost, disqualified) counts only where the record is in that stage, or after won where it is in a
+    post-sale stage: exports fill one "closed" column for all of them, and for open deals with a plan.
+    """
+    assert mapping.stages is not None
+    entity = ENTITIES["stage_events"]
+    order = {stage.key: position for position, stage in enumerate(process.process.stages, 1)}
+    current = identifier(f"t:{STAGE_COLUMN[mapping.entity]}")
+    key = identifier(f"t:{mapping.definition.key}")
+    pipeline = identifier("t:pipeline") if mapping.entity == "deals" else "cast(null as varchar)"
+    entries = []
+    for stage in mapping.stages.entered:
+        at = identifier(f"t:e:{stage}")
+        if mapping.stages.current and process.stage(stage).kind in _CLOSING:
+            at = f"case when {current} in ({_texts(_stages_after(stage, process))}) then {at} end"
+        entries.append(f"{{'stage': {quote(stage)}, 'at': {at}, 'source_order': {order[stage]}}}")
+    subject = "deal" if mapping.entity == "deals" else "lead"
+    unnested = f"select {key} as subject_id, {pipeline} as pipeline, _file, _line, record, unnest([{', '.join(entries)}]) as event from ({good_rows})"
+    values = {
+        "event_id": "subject_id || ':' || event.stage",
+        "subject_type": quote(subject),
+        "subject_id": "subject_id",
+        "stage": "event.stage",
+        "pipeline": "pipeline",
+        "at": "event.at",
+        "source_order": "cast(event.source_order as bigint)",
+    }
+    listed = ", ".join(
+        f"{values.get(column.name, f'cast(null as {DUCKDB_TYPES[column.type]})')} as {identifier(column.name)}"
+        for column in entity.columns
+    )
+    sql = (
+        f"select {listed}, {quote(source)} as source, _file, _line, record from ({unnested}) where event.at is not null"
+    )
+    return raw_table(source, entity), sql
+
+
+def _stages_after(stage: str, process: Process) -> list[str]:
+    """The current stages with which an entry into the closing ``stage`` is a fact."""
+    if process.stage(stage).kind != "won":
+        return [stage]
+    return [stage, *(other.key for other in process.process.stages if other.kind == "post_sale")]
+
+
+def _values(
+    mapping: FileMapping, types: Mapping[str, str], file: str
+) -> tuple[dict[str, str], dict[str, str], list[_Moment]]:
+    """Expressions by canonical column, their DuckDB types, and the dates and times among them."""
+    entity = mapping.definition
+    columns = {mapping.canonical(name): source for name, source in mapping.columns.items()}
+    constants = {mapping.canonical(name): text for name, text in mapping.constants.items()}
+    maps = {mapping.canonical(name): table for name, table in mapping.values.items()}
+    values: dict[str, str] = {}
+    given: dict[str, str] = {}
+    moments: list[_Moment] = []
+    for column in entity.columns:
+        values[column.name], given[column.name] = (
+            f"cast(null as {DUCKDB_TYPES[column.type]})",
+            DUCKDB_TYPES[column.type],
+        )
+        if column.name in columns:
+            source = columns[column.name]
+            values[column.name], given[column.name] = _value(
+                source, types[source], mapping.nulls, maps.get(column.name, {})
+            )
+            if column.type in ("timestamp", "date"):
+                rule = mapping.dates.rule(
+                    column.name, *(name for name in mapping.columns if mapping.canonical(name) == column.name), source
+                )
+                moments.append(_Moment(column.name, given[column.name], column.type, rule))
+        elif column.name in constants:
+            values[column.name], given[column.name] = quote(constants[column.name]), "varchar"
+    for name, expression in _derived(mapping, types, file).items():
+        values[name], given[name] = expression, DUCKDB_TYPES[entity.column(name).type]
+    if mapping.stages:
+        for stage, source in mapping.stages.entered.items():
+            expression, kind = _value(source, types[source], mapping.nulls, {})
+            values[f"e:{stage}"] = expression
+            moments.append(_Moment(f"e:{stage}", kind, "timestamp", mapping.dates.rule(source, stage)))
+    return values, given, moments
+
+
+def _derived(mapping: FileMapping, types: Mapping[str, str], file: str) -> dict[str, str]:
+    """Columns that no single column of the file gives: the key, the subject's type, the order, the current stage."""
+    entity = mapping.definition
+    names = {column.name for column in entity.columns}
+    given = {mapping.canonical(name) for name in (*mapping.columns, *mapping.constants)}
+    derived: dict[str, str] = {}
+    if mapping.key:
+        parts = [
+            _value(source, "text" if types[source] != "varchar" else "varchar", mapping.nulls, {})[0]
+            for source in mapping.key
+        ]
+        whole = " || '|' || ".join(parts)  # null where a part is missing
+        derived[entity.key] = whole
+    elif entity.key not in given:
+        derived[entity.key] = f"{quote(file + ':')} || _line"
+    if "subject_type" in names and "subject_type" not in given:
+        derived["subject_type"] = quote("lead" if "lead" in mapping.columns else "deal")
+    if "source_order" in names and mapping.order is not None:
+        derived["source_order"] = "_line"
+        if mapping.order != "file":
+            derived["source_order"] = f"try_cast({identifier(f's:{mapping.order}')} as bigint)"
+    if mapping.stages and mapping.stages.current:
+        current = mapping.stages.current
+        derived[STAGE_COLUMN[mapping.entity]] = _value(
+            current.column, types[current.column], mapping.nulls, current.map
+        )[0]
+    return derived
+
+
+def _value(source: str, given: str, nulls: Iterable[str], table: Mapping[str, str]) -> tuple[str, str]:
+    """The file's value, trimmed, null words taken out, mapped; and its DuckDB type. Typed values of Parquet files stay typed."""
+    column = identifier(f"s:{source}")
+    if given != "varchar":
+        if given not in ("text", "uuid", "json") and not table:
+            return column, given
+        column = f"cast({column} as varchar)"
+    words = sorted(set(nulls))
+    value = f"trim({column})"
+    value = (
+        f"nullif({value}, '')"
+        if words == [""]
+        else f"case when {value} in ({_texts(words)}) then null else {value} end"
+        if words
+        else value
+    )
+    if not table:
+        return value, "varchar"
+    cases = " ".join(f"when {quote(key)} then {quote(text)}" for key, text in table.items())
+    return f"case trim({column}) {cases} else {value} end", "varchar"
+
+
+def _with_moments(sql: str, moments: list[_Moment], kind: str) -> str:
+    """Add ``d:<name>``, the moment in UTC (or the date), for each moment; null where it can't be read or does not exist in its zone."""
+    if not moments:
+        return sql
+    written = ", ".join(
+        f"{instant} as {identifier(f'i:{moment.name}')}, {local} as {identifier(f'l:{moment.name}')}"
+        for moment in moments
+        for instant, local in [_written(moment, kind)]
+    )
+    sql = f"select *, {written} from ({sql})"
+    zoned = ", ".join(
+        f"timezone({quote(str(moment.rule.timezone))}, {identifier(f'l:{moment.name}')}) as {identifier(f'z:{moment.name}')}"
+        for moment in moments
+        if not moment.in_utc and moment.kind == "timestamp"
+    )
+    if zoned:
+        sql = f"select *, {zoned} from ({sql})"
+    final = ", ".join(f"{_final(moment)} as {identifier(f'd:{moment.name}')}" for moment in moments)
+    return f"select *, {final} from ({sql})"
+
+
+def _written(moment: _Moment, kind: str) -> tuple[str, str]:
+    """What is written: an instant in UTC (where there is an offset), and a local time (where there is none)."""
+    value = identifier(moment.name)
+    none = "cast(null as timestamp)"
+    if moment.given == "timestamp with time zone":
+        return f"timezone('UTC', {value})", none
+    if moment.given.startswith("timestamp") or moment.given == "date":
+        return none, f"cast({value} as timestamp)"
+    text = value if moment.given == "varchar" else f"cast({value} as varchar)"
+    instants, locals_ = [], []
+    for form in moment.rule.format or ["iso8601"]:
+        if form == "iso8601":
+            instants.append(
+                f"case when regexp_matches({text}, {_OFFSET}) then timezone('UTC', try_cast({text} as timestamptz)) end"
+            )
+            locals_.append(f"case when not regexp_matches({text}, {_OFFSET}) then try_cast({text} as timestamp) end")
+        elif "%z" in form:
+            instants.append(f"timezone('UTC', try_strptime(regexp_replace({text}, 'Z$', '+00:00'), {quote(form)}))")
+        else:
+            locals_.append(f"try_strptime({text}, {quote(form)})")
+    if kind == "excel":
+        locals_.append(f"try_cast({text} as timestamp)")  # cells that are dates are handed on in ISO form
+    return f"coalesce({', '.join([*instants, none])})", f"coalesce({', '.join([*locals_, none])})"
+
+
+def _final(moment: _Moment) -> str:
+    instant, local, zoned = (identifier(f"{letter}:{moment.name}") for letter in "ilz")
+    zone = quote(str(moment.rule.timezone))
+    if moment.kind == "date":
+        there = instant if moment.in_utc else f"timezone({zone}, timezone('UTC', {instant}))"
+        return f"cast(coalesce({there}, {local}) as date)"
+    if moment.in_utc:
+        return f"coalesce({instant}, {local})"
+    # a time that the clock skips comes back changed; of a time that it shows twice the first is taken (half an hour: Lord Howe)
+    earlier = "".join(
+        f"when timezone({zone}, {zoned} - interval {minutes} minute) = {local} then timezone('UTC', {zoned} - interval {minutes} minute) "
+        for minutes in (60, 30)
+    )
+    return (
+        f"case when {instant} is not null then {instant} when timezone({zone}, {zoned}) <> {local} then null "
+        f"{earlier}else timezone('UTC', {zoned}) end"
+    )
+
+
+def _expected(moment: _Moment, kind: str) -> str:
+    forms = " or ".join("an ISO 8601 form" if form == "iso8601" else form for form in moment.rule.format or ["iso8601"])
+    zone = "" if moment.kind == "date" or moment.in_utc else f" that exists in {moment.rule.timezone}"
+    return f"a {'date' if moment.kind == 'date' else 'time'} written as {forms}{zone}, between 1900 and 2200"
+
+
+def _number(column: Column, numbers: Numbers) -> str:
+    """The number that text written with the mapping's marks stands for; null where it is written otherwise."""
+    text = "{value}"
+    for sign in (*numbers.signs, " ", "\u00a0"):
+        text = f"replace({text}, {quote(sign)}, '')"
+    decimal = _escaped(numbers.decimal)
+    whole = f"([0-9]{{{{1,3}}}}({_escaped(numbers.group)}[0-9]{{{{3}}}})+|[0-9]+)" if numbers.group else "[0-9]+"
+    plain = f"replace({text}, {quote(numbers.group)}, '')" if numbers.group else text
+    plain = f"replace({plain}, {quote(numbers.decimal)}, '.')"
+    pattern = quote(f"[-+]?{whole}({decimal}[0-9]+)?")
+    kind = DUCKDB_TYPES[column.type]
+    condition = f"regexp_full_match({text}, {pattern})"
+    if column.type == "integer":
+        condition += f" and try_cast({plain} as double) = try_cast({plain} as bigint)"
+    return f"case when {condition} then try_cast({plain} as {kind}) end"
+
+
+def _number_words(numbers: Numbers) -> str:
+    group = f" and '{numbers.group}' between groups of three digits" if numbers.group else ""
+    return f"a number with '{numbers.decimal}' as decimal mark{group}"
+
+
+def _escaped(character: str | None) -> str:
+    # braces would be taken as fields of RawColumn.convert, and are no sensible marks
+    return f"[{character}]" if character not in (None, "^", "\\", "]") else f"\\{character}"
+
+
+def _texts(texts: Iterable[str]) -> str:
+    return ", ".join(quote(text) for text in texts)

@@ -1,0 +1,161 @@
+"""Numbers, dates and names as people read them (en-US). What the numbers mean does not belong here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from decimal import Decimal
+
+MISSING = "–"
+_SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "CAD": "CA$", "AUD": "A$", "NZD": "NZ$", "JPY": "¥"}
+_THIN = "\u202f"  # narrow no-break space: the number and its unit stay on one line
+_KPIS = {
+    "speed_to_lead_median_minutes": "Speed to lead (median)",
+    "speed_to_lead_p90_minutes": "Speed to lead (90th percentile)",
+    "speed_to_lead_within_5_minutes_rate": "Leads touched within 5 minutes",
+    "speed_to_lead_within_target_rate": "Leads touched within target time",
+    "speed_to_lead_never_contacted_rate": "Leads never contacted",
+    "stage_conversion_rate": "Stage conversion",
+    "stage_pair_conversion_rate": "Stage conversion",
+    "overall_conversion_rate": "Lead to customer",
+    "period_conversion_rate": "Deals won per lead created",
+    "sales_cycle_days_mean": "Sales cycle (mean)",
+    "sales_cycle_days_median": "Sales cycle (median)",
+    "sales_cycle_days_p90": "Sales cycle (90th percentile)",
+    "win_rate": "Win rate",
+    "win_rate_by_amount": "Win rate by amount",
+    "win_loss_ratio": "Won per lost deal",
+    "won_amount": "Won amount",
+    "lost_amount": "Lost amount",
+    "crm_completeness": "CRM completeness",
+    "crm_complete_record_rate": "Complete CRM records",
+    "nps": "NPS",
+    "csat": "CSAT",
+    "forecast_wape": "Forecast error (WAPE)",
+    "forecast_bias": "Forecast bias",
+    "forecast_accuracy": "Forecast accuracy",
+    "forecast_coverage_rate": "Actuals inside the 80 % interval",
+}
+METHODS = {"stage_age_pipeline": "Pipeline by stage and age", "seasonal_naive": "Same month last year"}
+
+
+def words(key: str) -> str:
+    """A key in snake case as words: ``wanted_by`` → ``Wanted by``."""
+    text = key.replace("_", " ").strip()
+    return text[:1].upper() + text[1:]
+
+
+def kpi_name(kpi: str) -> str:
+    """The name that people use for the metric ``kpi``."""
+    return _KPIS.get(kpi, words(kpi))
+
+
+def count(value: float | None) -> str:
+    """Thousands separated, no decimals."""
+    return MISSING if value is None else f"{value:,.0f}"
+
+
+def share(value: float | None, *, signed: bool = False) -> str:
+    """0.3421 → ``34.2 %``."""
+    if value is None:
+        return MISSING
+    text = f"{value * 100:+.1f}" if signed else f"{value * 100:.1f}"
+    if float(text) == 0:
+        text = "0.0"
+    return f"{_minus(text)}{_THIN}%"
+
+
+def money(value: float | Decimal | None, currency: str) -> str:
+    """``$1.23 M``, ``$340 k``, ``$85``."""
+    if value is None:
+        return MISSING
+    size, sign = abs(float(value)), "−" if value < 0 else ""
+    symbol = _SYMBOLS.get(currency, f"{currency}{_THIN}")
+    # The bounds are where the rounded text would reach the next unit: 999,999 is $1.00 M, not $1000 k.
+    for bound, divisor, digits, unit in (
+        (999.95e6, 1e9, 2, "B"),
+        (999.5e3, 1e6, 2, "M"),
+        (9.95e3, 1e3, 0, "k"),
+        (999.5, 1e3, 1, "k"),
+    ):
+        if size >= bound:
+            return f"{sign}{symbol}{size / divisor:,.{digits}f}{_THIN}{unit}"
+    return f"{sign}{symbol}{size:,.0f}" if size >= 0.5 or size == 0 else f"{sign}{symbol}{size:,.2f}"
+
+
+def minutes(value: float | None) -> str:
+    """``7.5 min``, ``38 min``, ``3.2 h``, ``2.5 days``."""
+    if value is None:
+        return MISSING
+    if value < 9.95:
+        return f"{value:.1f}{_THIN}min"
+    if value < 119.5:
+        return f"{value:.0f}{_THIN}min"
+    if value < 48 * 60:
+        return f"{value / 60:.1f}{_THIN}h"
+    return f"{value / 1440:.1f}{_THIN}days"
+
+
+def days(value: float | None) -> str:
+    """``6.8 days``."""
+    return MISSING if value is None else f"{value:,.1f}{_THIN}days"
+
+
+def value_of(value: float | None, unit: str | None, currency: str) -> str:
+    """A KPI's value by its unit: share, minutes, days, amount, points, count, ratio."""
+    if value is None:
+        return MISSING
+    if unit == "share":
+        return share(value)
+    if unit == "minutes":
+        return minutes(value)
+    if unit == "days":
+        return days(value)
+    if unit == "amount":
+        return money(value, currency)
+    if unit == "count":
+        return count(value)
+    if unit == "points":
+        return _minus(f"{value:+.0f}")
+    return f"{value:,.2f}"
+
+
+def span(low: float | None, high: float | None, unit: str | None, currency: str) -> str:
+    """An interval, ``35.1–46.8 %``; a dash where it has no ends."""
+    if low is None or high is None:
+        return MISSING
+    first, last = value_of(low, unit, currency), value_of(high, unit, currency)
+    if _THIN in first and _THIN in last and first.split(_THIN)[-1] == last.split(_THIN)[-1] and unit != "amount":
+        first = first.split(_THIN)[0]
+    # An en dash before a minus or a plus is unreadable.
+    return f"{first} to {last}" if last[:1] in "−+" or first[:1] in "−+" else f"{first}–{last}"
+
+
+def day(value: date | datetime | None) -> str:
+    """``Mar 18, 2026``."""
+    return MISSING if value is None else f"{value:%b} {value.day}, {value.year}"
+
+
+def month(value: date | None) -> str:
+    """``Mar 2026``."""
+    return MISSING if value is None else f"{value:%b %Y}"
+
+
+def ago(moment: datetime | None, now: datetime) -> str:
+    """How long before ``now``: ``3 h before``, ``2 days before``."""
+    if moment is None:
+        return MISSING
+    hours = (now - moment).total_seconds() / 3600
+    if hours < 1:
+        return "under 1 h old"
+    return f"{hours:.0f}{_THIN}h old" if hours < 48 else f"{hours / 24:.0f} days old"
+
+
+def listed(names: Iterable[str]) -> str:
+    """``a, b and c``."""
+    items = list(names)
+    return " and ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "−")

@@ -1,0 +1,122 @@
+"""What people ask and what they get: names, groups, grains, refusals."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from metrics import MetricStore
+from salesgauge.errors import ConfigurationError
+
+
+def test_groups_and_grain_become_columns_and_the_value_is_last(store: MetricStore) -> None:
+    frame = store.query("won_amount", by=["branch", "rep"], grain="month")
+    assert list(frame.columns) == ["month", "branch", "rep", "won_amount"]
+    assert all(isinstance(day, dt.date) and day.day == 1 for day in frame["month"])
+    keys = [(row.month, row.branch or "~", row.rep or "~") for row in frame.itertuples()]
+    assert keys == sorted(keys) and len(set(keys)) == len(keys)
+
+
+def test_weeks_begin_on_monday(store: MetricStore) -> None:
+    assert {day.isoweekday() for day in store.query("leads_created", grain="week")["week"]} == {1}
+
+
+def test_counts_are_whole_numbers(store: MetricStore, con: duckdb.DuckDBPyConnection) -> None:
+    frame = store.query("deals_won", by=["branch"])
+    assert str(frame["deals_won"].dtype) == "Int64"
+    assert frame["deals_won"].sum() == con.sql("select count(*) from marts.fct_closed_deal where is_won").fetchone()[0]
+
+
+def test_null_segments_stay_null(store: MetricStore, con: duckdb.DuckDBPyConnection) -> None:
+    frame = store.query("leads_created", by=["branch"])
+    assert frame["branch"].isna().sum() == 1
+    unknown = con.sql("select count(*) from marts.fct_lead where branch is null").fetchone()[0]
+    assert frame[frame["branch"].isna()]["leads_created"].iloc[0] == unknown
+
+
+@pytest.mark.parametrize(
+    ("where", "sql"),
+    [
+        ("service_line = 'hvac'", "service_line = 'hvac'"),
+        ("branch in ('north', 'south') and not rep = 'Rep A'", "branch in ('north', 'south') and not rep = 'Rep A'"),
+        ("(rep is null or rep like 'Rep %') and branch <> 'west'", "(rep is null or rep like 'Rep %') and branch <> 'west'"),
+        ("rep is not null", "rep is not null"),
+        ("rep between 'Rep B' and 'Rep D' or branch = 'west'", "rep between 'Rep B' and 'Rep D' or branch = 'west'"),
+        ("branch not in ('north')", "branch not in ('north')"),
+        ("metric_time >= '2026-01-01'", "closed_date >= date '2026-01-01'"),
+        ("metric_time between date '2025-01-01' and '2025-03-31'", "closed_date between date '2025-01-01' and date '2025-03-31'"),
+        ("is_won = true", "is_won"),
+        ("is_won", "is_won"),
+        ("BRANCH = 'north'", "branch = 'north'"),
+        ("campaign = '=cmd()'", "campaign = '=cmd()'"),
+        ("campaign <> 'it''s {{ Dimension(\"rep\") }} {% raw %}'", "campaign <> 'x'"),
+        ("1 = 1", "true"),
+    ],
+)  # fmt: skip
+def test_conditions(store: MetricStore, con: duckdb.DuckDBPyConnection, where: str, sql: str) -> None:
+    expected = con.sql(f"select count(*) from marts.fct_closed_deal where ({sql}) and is_won").fetchone()[0]
+    everything = con.sql("select count(*) from marts.fct_closed_deal where is_won").fetchone()[0]
+    assert store.query("deals_won", where=where).iloc[0, 0] == expected
+    assert expected < everything or sql in ("true", "is_won")
+
+
+def test_no_denominator_is_null_and_no_record_is_0(store: MetricStore) -> None:
+    nowhere = "branch = 'nowhere'"
+    assert store.query("win_rate", where=nowhere)["win_rate"].isna().all()
+    assert store.query("win_loss_ratio", where=nowhere)["win_loss_ratio"].isna().all()
+    assert store.query("sales_cycle_days_median", where=nowhere)["sales_cycle_days_median"].isna().all()
+    assert store.query("deals_won", where=nowhere).iloc[0, 0] == 0
+    assert store.query("won_amount", where=nowhere).iloc[0, 0] == 0
+    assert store.query("win_rate", by=["rep"], where=nowhere).empty
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"metric": "win_rat"}, ["win_rat", "'win_rate'"]),
+        ({"metric": ""}, ["win_rate"]),
+        ({"metric": "win_rate", "by": ["reps"]}, ["'reps'", "'rep'"]),
+        ({"metric": "win_rate", "by": ["from_stage"]}, ["from_stage", "branch"]),
+        ({"metric": "forecast_wape", "by": ["rep"]}, ["forecast_wape_by_rep"]),
+        ({"metric": "win_rate", "grain": "months"}, ["'months'", "'month'"]),
+        ({"metric": "win_rate", "where": "repp = 'x'"}, ["'repp'", "'rep'"]),
+        ({"metric": "win_rate", "where": "rep ="}, ["Allowed"]),
+        ({"metric": "win_rate", "where": "upper(rep) = 'X'"}, ["UPPER(rep)", "Allowed"]),
+        ({"metric": "win_rate", "where": "rep in (select name from marts.dim_user)"}, ["Allowed"]),
+        ({"metric": "win_rate", "where": "exists (select 1)"}, ["Allowed"]),
+        ({"metric": "win_rate", "where": "rep = 'a'; drop table marts.fct_deal"}, ["one condition"]),
+        ({"metric": "win_rate", "where": "rep = 'a' union select 1"}, ["Allowed"]),
+        ({"metric": "win_rate", "where": "fct_deal.rep = 'a'"}, ["not a dimension"]),
+        ({"metric": "win_rate", "where": "rep like 'a' escape 'b'"}, ["Allowed"]),
+        ({"metric": "win_rate", "where": "rep = case when true then 'a' end"}, ["Allowed"]),
+        ({"metric": "win_rate", "where": "is_won = 'abc'"}, ["abc"]),
+        ({"metric": "win_rate", "where": "rep = ?"}, ["Allowed"]),
+        ({"metric": "win_rate", "where": "rep = 'a' -- comment\n or getenv('HOME') = 'x'"}, ["Allowed"]),
+    ],
+)  # fmt: skip
+def test_refusals_say_what_is_wrong_and_what_would_be_right(
+    store: MetricStore, arguments: dict, words: list[str]
+) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        store.query(**arguments)
+    for word in words:
+        assert word in str(refusal.value)
+
+
+def test_nothing_published_and_a_missing_manifest(pointer: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="published"):
+        MetricStore(tmp_path / "salesgauge.duckdb")
+    shutil.copy(pointer.resolve(), tmp_path / "salesgauge.duckdb")
+    with pytest.raises(ConfigurationError, match=r"semantic_manifest\.json"):
+        MetricStore(tmp_path / "salesgauge.duckdb")
+
+
+def test_list_tells_dimensions(store: MetricStore) -> None:
+    infos = {info.name: info for info in store.list()}
+    assert {"from_stage", "to_stage", "branch", "rep"} <= set(infos["stage_conversion_rate"].dimensions)
+    assert "from_stage" not in infos["win_rate"].dimensions
+    assert all(info.description and info.label for info in infos.values())

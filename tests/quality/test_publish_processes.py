@@ -1,0 +1,96 @@
+"""Publishing beside other processes: killed at any moment, and read all the while."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from types import ModuleType
+
+import quality
+from quality.hashes import table_hash
+from salesgauge.settings import Company
+from salesgauge.warehouse import open_published
+
+HERE = Path(__file__).parent
+KILLS = 15
+READERS = 4
+PUBLISHES = 30
+
+
+def _start(script: str, *arguments: object) -> subprocess.Popen[str]:
+    command = [sys.executable, str(HERE / script), *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def _served_mark(company: Company) -> int:
+    """The mark of the version that is served, after checking that all of it is there."""
+    version = quality.current(company)
+    assert version is not None
+    con = open_published(company.pointer)
+    assert {name: table_hash(con, name)[0] for name in version.hashes} == version.hashes
+    marks = con.execute("select distinct mark from marts.fct_deal union select mark from kpi.kpi_volume").fetchall()
+    con.close()
+    assert len(marks) == 1
+    return int(marks[0][0])
+
+
+def test_kill_at_any_moment(company: Company, small: ModuleType) -> None:
+    dice = random.Random(20260701)
+    mark = 1
+    small.stamped(company, mark)
+    _publish(company, small, mark)
+    for _ in range(KILLS):
+        process = _start("publisher_process.py", company.root, mark + 1, mark + 50)
+        assert process.stdout is not None
+        published = [int(process.stdout.readline())]  # it is at work: the next one is killed somewhere in it
+        time.sleep(dice.uniform(0, 0.5))
+        process.kill()
+        published += [int(line) for line in process.communicate()[0].splitlines()]
+        served = _served_mark(company)
+        # What it said was published is served, or the next one, whose link it moved before it could say so.
+        assert served in (published[-1], published[-1] + 1)
+        mark = served + 1
+        small.stamped(company, mark)
+        version = _publish(company, small, mark)
+        assert not version.unchanged
+        assert _served_mark(company) == mark
+        assert not list(company.published_dir.rglob(".tmp-*"))
+        numbers = [known.number for known in quality.versions(company)]
+        assert numbers == sorted(set(numbers)) and numbers[-1] == version.number
+
+
+def test_readers_never_see_an_error_or_a_mixture(company: Company, small: ModuleType, tmp_path: Path) -> None:
+    small.stamped(company, 0)
+    _publish(company, small, 0)
+    stop = tmp_path / "stop"
+    readers = [_start("reader_process.py", company.pointer, stop) for _ in range(READERS)]
+    try:
+        for mark in range(1, PUBLISHES + 1):
+            small.stamped(company, mark)
+            assert not _publish(company, small, mark).unchanged
+    finally:
+        stop.touch()
+        answers = [reader.communicate(timeout=60) for reader in readers]
+    seen = set()
+    for reader, (output, errors) in zip(readers, answers, strict=True):
+        assert reader.returncode == 0, errors
+        polls, *marks = (int(word) for word in output.split())
+        assert polls >= 10
+        assert marks == sorted(marks)
+        seen |= set(marks)
+    assert len(seen) > PUBLISHES / 3, "the readers hardly ran while versions were published"
+    assert len(quality.versions(company)) == 10
+
+
+def _publish(company: Company, small: ModuleType, mark: int) -> quality.Version:
+    return quality.publish(
+        company,
+        as_of=small.AS_OF,
+        audit=small.PASSED,
+        semantic_manifest=small.semantic_manifest(company),
+        created_at=small.AS_OF + timedelta(hours=mark),
+    )
