@@ -192,7 +192,7 @@ class DealJourneys:
                 self._call(
                     set_at - 2 * MINUTE if set_at - 2 * MINUTE > missed else set_at, deal, "outbound", "answered"
                 )
-        if dice.chance(0.8):
+        if dice.chance(regime.closes_out):
             self._close(deal, self._open_at(deal, set_at + dice.around(12, 0.7) * DAY), "lost")
         return None
 
@@ -215,9 +215,9 @@ class DealJourneys:
         decided = self._open_at(deal, now + wait)
         self._follow_up(deal, now, decided, regime)
         roll = dice.unit()
-        if roll < 0.05:
+        if roll < 0.1 * (1 - regime.closes_out):
             return  # nobody ever decides
-        if roll < 0.075:
+        if roll < 0.055:
             self._close(deal, decided, "disqualified")
             return
         if wins and dice.chance(0.12):

@@ -190,7 +190,7 @@ class LeadJourneys:
             self._self_booked(customer, owner, regime)
             return
         if dice.chance(regime.never_touched):
-            if dice.chance(0.4):
+            if dice.chance(regime.closes_out):
                 self._rec.add(
                     created + dice.between(10, 40) * DAY, "lead_stage", customer.lead, None, None, stage="disqualified"
                 )
@@ -230,7 +230,7 @@ class LeadJourneys:
             if dice.chance(0.12):
                 break  # forgotten
             touch = hours.after(touch + DAY * (1, 2, 4, 7, 9, 11)[attempt], dice.between(5, 240) * MINUTE)
-        if dice.chance(0.55):
+        if dice.chance(regime.closes_out):
             self._rec.add(touch + 2 * DAY, "lead_stage", customer.lead, None, rep.rep_id, stage="disqualified")
 
     def _conversation(self, ms: float, customer: Customer, rep: Rep, regime: Regime) -> None:
@@ -246,6 +246,8 @@ class LeadJourneys:
             ms += dice.between(1, 9) * DAY  # they call again: it was worth something after all
             self._call(ms - 5 * MINUTE, lead, None, rep, "inbound", "answered", 200)
         elif not dice.chance(regime.qualified):
+            if dice.chance(regime.closes_out):
+                rec.add(ms + dice.between(2, 20) * DAY, "lead_stage", lead, None, rep.rep_id, stage="disqualified")
             return
         rec.add(ms, "lead_stage", lead, None, rep.rep_id, stage="qualification")
         if dice.chance(0.04):  # sent back once, and qualified again
@@ -256,7 +258,7 @@ class LeadJourneys:
                 rec.add(ms + 3 * SECOND, "lead_stage", lead, None, rep.rep_id, stage="qualification")  # typed twice
         chance = regime.becomes_deal * (0.9 + 0.1 * rep.skill)
         if not dice.chance(chance):
-            if dice.chance(0.5):
+            if dice.chance(regime.closes_out):
                 rec.add(ms + dice.between(3, 25) * DAY, "lead_stage", lead, None, rep.rep_id, stage="disqualified")
             return
         quick = dice.chance(0.45)

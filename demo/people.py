@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from demo.clock import Dice, Weighted
@@ -35,6 +36,12 @@ PLACEHOLDERS = {
     "need": ("tbd", "-", "n/a", "asdf", " "),
     "next_step": ("TBD", "?", "-", "select", "--"),
     "budget_band": ("unknown", "Select", "tbd"),
+}
+
+SLIPS: dict[str, Callable[[str], str]] = {  # typed wrong
+    "email": lambda value: value.removesuffix(".example"),
+    "phone": lambda value: value[:-1],
+    "postcode": lambda value: value[:-1],
 }
 
 
@@ -80,13 +87,13 @@ class Clerk:
         self._dice = dice
 
     def diligence(self, rep: Rep | None, regime: Regime) -> float:
-        """Chance that a field is filled in by ``rep``; a web form and its required fields stand for None."""
-        return 0.96 if rep is None else min(0.985, rep.diligence * regime.completeness)
+        """Chance that a field is filled in by ``rep``; None: the customer, in a web form."""
+        return regime.form_completeness if rep is None else min(0.985, rep.diligence * regime.completeness)
 
     def typed(self, field: str, value: str | None, diligence: float) -> str | None:
         """What ends up in the record: the value, nothing, or a placeholder."""
         if self._dice.chance(diligence):
-            return value
+            return SLIPS[field](value) if value and field in SLIPS and self._dice.chance(0.012) else value
         if field in PLACEHOLDERS and self._dice.chance(0.22):
             return self._dice.pick(PLACEHOLDERS[field])
         return None

@@ -35,7 +35,11 @@ class DemoServers:
 
     def start(self) -> tuple[str, str]:
         """Serve; returns the addresses of HubSpot and Typeform. RuntimeError if a port is taken."""
-        self.hubspot_url, self.typeform_url = (server.start() for server in self._running)
+        try:
+            self.hubspot_url, self.typeform_url = (server.start() for server in self._running)
+        except RuntimeError:
+            self.stop()
+            raise
         return self.hubspot_url, self.typeform_url
 
     def stop(self) -> None:

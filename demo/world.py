@@ -151,19 +151,21 @@ class Regime:
     shows_up: float
     wins: float  # of the consultations held
     decision_days: float  # proposal → decision
+    closes_out: float  # of the leads and deals that come to nothing: marked so, not left lying
     completeness: float  # factor on the rep's diligence
+    form_completeness: float  # share of the fields that a web form gets
     satisfaction: float  # added to the scores of a survey
 
 
 BEFORE = Regime(
     routing=20 * MINUTE, is_auto_assigned=0.05, reaction=55 * MINUTE, never_touched=0.11, attempts=4, reached=0.42,
     call_answered=0.74, qualified=0.74, becomes_deal=0.55, meeting_lead_days=3.2, shows_up=0.80, wins=0.42,
-    decision_days=7.5, completeness=0.80, satisfaction=0.0,
+    decision_days=7.5, closes_out=0.70, completeness=0.74, form_completeness=0.91, satisfaction=0.0,
 )  # fmt: skip
 AFTER = Regime(
     routing=2.5 * MINUTE, is_auto_assigned=0.75, reaction=9 * MINUTE, never_touched=0.03, attempts=6, reached=0.48,
     call_answered=0.90, qualified=0.80, becomes_deal=0.64, meeting_lead_days=1.8, shows_up=0.88, wins=0.57,
-    decision_days=3.2, completeness=1.02, satisfaction=0.7,
+    decision_days=3.2, closes_out=0.94, completeness=1.02, form_completeness=0.97, satisfaction=0.7,
 )  # fmt: skip
 
 

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from salesgauge.settings import Company
 
 SOURCE = "ga4"
-_BATCH_BYTES = 128_000_000
+_BATCH_BYTES = 48_000_000
+_PACKED = 16  # how many times larger the events are than a compressed file of them, about
 _NAME = re.compile(r"events_(?P<intraday>intraday_)?(?P<day>\d{8})(?:[_-]\d+)?\.(?P<format>jsonl|parquet)(?P<gz>\.gz)?")
 
 _DAY = "cast(coalesce(try_strptime({value}, '%Y%m%d'), try_cast({value} as date)) as date)"
@@ -174,7 +175,7 @@ def _state(path: Path, known: list[Any] | None) -> list[Any]:
 
 
 def _batches(files: list[_File]) -> Iterator[list[_File]]:
-    """``files`` in batches of whole days, of about 128 MB: the memory that a load needs."""
+    """``files`` in batches of whole days: their size bounds the memory that a load needs."""
     batch: list[_File] = []
     size = 0
     for file in files:
@@ -182,7 +183,7 @@ def _batches(files: list[_File]) -> Iterator[list[_File]]:
             yield batch
             batch, size = [], 0
         batch.append(file)
-        size += file.path.stat().st_size * (8 if file.is_compressed or file.format == "parquet" else 1)
+        size += file.path.stat().st_size * (_PACKED if file.is_compressed or file.format == "parquet" else 1)
     if batch:
         yield batch
 
@@ -208,6 +209,8 @@ def _land(landing: Landing, files: list[_File], work: Path) -> None:
     received, distinct = con.execute(
         "select count(*), count(distinct (day, md5(record))) from ga4_received"
     ).fetchone() or (0, 0)
+    if received > distinct:
+        con.execute(f"create or replace temp table ga4_received as {_WITHOUT_REPEATS}")
     landing.relation(EVENTS, _QUERY, received=distinct, duplicates=received - distinct)
     con.execute("drop table ga4_received")
 
@@ -236,7 +239,11 @@ def _insert_lines(con: duckdb.DuckDBPyConnection, texts: list[tuple[Path, _File]
 def _read_lines(con: duckdb.DuckDBPyConnection, texts: list[tuple[Path, _File]], longest: int) -> None:
     con.execute(
         "create or replace temp table ga4_files as select unnest(?) as path, unnest(?) as file, unnest(?) as day",
-        [[str(path) for path, _ in texts], [file.path.name for _, file in texts], [f"{file.day:%Y%m%d}" for _, file in texts]],
+        [
+            [str(path) for path, _ in texts],
+            [file.path.name for _, file in texts],
+            [f"{file.day:%Y%m%d}" for _, file in texts],
+        ],
     )
     lines = read_lines([path for path, _ in texts], longest).removesuffix(")") + ", filename = true)"
     con.execute(
@@ -268,13 +275,15 @@ def _param(key: str) -> str:
 
 
 _PATHS = ", ".join(quote(path) for path in (*_TOP, *(path for level in _TRAFFIC for path in level)))
+_WITHOUT_REPEATS = """
+select * from ga4_received
+qualify row_number() over (partition by day, md5(record) order by file, line) = 1
+order by day, file, line
+"""
 # BigQuery's Parquet files may hold a list as {list: [{element: …}]}.
 _QUERY = f"""
-with single as (
-    select * from ga4_received qualify row_number() over (partition by day, md5(record) order by file, line) = 1
-),
-read as (
-    select file, day, record, line, try(json_extract_string(record, [{_PATHS}])) as v from single
+with read as (
+    select file, day, line, record, try(json_extract_string(record, [{_PATHS}])) as v from ga4_received
 ),
 lifted as (
     select *, try(from_json(
@@ -289,11 +298,10 @@ select
     v[1] as event_day, v[2] as event_at, v[3] as event_name, v[4] as user_pseudo_id,
     {_param("ga_session_id")} as ga_session_id, {_param("page_location")} as page_location,
     {_traffic(0)} as source, {_traffic(1)} as medium, {_traffic(2)} as campaign,
-    {_param("form_id")} as form_id, record, file as _file,
+    {_param("form_id")} as form_id, record, file as _file, line as _line,
     case
         when v is null then 'the record is no valid JSON'
         when replace(v[1], '-', '') <> day then 'event_date ' || v[1] || ' is not the day of the file'
     end as _reason
 from keyed
-order by day, file, line
 """

@@ -21,7 +21,8 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
-from salesgauge.errors import SourceError
+from salesgauge.errors import ConfigurationError, SourceError
+from salesgauge.settings import SourceSettings
 
 RETRIED = frozenset({408, 425, 429, 477, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 PAGE_CAP = 1_000_000
@@ -85,7 +86,7 @@ class Stopped(SourceError):
 class RateLimit:
     """At most ``requests`` in any ``seconds``, for all threads that share it: an exact rolling window, as the vendors count."""
 
-    def __init__(self, requests: int, seconds: float, is_fixed: bool = True) -> None:
+    def __init__(self, requests: float, seconds: float, is_fixed: bool = True) -> None:
         self.requests, self.seconds, self.is_fixed = max(1, int(requests)), float(seconds), is_fixed
         self._taken: deque[float] = deque()
         self._paused_until = 0.0
@@ -121,7 +122,7 @@ class HttpClient:
     """Requests to one host with one token, for all threads of one source.
 
     ``read_error(status, path, body, headers)`` explains an error answer in the source's own words; ``on_answer(headers)`` may read limits.
-    ``sent`` counts requests, retries included.
+    ``sent`` counts requests, retries included. ConfigurationError for a ``base_url`` that would leak the token.
     """
 
     source: str
@@ -136,12 +137,12 @@ class HttpClient:
     def __post_init__(self) -> None:
         parts = urlsplit(self.base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-            raise SourceError(
+            raise ConfigurationError(
                 f"{self.source}: base_url must look like https://api.example.com (no user, no query). "
                 f"Correct it in [sources.{self.source}] of .dlt/config.toml."
             )
         if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
-            raise SourceError(
+            raise ConfigurationError(
                 f"{self.source}: base_url is plain http, which would show the token to the network. "
                 f"Use https in [sources.{self.source}] of .dlt/config.toml; http is for this machine only."
             )
@@ -325,6 +326,20 @@ def pages(
         if len(seen) + 1 >= cap:
             raise SourceError(f"{what}: more than {cap} pages. Raise the page size, or report it to the vendor.")
         seen.add(cursor)
+
+
+def number(settings: SourceSettings, key: str, default: float) -> float:
+    """A number above zero from the settings of a source; ConfigurationError for anything else."""
+    given = settings.get(key, default)
+    try:
+        value = float(given)
+    except (TypeError, ValueError):
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ConfigurationError(
+            f".dlt/config.toml: [sources.{settings.name}] {key} = {given!r}; expected a number above 0."
+        )
+    return value
 
 
 def server_clock(headers: Mapping[str, str]) -> float | None:

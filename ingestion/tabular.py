@@ -128,9 +128,14 @@ def _lines_with_text(path: Path) -> int:
     """The number of lines up to the last one that is not blank.
 
     A line break inside quotes and a blank line between others make a file's rows fewer than this: then the reader that knows lines is needed.
+    -1, which no number of rows equals, where there is a NUL: DuckDB would take it for text.
     """
+    newlines = 0
     with path.open("rb") as file:
-        newlines = sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK), b""))
+        for block in iter(lambda: file.read(_BLOCK), b""):
+            if b"\x00" in block:
+                return -1
+            newlines += block.count(b"\n")
         end = file.tell()
         while end:
             begin = max(0, end - 4096)

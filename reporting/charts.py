@@ -57,14 +57,6 @@ def _config(size: int) -> dict[str, Any]:
             "tickColor": COLOURS["line"],
             "labelLimit": 200,
         },
-        "legend": {
-            **text,
-            "labelColor": COLOURS["ink"],
-            "orient": "top",
-            "title": None,
-            "symbolType": "square",
-            "labelLimit": 300,
-        },
         "text": {"font": _FONT, "fontSize": size, "color": COLOURS["ink"]},
     }
 
@@ -88,14 +80,39 @@ def _data(rows: list[Row]) -> alt.InlineData:
 
 
 def _money_axis(currency: str) -> str:
+    """Vega expression of an axis label in money."""
     symbol = json.dumps(money(0, currency)[:-1])
-    return f"{symbol} + (datum.value >= 1e6 ? format(datum.value / 1e6, ',.3~f') + ' M' : datum.value >= 1e3 ? format(datum.value / 1e3, ',.3~f') + ' k' : format(datum.value, ','))"
+    scaled = ((1e9, " B"), (1e6, " M"), (1e3, " k"))
+    choices = "".join(
+        f"abs(datum.value) >= {bound:.0f} ? format(datum.value / {bound:.0f}, ',.3~f') + '{unit}' : "
+        for bound, unit in scaled
+    )
+    return f"{symbol} + ({choices}format(datum.value, ','))"
+
+
+def _names(field: str, limit: int) -> alt.Y:
+    """The vertical axis of a bar chart with names as labels, in the order of the rows."""
+    # Fonts differ between the drawing and the reader: the labels get a tenth more room than they were measured to need.
+    axis = alt.Axis(
+        ticks=False,
+        domain=False,
+        labelColor=COLOURS["ink"],
+        labelLimit=limit,
+        minExtent=limit * 1.1,
+        labelPadding=6,
+        title=None,
+    )
+    return alt.Y(f"{field}:N", sort=None, axis=axis)
+
+
+def _longest(values: list[Row], field: str) -> int:
+    return max(len(value[field]) for value in values)
 
 
 def months(rows: list[Row], currency: str) -> Chart:
-    """Won amount per month as bars; the forecast as a dot with its 80 % interval."""
+    """Won amount per month as bars (the running month lighter); the forecast as a dot with its 80 % interval."""
     return Chart(
-        _months(rows, currency, 800, 300, "months-wide"), _months(rows[-9:], currency, 270, 280, "months-narrow")
+        _months(rows, currency, 800, 300, "months-wide"), _months(rows[-9:], currency, 272, 260, "months-narrow")
     )
 
 
@@ -107,125 +124,92 @@ def _months(rows: list[Row], currency: str, width: int, height: int, name: str) 
             "forecast": row["forecast_amount"],
             "low": row["low_amount"],
             "high": row["high_amount"],
-            "kind": "Won" if row["is_over"] else "Won so far this month",
-            "mark": "Forecast, with 80 % interval",
+            "over": row["is_over"],
         }
         for row in rows
     ]
     base = alt.Chart(_data(values))
-    x = alt.X(
-        "month:N",
-        sort=None,
-        title=None,
-        axis=alt.Axis(
-            labelAngle=-45 if width < 500 else 0,
-            labelExpr="split(datum.label, ' ')[0] + ' ' + slice(datum.label, -2)",
-            ticks=False,
-        ),
+    label = "slice(datum.label, 0, 3) + ' ' + slice(datum.label, -2)" if width > 500 else "slice(datum.label, 0, 3)"
+    axis = alt.Axis(labelAngle=0, labelExpr=label, ticks=False, title=None, labelOverlap=False)
+    x = alt.X("month:N", sort=None, axis=axis)
+    money_axis = alt.Axis(labelExpr=_money_axis(currency), tickCount=5, title=None)
+    bars = base.transform_filter("isValid(datum.actual)").mark_bar(width={"band": 0.66})
+    reach = base.transform_filter("isValid(datum.low) && isValid(datum.high)").mark_rule(
+        strokeWidth=2.5, color=COLOURS["accent"]
     )
-    y_title = None
-    kinds = ["Won", "Won so far this month", "Forecast, with 80 % interval"]
-    colour = alt.Scale(domain=kinds, range=[COLOURS["soft"], COLOURS["line"], COLOURS["accent"]])
-    legend = alt.Legend(columns=1 if width < 500 else 3)
-    bars = (
-        base.transform_filter("isValid(datum.actual)")
-        .mark_bar(width={"band": 0.66})
-        .encode(
+    dots = base.transform_filter("isValid(datum.forecast)").mark_point(
+        filled=True, size=75, opacity=1, color=COLOURS["accent"]
+    )
+    layers = alt.layer(
+        bars.encode(
             x=x,
-            y=alt.Y(
-                "actual:Q",
-                title=y_title,
-                scale=alt.Scale(zero=True),
-                axis=alt.Axis(labelExpr=_money_axis(currency), tickCount=5),
-            ),
-            color=alt.Color("kind:N", scale=colour, legend=legend),
-        )
+            y=alt.Y("actual:Q", stack=None, scale=alt.Scale(zero=True), axis=money_axis),
+            color=alt.when("datum.over").then(alt.value(COLOURS["soft"])).otherwise(alt.value(COLOURS["line"])),
+        ),
+        reach.encode(x=x, y="low:Q", y2="high:Q"),
+        dots.encode(x=x, y="forecast:Q"),
     )
-    reach = (
-        base.transform_filter("isValid(datum.low)")
-        .mark_rule(strokeWidth=2.5)
-        .encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=alt.Color("mark:N", scale=colour))
-    )
-    dots = (
-        base.transform_filter("isValid(datum.forecast)")
-        .mark_point(filled=True, size=75, opacity=1)
-        .encode(x=x, y=alt.Y("forecast:Q"), color=alt.Color("mark:N", scale=colour))
-    )
-    return _svg(alt.layer(bars, reach, dots).properties(width=width, height=height), name)
+    return _svg(layers.properties(width=width, height=height), name)
 
 
 def horizons(rows: list[Row]) -> Chart:
     """WAPE by how far ahead the forecast was made, both methods."""
-    return Chart(_horizons(rows, 760, 190, "horizons-wide"), _horizons(rows, 270, 190, "horizons-narrow"))
+    return Chart(_horizons(rows, 760, 190, "horizons-wide"), _horizons(rows, 285, 180, "horizons-narrow"))
 
 
 def _horizons(rows: list[Row], width: int, height: int, name: str) -> str:
+    is_wide = width > 500
     values = [
-        {"horizon": f"{row['horizon_bucket'].replace('-', '–')} days ahead" if width > 500 else row["horizon_bucket"].replace("-", "–"),
-         "method": METHODS[method], "wape": row[column], "label": share(row[column])}
+        {
+            "horizon": row["horizon_bucket"].replace("-", "–") + (" days ahead" if is_wide else ""),
+            "method": METHODS[method],
+            "wape": row[column],
+            "label": share(row[column]) if is_wide else f"{row[column]:.0%}",
+        }
         for row in rows
         for method, column in (("stage_age_pipeline", "wape"), ("seasonal_naive", "naive_wape"))
         if row[column] is not None
-    ]  # fmt: skip
-    x = alt.X(
-        "horizon:N", sort=None, title=None if width > 500 else "days ahead", axis=alt.Axis(labelAngle=0, ticks=False)
-    )
+    ]
     names = list(METHODS.values())
+    x_axis = alt.Axis(labelAngle=0, ticks=False, title=None if is_wide else "days ahead")
     base = alt.Chart(_data(values)).encode(
-        x=x,
+        x=alt.X("horizon:N", sort=None, axis=x_axis),
         xOffset=alt.XOffset("method:N", sort=names),
-        y=alt.Y("wape:Q", title=None, scale=alt.Scale(zero=True), axis=alt.Axis(format="~%", tickCount=4)),
+        y=alt.Y("wape:Q", stack=None, scale=alt.Scale(zero=True), axis=alt.Axis(format="~%", tickCount=4, title=None)),
     )
-    bars = base.mark_bar().encode(
-        color=alt.Color(
-            "method:N",
-            sort=names,
-            scale=alt.Scale(domain=names, range=[COLOURS["strong"], COLOURS["other"]]),
-            legend=alt.Legend(columns=1 if width < 500 else 2),
-        )
-    )
-    labels = base.mark_text(dy=-7, fontSize=11 if width > 500 else 9).encode(text="label:N")
+    colours = alt.Scale(domain=names, range=[COLOURS["strong"], COLOURS["other"]])
+    bars = base.mark_bar().encode(color=alt.Color("method:N", scale=colours, legend=None))
+    labels = base.mark_text(dy=-7, fontSize=11).encode(text="label:N")
     return _svg(alt.layer(bars, labels).properties(width=width, height=height), name)
 
 
 def pipeline(rows: list[Row], labels: dict[str, str], currency: str) -> Chart:
     """Open amount per stage as bars, the part that is expected to be won inside them."""
     return Chart(
-        _pipeline(rows, labels, currency, 560, "pipeline-wide"),
-        _pipeline(rows, labels, currency, 190, "pipeline-narrow"),
+        _pipeline(rows, labels, currency, 580, "pipeline-wide"),
+        _pipeline(rows, labels, currency, 165, "pipeline-narrow"),
     )
 
 
 def _pipeline(rows: list[Row], labels: dict[str, str], currency: str, width: int, name: str) -> str:
+    shown = [labels.get(row["stage"], row["stage"]) for row in rows]
     values = [
         {
-            "stage": labels.get(row["stage"], row["stage"]),
-            "amount": row["amount"],
-            "weighted": row["weighted_amount"],
+            # Two bars of one name would be drawn as one.
+            "stage": label if shown.count(label) == 1 else f"{label} ({row['stage']})",
+            "amount": row["amount"] or 0,
+            "weighted": row["weighted_amount"] or 0,
             "label": money(row["amount"], currency),
-            "open": "Open amount",
-            "expected": "Expected to be won",
         }
-        for row in rows
+        for row, label in zip(rows, shown, strict=True)
     ]
-    kinds = ["Open amount", "Expected to be won"]
-    colour = alt.Scale(domain=kinds, range=[COLOURS["soft"], COLOURS["strong"]])
-    base = alt.Chart(_data(values)).encode(
-        y=alt.Y(
-            "stage:N",
-            sort=None,
-            title=None,
-            axis=alt.Axis(ticks=False, domain=False, labelColor=COLOURS["ink"], labelLimit=300 if width > 500 else 92),
-        )
+    limit = min(200 if width > 500 else 104, _longest(values, "stage") * 8)
+    base = alt.Chart(_data(values)).encode(y=_names("stage", limit))
+    axis = alt.Axis(labelExpr=_money_axis(currency), tickCount=4 if width > 500 else 2, title=None)
+    whole = base.mark_bar(height={"band": 0.62}, color=COLOURS["soft"]).encode(
+        x=alt.X("amount:Q", stack=None, axis=axis, scale=alt.Scale(zero=True))
     )
-    axis = alt.Axis(labelExpr=_money_axis(currency), tickCount=4 if width > 500 else 3, title=None)
-    whole = base.mark_bar(height={"band": 0.62}).encode(
-        x=alt.X("amount:Q", axis=axis, scale=alt.Scale(zero=True)),
-        color=alt.Color("open:N", scale=colour, legend=alt.Legend(columns=1 if width < 500 else 2)),
-    )
-    part = base.mark_bar(height={"band": 0.3}).encode(
-        x=alt.X("weighted:Q"), color=alt.Color("expected:N", scale=colour)
-    )
+    part = base.mark_bar(height={"band": 0.3}, color=COLOURS["strong"]).encode(x=alt.X("weighted:Q", stack=None))
     text = base.mark_text(align="left", dx=5).encode(x=alt.X("amount:Q"), text="label:N")
     return _svg(alt.layer(whole, part, text).properties(width=width, height=44 * len(values) + 8), name)
 
@@ -233,50 +217,41 @@ def _pipeline(rows: list[Row], labels: dict[str, str], currency: str, width: int
 def completeness(rows: list[Row], target: float | None) -> Chart:
     """Completeness per rep as sorted bars with 95 % intervals and the target."""
     return Chart(
-        _completeness(rows, target, 520, "completeness-wide"), _completeness(rows, target, 165, "completeness-narrow")
+        _completeness(rows, target, 520, "completeness-wide"), _completeness(rows, target, 150, "completeness-narrow")
     )
 
 
 def _completeness(rows: list[Row], target: float | None, width: int, name: str) -> str:
+    is_wide = width > 300
     values = [
         {
             "rep": row["segment"],
             "value": row["completeness"],
             "low": row["completeness_low"],
             "high": row["completeness_high"],
-            "label": f"{share(row['completeness'])} · n = {row['n']:,}"
-            if width > 300
-            else f"{row['completeness']:.0%} · {row['n']:,}",
-            "kind": "Few records (n < 20)" if row["is_low_n"] else "Completeness",
+            "few": row["is_low_n"],
+            "label": f"{share(row['completeness']) if is_wide else format(row['completeness'], '.0%')}  n = {row['n']:,}"
+            + (" (few)" if row["is_low_n"] and is_wide else ""),
         }
         for row in rows
     ]
-    kinds = ["Completeness", "Few records (n < 20)"]
-    shown = [kind for kind in kinds if any(value["kind"] == kind for value in values)]
+    limit = min(190 if is_wide else 96, _longest(values, "rep") * 8)
     scale = alt.Scale(domain=[0, 1], nice=False)
-    base = alt.Chart(_data(values)).encode(
-        y=alt.Y(
-            "rep:N",
-            sort=None,
-            title=None,
-            axis=alt.Axis(ticks=False, domain=False, labelColor=COLOURS["ink"], labelLimit=200 if width > 300 else 96),
-        )
-    )
+    base = alt.Chart(_data(values)).encode(y=_names("rep", limit))
+    axis = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1] if is_wide else [0, 0.5, 1], title=None)
     bars = base.mark_bar(height={"band": 0.64}).encode(
-        x=alt.X("value:Q", scale=scale, axis=alt.Axis(format="%", tickCount=4 if width > 300 else 2, title=None)),
-        color=alt.Color(
-            "kind:N",
-            scale=alt.Scale(domain=kinds, range=[COLOURS["soft"], COLOURS["line"]]),
-            legend=alt.Legend(columns=1) if len(shown) > 1 else None,
-        ),
+        x=alt.X("value:Q", stack=None, scale=scale, axis=axis),
+        color=alt.when("datum.few").then(alt.value(COLOURS["line"])).otherwise(alt.value(COLOURS["soft"])),
     )
-    reach = (
-        base.transform_filter("isValid(datum.low) && isValid(datum.high)")
-        .mark_rule(strokeWidth=2, color=COLOURS["strong"])
-        .encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
+    reach = base.transform_filter("isValid(datum.low) && isValid(datum.high)").mark_rule(
+        strokeWidth=2, color=COLOURS["strong"]
     )
-    text = base.mark_text(align="left", dx=4, fontSize=11).encode(x=alt.datum(1.0, scale=scale), text="label:N")
-    layers = [bars, reach, text]
+    text = base.mark_text(align="left", dx=6, fontSize=11)
+    layers = [
+        bars,
+        reach.encode(x=alt.X("low:Q", scale=scale), x2="high:Q"),
+        text.encode(x=alt.datum(1.0, scale=scale), text="label:N"),
+    ]
     if target is not None:
         line = alt.Chart(_data([{"target": target}])).mark_rule(
             color=COLOURS["accent"], strokeDash=[4, 3], strokeWidth=1.5

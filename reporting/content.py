@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from reporting.numbers import KPI_ORDER
 from salesgauge.errors import ConfigurationError
 
 Row = dict[str, Any]
@@ -186,14 +187,20 @@ def _version(pointer: Path) -> str:
 
 
 def _scorecard(reader: _Reader) -> Section:
-    return reader.section(
+    """Along the way of a customer: as in ``KPI_ORDER``, stages in the order of the process."""
+    section = reader.section(
         """
-        select * from kpi.kpi_scorecard
-        where segment_type = 'total'
-        order by kpi, from_stage nulls first, to_stage
+        select scorecard.*
+        from kpi.kpi_scorecard as scorecard
+        left join process.stages as from_stages on scorecard.from_stage = from_stages.stage
+        left join process.stages as to_stages on scorecard.to_stage = to_stages.stage
+        where scorecard.segment_type = 'total'
+        order by scorecard.kpi, from_stages.stage_order nulls first, to_stages.stage_order
         """,
         "process.yml names no targets, so there is nothing to compare.",
     )
+    place = {kpi: number for number, kpi in enumerate(KPI_ORDER)}
+    return Section(sorted(section.rows, key=lambda row: place.get(row["kpi"], len(place))), section.reason)
 
 
 def _months(reader: _Reader, today: date) -> Section:

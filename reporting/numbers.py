@@ -34,8 +34,9 @@ _KPIS = {
     "forecast_wape": "Forecast error (WAPE)",
     "forecast_bias": "Forecast bias",
     "forecast_accuracy": "Forecast accuracy",
-    "forecast_coverage_rate": "Actuals inside the 80 % interval",
+    "forecast_coverage_rate": "Actuals inside the 80 % interval",
 }
+KPI_ORDER = tuple(_KPIS)
 METHODS = {"stage_age_pipeline": "Pipeline by stage and age", "seasonal_naive": "Same month last year"}
 
 
@@ -53,6 +54,11 @@ def kpi_name(kpi: str) -> str:
 def count(value: float | None) -> str:
     """Thousands separated, no decimals."""
     return MISSING if value is None else f"{value:,.0f}"
+
+
+def n_of(value: float | None) -> str:
+    """``n = 702``, never broken over two lines."""
+    return f"n\u00a0=\u00a0{count(value)}"
 
 
 def share(value: float | None, *, signed: bool = False) -> str:

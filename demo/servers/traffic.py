@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections import Counter, deque
@@ -113,28 +114,37 @@ class Loopback:
     """Runs an application on 127.0.0.1 in a thread. ``port`` 0 takes a free one."""
 
     def __init__(self, app: Any, port: int = 0) -> None:
+        self._port = port
         config = uvicorn.Config(
-            app, host="127.0.0.1", port=port, log_level="critical", access_log=False, lifespan="off",
-            date_header=False, server_header=False, timeout_keep_alive=60, ws="none",
+            app, log_level="critical", access_log=False, lifespan="off", date_header=False, server_header=False,
+            timeout_keep_alive=60, ws="none",
         )  # fmt: skip
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, name=f"demo-server-{port}", daemon=True)
+        self._socket = socket.socket()
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._socket],), name=f"demo-server-{port}", daemon=True
+        )
 
     def start(self) -> str:
         """Serve; the address once connections are accepted. RuntimeError if the port is taken."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._socket.bind(("127.0.0.1", self._port))
+        except OSError as error:
+            raise RuntimeError(
+                f"the demo server can't listen on 127.0.0.1:{self._port}: the port is taken. Name another, or 0 for any."
+            ) from error
         self._thread.start()
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 30
         while not self._server.started:
             if not self._thread.is_alive() or time.monotonic() > deadline:
-                raise RuntimeError(
-                    f"the demo server can't listen on 127.0.0.1:{self._server.config.port}: is the port taken?"
-                )
+                raise RuntimeError("the demo server did not come up")
             time.sleep(0.005)
-        port = self._server.servers[0].sockets[0].getsockname()[1]
-        return f"http://127.0.0.1:{port}"
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
     def stop(self) -> None:
-        """Stop serving and wait for the thread."""
-        self._server.should_exit = True
-        self._server.force_exit = True
-        self._thread.join(timeout=10)
+        """Stop serving and wait for the thread; nothing where it never began."""
+        self._server.should_exit = self._server.force_exit = True
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+        self._socket.close()

@@ -16,6 +16,7 @@ from demo.truth.journeys import Journey
 from demo.truth.records import Deal, Lead, Record, phone_digits, real
 from demo.truth.settings import Settings, Stage
 
+CELL = ("stage", "field", "weight", "is_filled", "is_valid")
 _WELL_FORMED = {
     "email": lambda text: re.fullmatch(r"[^@ ]+@[^@ ]+[.][^@ .]+", text) is not None,
     "phone": lambda text: 7 <= len(re.sub(r"[^0-9]", "", text)) <= 15,
@@ -56,18 +57,20 @@ def records(facts: Facts, of: pd.DataFrame) -> pd.DataFrame:
         earlier.setdefault(lead.person, lead.id)
     persons = {lead.id: lead.person for lead in facts.book.counted_leads()}
     timely = _timely(facts)
+    grouped: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in of.to_dict("records"):
+        grouped[row["object"], row["record_id"]].append(row)
     rows = []
-    for (kind, one), group in of.groupby(["object", "record_id"], sort=False):
-        row = group.iloc[0]
+    for (kind, one), group in grouped.items():
         rows.append(
             {
-                **row.drop(["stage", "field", "weight", "is_filled", "is_valid"]).to_dict(),
+                **{name: value for name, value in group[0].items() if name not in CELL},
                 "cells": len(group),
-                "weight": float(group["weight"].sum()),
-                "filled_weight": float(group.loc[group["is_filled"].astype(bool), "weight"].sum()),
-                "is_complete": bool(group["is_filled"].all()),
-                "valid": int((group["is_valid"] == True).sum()),  # noqa: E712 - None is neither
-                "checked": int(group["is_valid"].notna().sum()),
+                "weight": sum(cell["weight"] for cell in group),
+                "filled_weight": sum(cell["weight"] for cell in group if cell["is_filled"]),
+                "is_complete": all(cell["is_filled"] for cell in group),
+                "valid": sum(cell["is_valid"] is True for cell in group),
+                "checked": sum(cell["is_valid"] is not None for cell in group),
                 "is_unique": earlier[persons[one]] == one if kind == "lead" else None,
                 "is_timely": timely.get((kind, one)),
             }

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from ingestion.http import Answer, ErrorReading, HttpClient, RateLimit, RetryPolicy, pages
+from ingestion.http import Answer, ErrorReading, HttpClient, RateLimit, RetryPolicy, number, pages
 from ingestion.hubspot.tables import SOURCE, ObjectType
 from ingestion.moments import epoch_ms
 from salesgauge.errors import ConfigurationError, SourceError
@@ -204,10 +204,10 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> HubS
         raise ConfigurationError(
             f'.dlt/config.toml: [sources.hubspot] api_version = {version!r}; expected "v3" or a date version like "2026-03".'
         )
-    fixed = settings.get("requests_per_10_seconds")
+    is_fixed = settings.get("requests_per_10_seconds") is not None
     limits = {
-        "default": RateLimit(int(fixed or 100), 10.0, is_fixed=fixed is not None),
-        "search": RateLimit(int(settings.get("search_requests_per_second", 4)), 1.0),
+        "default": RateLimit(number(settings, "requests_per_10_seconds", 100), 10.0, is_fixed),
+        "search": RateLimit(number(settings, "search_requests_per_second", 4), 1.0),
     }
 
     def follow(headers: Mapping[str, str]) -> None:

@@ -43,11 +43,12 @@ class Known:
     def load(self, kinds: Sequence[ObjectType]) -> None:
         """Make the look-up tables; to be called once, before threads begin."""
         for kind in kinds:
+            closed = "record ->> '$.properties.hs_is_closed' = 'true'" if kind.name == "deals" else "null"
             self._con.execute(
                 f"""
                 create table known_{kind.name} as
                 select id, updated_at, coalesce(is_archived, false) as is_archived, archived_at,
-                    coalesce(record ->> '$.properties.hs_is_closed', 'false') = 'true' as is_closed
+                    coalesce({closed}, false) as is_closed
                 from raw_hubspot.{kind.name}
                 qualify row_number() over (partition by id order by _load_id desc, _row desc) = 1
                 """

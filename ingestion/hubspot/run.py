@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ingestion import rawlog
-from ingestion.http import Refused, Stopped
+from ingestion.http import Refused, Stopped, number
 from ingestion.hubspot.api import HubSpotApi, Record, connect
 from ingestion.hubspot.known import Known
 from ingestion.hubspot.objects import Found, ObjectReader
@@ -91,7 +91,7 @@ class _Reading:
             base=base,
             properties=lambda: self._properties(kind, base),
             folder=self.folder,
-            overlap=timedelta(minutes=float(self.settings.get("overlap_minutes", 10))),
+            overlap=timedelta(minutes=number(self.settings, "overlap_minutes", 10)),
             started_at=self.received_at,
             progress=lambda done: self.reporter.advance(name, done),
         )

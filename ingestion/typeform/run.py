@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from ingestion import rawlog
-from ingestion.http import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, pages, server_clock
+from ingestion.http import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number, pages, server_clock
 from ingestion.landing import Landing
 from ingestion.lines import quote, read_lines
 from ingestion.moments import iso, moment
@@ -136,7 +136,9 @@ class _Reading:
             """
         )
         # A response in quarantine comes again with every overlap: it is new only if it changed.
-        rows = self.con.execute("select md5(record) from raw_log.quarantine where source = 'typeform' and table_name = 'responses'")
+        rows = self.con.execute(
+            "select md5(record) from raw_log.quarantine where source = 'typeform' and table_name = 'responses'"
+        )
         self._rejected = {row[0] for row in rows.fetchall()}
         after: Cursor = {form_id: dict(marks) for form_id, marks in cursors.items()}
         name = f"{SOURCE} responses"
@@ -155,7 +157,7 @@ class _Reading:
         """Write the responses of one form and type that are not known; returns the new mark."""
         since = None
         if mark is not None:
-            since = mark - timedelta(minutes=float(self.settings.get("overlap_minutes", 60)))
+            since = mark - timedelta(minutes=number(self.settings, "overlap_minutes", 60))
         newest = mark
         try:
             for items in self._pages(form_id, kind, since):
@@ -175,7 +177,7 @@ class _Reading:
 
     def _pages(self, form_id: str, kind: str, since: datetime | None) -> Iterator[list[Any]]:
         path = f"/forms/{form_id}/responses"
-        size = int(self.settings.get("page_size", 1_000))
+        size = int(number(self.settings, "page_size", 1_000))
         params: dict[str, Any] = {"page_size": size, "response_type": kind}
         if since is not None:
             params["since"] = since.isoformat(timespec="seconds")
@@ -215,7 +217,11 @@ class _Reading:
             known_type, known_hash = known.get(
                 str(record.get("response_id")) if isinstance(record, dict) else "", (None, None)
             )
-            if own_hash == known_hash or own_hash in self._rejected or (kind == "partial" and known_type == "completed"):
+            if (
+                own_hash == known_hash
+                or own_hash in self._rejected
+                or (kind == "partial" and known_type == "completed")
+            ):
                 self.duplicates += 1
             else:
                 yield record
@@ -227,7 +233,7 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> Http
         source=SOURCE,
         base_url=str(settings.get("base_url", "https://api.typeform.com")),
         token=settings.secret("access_token"),
-        limits={"default": RateLimit(int(settings.get("requests_per_second", 2)), 1.0)},
+        limits={"default": RateLimit(number(settings, "requests_per_second", 2), 1.0)},
         read_error=read_error,
         policy=policy or RetryPolicy(first_wait=1.0),
     )

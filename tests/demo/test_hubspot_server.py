@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -284,3 +286,18 @@ def test_a_window_lets_requests_pass_again() -> None:
     assert not window.take()
     now[0] = 10.0
     assert window.take()
+
+
+def test_a_port_that_is_taken_is_said_and_nothing_is_left_running(small: CompanyLog) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        running = DemoServers(small, typeform_port=taken.getsockname()[1])
+        with pytest.raises(RuntimeError, match="taken"):
+            running.start()
+        assert running_threads(running) == []
+
+
+def running_threads(servers: DemoServers) -> list[threading.Thread]:
+    """The threads of the two servers that live."""
+    return [one._thread for one in servers._running if one._thread.is_alive()]

@@ -44,11 +44,12 @@ def _compare(con: duckdb.DuckDBPyConnection, mart: str, frame: pd.DataFrame, dat
     compared = 0
     for key, group in _groups(frame, date):
         for column, value in expected(group).items():
-            found = getattr(known[key], column)
+            # a group in which nothing of the KPI happened has no row
+            found = getattr(known[key], column) if key in known else None
             found = None if found is None or pd.isna(found) else float(found)
             assert reference.is_same(found, value), f"{mart}.{column} {key}: {found} is not {value}"
             compared += 1
-    assert compared > 500
+    assert compared > 300
 
 
 def _shares(name: str, low: str, high: str, successes: int, n: int) -> dict[str, float | None]:

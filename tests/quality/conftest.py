@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from quality.gx import SuiteRunner
 from salesgauge.settings import Company
+from salesgauge.warehouse import connect
 
 
 def _load(name: str) -> ModuleType:
@@ -34,9 +36,19 @@ def company(tmp_path: Path, small: ModuleType) -> Company:
     return small.make_company(tmp_path / "company")
 
 
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory, small: ModuleType) -> Path:
+    """The file of a filled warehouse: filling takes longer than most tests."""
+    template = small.make_company(tmp_path_factory.mktemp("template") / "company")
+    small.fill(template).close()
+    return template.warehouse_file
+
+
 @pytest.fixture
-def con(company: Company, small: ModuleType) -> Iterator[duckdb.DuckDBPyConnection]:
-    connection = small.fill(company)
+def con(company: Company, filled: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    company.warehouse_file.parent.mkdir(parents=True)
+    shutil.copyfile(filled, company.warehouse_file)
+    connection = connect(company.warehouse_file)
     yield connection
     connection.close()
 

@@ -49,26 +49,30 @@ last_activity_of_deal as (
     group by deal_id
 ),
 
+{# The record of a case is its deal, else its lead. #}
 current_visits as (
     select
         case when visits.deal_id is not null then 'deal' else 'lead' end as object,
         coalesce(visits.deal_id, visits.lead_id) as record_id,
-        {{ seconds_between(
-            'greatest(visits.entered_at, coalesce(of_lead.last_at, visits.entered_at), coalesce(of_deal.last_at, visits.entered_at))', 'run.as_of'
-        ) }} <= stages.days_in_stage * 86400 as is_timely
+        max(greatest(visits.entered_at, coalesce(of_lead.last_at, visits.entered_at), coalesce(of_deal.last_at, visits.entered_at))) as last_at,
+        max(stages.days_in_stage) as days_in_stage
     from {{ ref('fct_stage_visit') }} as visits
     inner join {{ source('process', 'stages') }} as stages on visits.stage = stages.stage
     left join last_activity_of_lead as of_lead on visits.lead_id = of_lead.lead_id
     left join last_activity_of_deal as of_deal on visits.deal_id = of_deal.deal_id
-    cross join {{ source('process', 'run') }} as run
     where visits.left_at is null and stages.kind = 'open' and stages.days_in_stage is not null
+    group by 1, 2
 ),
 
 scored as (
-    select records.*, persons.is_unique, current_visits.is_timely
+    select
+        records.*,
+        persons.is_unique,
+        {{ seconds_between('current_visits.last_at', 'run.as_of') }} <= current_visits.days_in_stage * 86400 as is_timely
     from records
     left join persons on records.object = persons.object and records.record_id = persons.record_id
     left join current_visits on records.object = current_visits.object and records.record_id = current_visits.record_id
+    cross join {{ source('process', 'run') }} as run
 ),
 
 rolled as (

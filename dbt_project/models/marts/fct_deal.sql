@@ -45,8 +45,9 @@ stood as (
 
 timed as (
 
+    -- the ledger says when a deal was closed, not the source
     select
-        deals.*,
+        {{ star_except('deals', ['closed_at']) }},
         stood.is_undated,
         stood.current_stage,
         stood.outcome,

@@ -73,7 +73,9 @@ class CompanyDirectory:
     def configure(self, source: str, **settings: Any) -> None:
         lines = [f"{key} = {_toml(value)}" for key, value in settings.items()]
         (self.root / ".dlt" / "config.toml").write_text("\n".join([f"[sources.{source}]", *lines]), encoding="utf-8")
-        (self.root / ".dlt" / "secrets.toml").write_text(f'[sources.{source}]\naccess_token = "{TOKEN}"\n', encoding="utf-8")
+        (self.root / ".dlt" / "secrets.toml").write_text(
+            f'[sources.{source}]\naccess_token = "{TOKEN}"\n', encoding="utf-8"
+        )
 
     @property
     def company(self) -> Company:

@@ -17,14 +17,21 @@ from salesgauge.errors import ConfigurationError, SourceError
 AT = 1_769_900_000_123_456  # 2026-01-31T22:53:20.123456Z
 
 
-def _event(at: int | str = AT, day: str = "20260131", params: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+def _event(
+    at: int | str = AT, day: str = "20260131", params: dict[str, Any] | None = None, **more: Any
+) -> dict[str, Any]:
     values = {"ga_session_id": 7, "page_location": "https://x.co/quote", **(params or {})}
     return {
         "event_date": day,
         "event_timestamp": str(at),
         "event_name": "page_view",
         "event_params": [
-            {"key": key, "value": {"string_value": value} if isinstance(value, str) else {"string_value": None, "int_value": str(value)}}
+            {
+                "key": key,
+                "value": {"string_value": value}
+                if isinstance(value, str)
+                else {"string_value": None, "int_value": str(value)},
+            }
             for key, value in values.items()
         ],
         "user_pseudo_id": "123.456",
@@ -50,7 +57,9 @@ def write(folder: Path) -> Callable[..., Path]:
     return write
 
 
-COLUMNS = "event_day, event_at, event_name, user_pseudo_id, ga_session_id, page_location, source, medium, campaign, form_id"
+COLUMNS = (
+    "event_day, event_at, event_name, user_pseudo_id, ga_session_id, page_location, source, medium, campaign, form_id"
+)
 
 
 def test_text_and_numbers_become_the_same_types(directory: Any, write: Any) -> None:
@@ -66,7 +75,10 @@ def test_text_and_numbers_become_the_same_types(directory: Any, write: Any) -> N
     assert directory.query(f"select {COLUMNS} from raw_ga4.events order by event_at limit 1") == [
         (first.date(), first, "page_view", "123.456", 7, "https://x.co/quote", None, None, None, None)
     ]
-    assert directory.query("select ga_session_id, record ->> '$.event_params[0].key' from raw_ga4.events") == [(7, "ga_session_id")] * 2
+    assert (
+        directory.query("select ga_session_id, record ->> '$.event_params[0].key' from raw_ga4.events")
+        == [(7, "ga_session_id")] * 2
+    )
     assert directory.query("select count(distinct _row) from raw_ga4.events") == [(2,)]
 
 
@@ -75,11 +87,21 @@ def test_text_and_numbers_become_the_same_types(directory: Any, write: Any) -> N
     [
         ({}, {}, (None, None, None)),
         ({}, {"source": "mail", "medium": "email", "campaign": "may"}, ("mail", "email", "may")),
-        ({"collected_traffic_source": {"manual_source": "bing", "manual_medium": "cpc"}}, {"source": "mail"}, ("bing", "cpc", None)),
-        ({"collected_traffic_source": {"gclid": "x", "manual_campaign_name": "c"}}, {"source": "mail"}, ("google", "cpc", "c")),
+        (
+            {"collected_traffic_source": {"manual_source": "bing", "manual_medium": "cpc"}},
+            {"source": "mail"},
+            ("bing", "cpc", None),
+        ),
+        (
+            {"collected_traffic_source": {"gclid": "x", "manual_campaign_name": "c"}},
+            {"source": "mail"},
+            ("google", "cpc", "c"),
+        ),
         (
             {
-                "session_traffic_source_last_click": {"manual_campaign": {"source": "a", "medium": "b", "campaign_name": "c"}},
+                "session_traffic_source_last_click": {
+                    "manual_campaign": {"source": "a", "medium": "b", "campaign_name": "c"}
+                },
                 "collected_traffic_source": {"manual_source": "bing"},
             },
             {},
@@ -135,7 +157,9 @@ def test_unchanged_files_are_not_read_and_a_changed_day_is_loaded_whole(director
 
     assert load_id
     assert (landing.counts["events"].loaded, files) == (3, 1)
-    assert directory.query("select count(*) from raw_ga4.events where event_day = '2026-01-31' group by _load_id order by _load_id") == [
+    assert directory.query(
+        "select count(*) from raw_ga4.events where event_day = '2026-01-31' group by _load_id order by _load_id"
+    ) == [
         (2,),
         (3,),
     ]
@@ -185,7 +209,18 @@ def test_rows_that_do_not_fit_are_quarantined_with_their_file(directory: Any, wr
     assert (count.received, count.loaded, count.quarantined) == (11, 4, 7)
     reasons = directory.query("select file, reason from raw_log.quarantine order by line")
     assert {file for file, _ in reasons} == {"events_20260131.jsonl"}
-    for place, part in enumerate(("event_at", "20260130 is not the day", "event_at", "event_day", "event_day", "JSON", "ga_session_id")):
+    assert directory.query("select line from raw_log.quarantine order by line") == [
+        (2,),
+        (3,),
+        (4,),
+        (5,),
+        (6,),
+        (7,),
+        (10,),
+    ]
+    for place, part in enumerate(
+        ("event_at", "20260130 is not the day", "event_at", "event_day", "event_day", "JSON", "ga_session_id")
+    ):
         assert part in reasons[place][1]
 
 
@@ -199,9 +234,15 @@ def test_bytes_that_are_no_text_spoil_only_their_row(directory: Any, folder: Pat
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("events_20260131.jsonl.gz", gzip.compress(b"x" * 5000)[:20]), ("events_20260131.jsonl.gz", b"{}"), ("events_20260131.parquet", b"PAR1 no")],
+    [
+        ("events_20260131.jsonl.gz", gzip.compress(b"x" * 5000)[:20]),
+        ("events_20260131.jsonl.gz", b"{}"),
+        ("events_20260131.parquet", b"PAR1 no"),
+    ],
 )
-def test_a_file_that_cannot_be_read_is_refused_once(directory: Any, folder: Path, write: Any, name: str, content: bytes) -> None:
+def test_a_file_that_cannot_be_read_is_refused_once(
+    directory: Any, folder: Path, write: Any, name: str, content: bytes
+) -> None:
     (folder / name).write_bytes(content)
     write("events_20260201.jsonl", _event(day="20260201"))
     landing, _, _ = directory.run("ga4")

@@ -14,7 +14,7 @@ import pytest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from ingestion.http import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, Stopped, pages
-from salesgauge.errors import SourceError
+from salesgauge.errors import ConfigurationError, SourceError
 
 TOKEN = "pat-secret-1234567890"
 QUICK = RetryPolicy(attempts=4, seconds=4.0, first_wait=0.01, longest_wait=0.05, connect_timeout=2, read_timeout=0.5)
@@ -22,7 +22,11 @@ QUICK = RetryPolicy(attempts=4, seconds=4.0, first_wait=0.01, longest_wait=0.05,
 
 def _read_error(status: int, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> ErrorReading:
     return ErrorReading(
-        body.get("category"), body.get("message"), "Do this.", wait=body.get("wait"), is_final=body.get("category") == "DAILY"
+        body.get("category"),
+        body.get("message"),
+        "Do this.",
+        wait=body.get("wait"),
+        is_final=body.get("category") == "DAILY",
     )
 
 
@@ -58,7 +62,9 @@ def _ok() -> Response:
 
 
 def _status(code: int, body: Any = None, **headers: str) -> Response:
-    return JSONResponse(body or {}, status_code=code, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    return JSONResponse(
+        body or {}, status_code=code, headers={name.replace("_", "-"): value for name, value in headers.items()}
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,7 +72,11 @@ def _status(code: int, body: Any = None, **headers: str) -> Response:
     [
         (lambda: _status(429, Retry_After="1"), 1.0, 2.0),
         (lambda: _status(429, Retry_After="0"), 0.0, 0.5),
-        (lambda: _status(429, Retry_After=format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)), 0.9, 3.0),
+        (
+            lambda: _status(429, Retry_After=format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)),
+            0.9,
+            3.0,
+        ),
         (lambda: _status(429, Retry_After="Wed, 21 Oct 2015 07:28:00 GMT"), 0.0, 0.5),
         (lambda: _status(429, {"wait": 0.7}), 0.7, 1.5),
         (lambda: _status(429, {"wait": 0.7}, Retry_After="nonsense"), 0.7, 1.5),
@@ -184,7 +194,8 @@ def test_an_error_names_call_status_and_advice_but_no_secret(client: Any, status
     assert app.headers[0]["authorization"] == f"Bearer {TOKEN}"
 
 
-def test_no_secret_in_the_error_of_a_dead_server() -> None:
+def test_no_secret_in_the_error_of_a_dead_server(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
     http = HttpClient("crm", "http://127.0.0.1:9", TOKEN, {"default": RateLimit(100, 1.0)}, _read_error, QUICK)
 
     with pytest.raises(SourceError) as caught:
@@ -193,6 +204,7 @@ def test_no_secret_in_the_error_of_a_dead_server() -> None:
     assert "hidden" not in str(caught.value)
     assert TOKEN not in str(caught.value)
     assert caught.value.__cause__ is None
+    assert TOKEN not in caplog.text
 
 
 def test_json_that_is_no_object_is_refused(client: Any) -> None:
@@ -200,9 +212,11 @@ def test_json_that_is_no_object_is_refused(client: Any) -> None:
         client(Script(lambda: JSONResponse([1]))).get("/x")
 
 
-@pytest.mark.parametrize("url", ["http://api.example.com", "ftp://x", "https://user:pw@api.example.com", "api.example.com"])
+@pytest.mark.parametrize(
+    "url", ["http://api.example.com", "ftp://x", "https://user:pw@api.example.com", "api.example.com"]
+)
 def test_an_address_that_would_leak_the_token_is_refused(url: str) -> None:
-    with pytest.raises(SourceError, match="base_url"):
+    with pytest.raises(ConfigurationError, match="base_url"):
         HttpClient("crm", url, TOKEN, {}, _read_error)
 
 

@@ -57,7 +57,9 @@ class Portal:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         path = scope["path"]
-        self.calls[path.rsplit("/", 1)[-1] if path.endswith(("search", "read")) else path.split("/")[2 if "20" in path else 3]] += 1
+        self.calls[
+            path.rsplit("/", 1)[-1] if path.endswith(("search", "read")) else path.split("/")[2 if "20" in path else 3]
+        ] += 1
         for place, (part, answer) in enumerate(self.faults):
             if part in path:
                 del self.faults[place]
@@ -71,7 +73,13 @@ class Portal:
         one = str(number)
         before = self.objects[kind].get(one) or {"properties": {}, "createdAt": at}
         values = {**before["properties"], "hs_object_id": one, MODIFIED[kind]: at, **properties}
-        self.objects[kind][one] = {"id": one, "properties": values, "createdAt": before["createdAt"], "updatedAt": at, "archived": False}
+        self.objects[kind][one] = {
+            "id": one,
+            "properties": values,
+            "createdAt": before["createdAt"],
+            "updatedAt": at,
+            "archived": False,
+        }
 
     def archive(self, kind: str, number: int, minutes: float) -> None:
         record = self.objects[kind].pop(str(number))
@@ -89,14 +97,20 @@ class Portal:
         ]
 
     def _json(self, body: Any, status: int = 200) -> Response:
-        headers = {"Date": self.clock, "X-HubSpot-RateLimit-Max": "100000", "X-HubSpot-RateLimit-Interval-Milliseconds": "10000"}
+        headers = {
+            "Date": self.clock,
+            "X-HubSpot-RateLimit-Max": "100000",
+            "X-HubSpot-RateLimit-Interval-Milliseconds": "10000",
+        }
         return JSONResponse(body, status_code=status, headers=headers)
 
     def _shown(self, kind: str, record: dict[str, Any], properties: list[str], history: list[str]) -> dict[str, Any]:
         shown = {**record, "properties": {name: record["properties"].get(name) for name in properties}}
         if history:
             value = record["properties"]
-            shown["propertiesWithHistory"] = {name: [{"value": value.get(name), "timestamp": record["updatedAt"]}] for name in history}
+            shown["propertiesWithHistory"] = {
+                name: [{"value": value.get(name), "timestamp": record["updatedAt"]}] for name in history
+            }
         return shown
 
     async def _list(self, request: Request) -> Response:
@@ -106,8 +120,13 @@ class Portal:
         if limit > (50 if history else 100):
             return self._json({"status": "error", "message": "limit", "category": "VALIDATION_ERROR"}, 400)
         source = self.archived if query.get("archived") == "true" else self.objects
-        found = sorted((one for one in source[kind].values() if int(one["id"]) > int(query.get("after", 0))), key=lambda one: int(one["id"]))
-        body: dict[str, Any] = {"results": [self._shown(kind, one, query["properties"].split(","), history) for one in found[:limit]]}
+        found = sorted(
+            (one for one in source[kind].values() if int(one["id"]) > int(query.get("after", 0))),
+            key=lambda one: int(one["id"]),
+        )
+        body: dict[str, Any] = {
+            "results": [self._shown(kind, one, query["properties"].split(","), history) for one in found[:limit]]
+        }
         if len(found) > limit:
             body["paging"] = {"next": {"after": found[limit - 1]["id"]}}
         return self._json(body)
@@ -124,7 +143,11 @@ class Portal:
         tests = {"GTE": int.__ge__, "EQ": int.__eq__, "GT": int.__gt__}
         found = list(self.objects[kind].values())
         for one in body["filterGroups"][0]["filters"]:
-            found = [record for record in found if tests[one["operator"]](value(record, one["propertyName"]), int(one["value"]))]
+            found = [
+                record
+                for record in found
+                if tests[one["operator"]](value(record, one["propertyName"]), int(one["value"]))
+            ]
         found.sort(key=lambda record: value(record, body["sorts"][0]["propertyName"]))
         answer: dict[str, Any] = {
             "total": len(found),
@@ -142,7 +165,9 @@ class Portal:
             return self._json({"status": "error", "message": "batch", "category": "VALIDATION_ERROR"}, 400)
         self.reads.extend(f"{kind}/{one}" for one in ids)
         source = (self.archived if request.query_params.get("archived") == "true" else self.objects)[kind]
-        answer: dict[str, Any] = {"results": [self._shown(kind, source[one], body["properties"], history) for one in ids if one in source]}
+        answer: dict[str, Any] = {
+            "results": [self._shown(kind, source[one], body["properties"], history) for one in ids if one in source]
+        }
         missing = [one for one in ids if one not in source]
         if missing:
             answer |= {"numErrors": 1, "errors": [{"category": "OBJECT_NOT_FOUND", "context": {"ids": missing}}]}
@@ -208,15 +233,24 @@ def test_the_first_load_holds_everything(portal: Portal, directory: Any, run: An
     landing, load_id, requests = run()
 
     assert load_id
-    assert _loaded(landing) == {"contacts": 120, "deals": 120, "calls": 120, "owners": 1, "pipelines": 1, "associations": 119 + 120}
+    assert _loaded(landing) == {
+        "contacts": 120,
+        "deals": 120,
+        "calls": 120,
+        "owners": 1,
+        "pipelines": 1,
+        "associations": 119 + 120,
+    }
     assert requests == sum(portal.calls.values())
-    assert directory.query("select count(*), count(*) filter (is_archived), max(archived_at) from raw_hubspot.deals") == [
-        (120, 1, (START + timedelta(minutes=500)).replace(tzinfo=None))
-    ]
+    assert directory.query(
+        "select count(*), count(*) filter (is_archived), max(archived_at) from raw_hubspot.deals"
+    ) == [(120, 1, (START + timedelta(minutes=500)).replace(tzinfo=None))]
     record = json.loads(directory.query("select record from raw_hubspot.contacts where id = '7'")[0][0])
     assert record["properties"]["branch"] == "north"  # the account's own property
     assert set(record["propertiesWithHistory"]) == {"hs_lead_status", "lifecyclestage", "hubspot_owner_id"}
-    assert directory.query("select to_ids from raw_hubspot.associations where from_type = 'calls' and from_id = '2007'") == [(["7"],)]
+    assert directory.query(
+        "select to_ids from raw_hubspot.associations where from_type = 'calls' and from_id = '2007'"
+    ) == [(["7"],)]
     assert directory.query("select distinct from_type, to_type from raw_hubspot.associations order by all") == [
         ("calls", "contacts"),
         ("deals", "contacts"),
@@ -247,9 +281,9 @@ def test_only_changed_records_are_read_and_loaded(portal: Portal, directory: Any
     assert load_id
     assert _loaded(landing) == {"deals": 50, "contacts": 1, "associations": 1}
     assert sorted(portal.reads) == sorted(["contacts/121", *(f"deals/{number}" for number in range(1001, 1051))])
-    assert directory.query("select to_ids from raw_hubspot.associations where from_id = '1051' order by _load_id desc limit 1") == [
-        (["120", "51"],)
-    ]
+    assert directory.query(
+        "select to_ids from raw_hubspot.associations where from_id = '1051' order by _load_id desc limit 1"
+    ) == [(["120", "51"],)]
     assert run()[1] is None
 
 
@@ -259,10 +293,15 @@ def test_a_removed_link_is_loaded_as_an_empty_list(portal: Portal, directory: An
     landing, _, _ = run()
 
     assert _loaded(landing) == {"associations": 1}
-    assert directory.query("select to_ids from raw_hubspot.associations where from_id = '1003' order by _load_id") == [(["3"],), ([],)]
+    assert directory.query("select to_ids from raw_hubspot.associations where from_id = '1003' order by _load_id") == [
+        (["3"],),
+        ([],),
+    ]
 
 
-def test_archived_and_restored_records_are_seen_although_their_date_stays(portal: Portal, directory: Any, run: Any) -> None:
+def test_archived_and_restored_records_are_seen_although_their_date_stays(
+    portal: Portal, directory: Any, run: Any
+) -> None:
     run()
     portal.archive("deals", 1001, 900)
     assert _loaded(run()[0]) == {"deals": 1}
@@ -270,7 +309,9 @@ def test_archived_and_restored_records_are_seen_although_their_date_stays(portal
 
     portal.restore("deals", 1001)
     assert _loaded(run()[0]) == {"deals": 1}
-    states = directory.query("select is_archived, record ->> '$.properties.dealstage' from raw_hubspot.deals where id = '1001' order by _load_id")
+    states = directory.query(
+        "select is_archived, record ->> '$.properties.dealstage' from raw_hubspot.deals where id = '1001' order by _load_id"
+    )
     assert states == [(False, "quote_sent"), (True, "quote_sent"), (False, "quote_sent")]
     assert run()[1] is None
 
@@ -333,25 +374,33 @@ def test_more_edits_in_one_millisecond_than_a_search_shows(
     landing, _, _ = run(objects=["companies"])
 
     assert _loaded(landing) == {"companies": 2_400}
-    assert directory.query("select count(*), count(distinct id) from raw_hubspot.companies where updated_at > '2026-01-02'") == [(2_400, 2_400)]
+    assert directory.query(
+        "select count(*), count(distinct id) from raw_hubspot.companies where updated_at > '2026-01-02'"
+    ) == [(2_400, 2_400)]
     assert run(objects=["companies"])[1] is None
     assert portal.reads == []
 
 
 def test_a_property_list_too_long_for_an_address_is_read_by_id(portal: Portal, directory: Any, run: Any) -> None:
-    portal.custom = [{"name": f"own_property_with_a_long_name_{number}", "hubspotDefined": False} for number in range(400)]
+    portal.custom = [
+        {"name": f"own_property_with_a_long_name_{number}", "hubspotDefined": False} for number in range(400)
+    ]
     portal.put("contacts", 1, 1, own_property_with_a_long_name_399="here")
     landing, _, _ = run()
 
     assert _loaded(landing)["contacts"] == 120
-    value = directory.query("select record ->> '$.properties.own_property_with_a_long_name_399' from raw_hubspot.contacts where id = '1'")
+    value = directory.query(
+        "select record ->> '$.properties.own_property_with_a_long_name_399' from raw_hubspot.contacts where id = '1'"
+    )
     assert value == [("here",)]
 
 
 def test_a_newly_mapped_property_is_fetched_for_all_records(portal: Portal, directory: Any, run: Any) -> None:
     portal.put("contacts", 1, 1, hs_email_domain="x.co")
     run()
-    (directory.root / "sources" / "hubspot.yml").write_text("fields:\n  leads: {domain: hs_email_domain}\n", encoding="utf-8")
+    (directory.root / "sources" / "hubspot.yml").write_text(
+        "fields:\n  leads: {domain: hs_email_domain}\n", encoding="utf-8"
+    )
     landing, _, _ = run()
 
     assert _loaded(landing) == {"contacts": 120}
@@ -379,7 +428,14 @@ def test_bad_records_are_quarantined_once_and_all_is_accounted(portal: Portal, d
 
 
 def test_records_without_id_and_records_that_are_none_are_quarantined(portal: Portal, directory: Any, run: Any) -> None:
-    page = [{"properties": {}, "updatedAt": "2026-01-01T00:00:00Z"}, {"id": None}, "text", None, 7, {"id": "9", "updatedAt": "2026-01-01T00:00:00Z"}]
+    page = [
+        {"properties": {}, "updatedAt": "2026-01-01T00:00:00Z"},
+        {"id": None},
+        "text",
+        None,
+        7,
+        {"id": "9", "updatedAt": "2026-01-01T00:00:00Z"},
+    ]
     portal.faults = [("objects/tasks", lambda: JSONResponse({"results": page}))]
     landing, _, _ = run()
 
@@ -404,7 +460,10 @@ def test_a_failure_keeps_nothing_and_the_next_run_goes_on(portal: Portal, direct
         (530, {}, "secrets.toml"),
         (
             403,
-            {"category": "MISSING_SCOPES", "errors": [{"context": {"requiredGranularScopes": ["crm.objects.deals.read"]}}]},
+            {
+                "category": "MISSING_SCOPES",
+                "errors": [{"context": {"requiredGranularScopes": ["crm.objects.deals.read"]}}],
+            },
             "scope crm.objects.deals.read",
         ),
         (429, {"errorType": "RATE_LIMIT", "policyName": "DAILY", "message": "limit"}, "daily limit"),
@@ -454,7 +513,15 @@ def test_date_versions_of_the_api(directory: Any, serve: Any) -> None:
     assert directory.run("hubspot")[1] is None
 
 
-@pytest.mark.parametrize(("settings", "expected"), [({"api_version": "v9"}, "2026-03"), ({"objects": ["tickets"]}, "contacts, companies")])
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"api_version": "v9"}, "2026-03"),
+        ({"objects": ["tickets"]}, "contacts, companies"),
+        ({"overlap_minutes": "ten"}, "overlap_minutes = 'ten'; expected a number above 0"),
+        ({"requests_per_10_seconds": 0}, "requests_per_10_seconds = 0"),
+    ],
+)
 def test_wrong_settings_are_refused(run: Any, settings: Any, expected: str) -> None:
     with pytest.raises(ConfigurationError, match=expected):
         run(**settings)

@@ -75,7 +75,9 @@ class Account:
         if "before" in query:
             rows = rows[next(place for place, row in enumerate(rows) if row.get("token") == query["before"]) + 1 :]
         page = {"total_items": len(rows), "page_count": -(-len(rows) // size), "items": rows[:size]}
-        return Response(json.dumps(page), media_type="application/json")  # JSONResponse can't write half of a surrogate pair
+        return Response(
+            json.dumps(page), media_type="application/json"
+        )  # JSONResponse can't write half of a surrogate pair
 
 
 @pytest.fixture
@@ -106,13 +108,18 @@ def test_all_pages_of_all_forms_are_read_once(account: Account, directory: Any, 
     assert load_id
     assert landing.counts["responses"].loaded == 50
     assert landing.counts["forms"].loaded == 2
-    assert directory.query("select count(distinct (form_id, response_id)), min(submitted_at) from raw_typeform.responses") == [
-        (50, START)
+    assert directory.query(
+        "select count(distinct (form_id, response_id)), min(submitted_at) from raw_typeform.responses"
+    ) == [(50, START)]
+    assert directory.query("select form_id, record ->> '$.fields[0].ref' from raw_typeform.forms order by 1") == [
+        ("F1", "nps"),
+        ("F2", "nps"),
     ]
-    assert directory.query("select form_id, record ->> '$.fields[0].ref' from raw_typeform.forms order by 1") == [("F1", "nps"), ("F2", "nps")]
 
 
-def test_a_run_without_changes_loads_nothing_in_1_request_and_2_per_form(account: Account, directory: Any, run: Any) -> None:
+def test_a_run_without_changes_loads_nothing_in_1_request_and_2_per_form(
+    account: Account, directory: Any, run: Any
+) -> None:
     for number in range(5):
         account.answer(number)
     run()
@@ -136,16 +143,22 @@ def test_late_answers_are_found_by_the_overlap(account: Account, directory: Any,
     assert [query.get("since") for query in account.queries] == [None, _iso(START + timedelta(minutes=440))[:-1]]
 
 
-def test_unfinished_answers_have_no_submitted_time_and_are_no_mistake(account: Account, directory: Any, run: Any) -> None:
+def test_unfinished_answers_have_no_submitted_time_and_are_no_mistake(
+    account: Account, directory: Any, run: Any
+) -> None:
     account.answer(1, "partial")
     landing, _, _ = run()
 
     assert landing.counts["responses"].quarantined == 0
-    rows = directory.query("select response_type, submitted_at, landed_at, record ->> '$.submitted_at' from raw_typeform.responses")
+    rows = directory.query(
+        "select response_type, submitted_at, landed_at, record ->> '$.submitted_at' from raw_typeform.responses"
+    )
     assert rows == [("partial", None, START + timedelta(minutes=1), NEVER)]
 
 
-def test_a_completed_answer_replaces_the_partial_one_and_never_the_other_way(account: Account, directory: Any, run: Any) -> None:
+def test_a_completed_answer_replaces_the_partial_one_and_never_the_other_way(
+    account: Account, directory: Any, run: Any
+) -> None:
     account.answer(1, "partial")
     run()
     account.answer(1)  # the API still lists the partial one
@@ -188,7 +201,12 @@ def test_bad_answers_are_quarantined_once_and_all_is_accounted(account: Account,
     count = landing.counts["responses"]
     assert count.received == 6
     assert (count.loaded, count.quarantined, count.duplicates) == (4, 2, 0)
-    assert directory.query("select response_id from raw_typeform.responses order by 1") == [("t1",), ("t4",), ("t5",), ("t6",)]
+    assert directory.query("select response_id from raw_typeform.responses order by 1") == [
+        ("t1",),
+        ("t4",),
+        ("t5",),
+        ("t6",),
+    ]
     comment = directory.query("select record ->> '$.comment' from raw_typeform.responses where response_id = 't6'")
     assert comment == [("a\u0000b \ufffd \U0001f600",)]
     reasons = dict(directory.query("select coalesce(record ->> '$.response_id', ''), reason from raw_log.quarantine"))
@@ -208,7 +226,8 @@ def test_only_configured_forms_are_read(account: Account, directory: Any, run: A
 
 
 @pytest.mark.parametrize(
-    ("status", "expected"), [(401, "TYPEFORM__ACCESS_TOKEN"), (403, "forms:read"), (400, r"400 \(SOME_CODE what it said\)")]
+    ("status", "expected"),
+    [(401, "TYPEFORM__ACCESS_TOKEN"), (403, "forms:read"), (400, r"400 \(SOME_CODE what it said\)")],
 )
 def test_errors_say_what_to_do(account: Account, run: Any, status: int, expected: str) -> None:
     account.faults = [lambda: JSONResponse({"code": "SOME_CODE", "description": "what it said"}, status)]

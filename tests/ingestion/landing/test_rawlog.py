@@ -136,7 +136,7 @@ def test_dlt_reads_no_settings_from_outside(load: Load, views: Views, monkeypatc
 
 
 def test_a_package_whose_name_dlt_ignores_is_an_error(company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Should a later dlt not take our load id, the load must not pass for committed."""
+    """Should a later dlt not take our load id, we must hear of it."""
     from contextlib import nullcontext
 
     monkeypatch.setattr(package, "_load_id", lambda load_id: nullcontext())

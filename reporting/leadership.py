@@ -1,0 +1,216 @@
+"""The leadership report: one self-contained HTML page, and a PDF where pango is installed.
+
+Puts together what ``content`` read, what ``findings`` says and what ``charts`` drew. Numbers are formatted in the template with the
+functions of ``numbers``; none is computed here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from reporting import numbers, pdf
+from reporting.content import METHOD, Report, Row, read
+from reporting.findings import before_words, findings, kpi_title
+from salesgauge.warehouse import open_published
+
+NAME = "leadership-report"
+_TEMPLATES = Path(__file__).parent / "templates"
+_TILES = (
+    "speed_to_lead_median_minutes",
+    "win_rate",
+    "overall_conversion_rate",
+    "sales_cycle_days_median",
+    "crm_completeness",
+    "nps",
+    "csat",
+    "speed_to_lead_within_target_rate",
+)
+_MOST_TILES = 5
+STATUS = {
+    "met": ("✓", "Target met"),
+    "on_way": ("↗", "Better, on its way"),
+    "no_change": ("→", "No clear change"),
+    "worse": ("↘", "Worse"),
+    None: ("·", "Too little data"),
+}
+"""Status of a scorecard row: sign and words. Colour only repeats them."""
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    """Where the report is. ``pdf`` is None where it could not be made; ``note`` then says why, in one line."""
+
+    html: Path
+    pdf: Path | None
+    note: str | None
+
+
+def leadership_report(pointer: Path, out_dir: Path) -> ReportFiles:
+    """Write the leadership report of the published version behind ``pointer`` into ``out_dir``.
+
+    Files: ``leadership-report.html`` and ``leadership-report.pdf``, each replaced whole. ConfigurationError where nothing is
+    published. The page loads nothing and holds no script; data are shown as text.
+    """
+    con = open_published(pointer)
+    try:
+        report = read(con, pointer)
+    finally:
+        con.close()
+    html = render(report)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    page, print_file = out_dir / f"{NAME}.html", out_dir / f"{NAME}.pdf"
+    draft = out_dir / f".{page.name}.part"
+    draft.write_text(html, encoding="utf-8")
+    draft.replace(page)
+    note = pdf.write_pdf(html, print_file)
+    return ReportFiles(page, None if note else print_file, note)
+
+
+def render(report: Report) -> str:
+    """The page."""
+    # Altair takes a second to import: only those who draw wait for it.
+    from reporting import charts
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("count", "share", "days", "minutes", "day", "month", "ago", "words", "listed", "kpi_name"):
+        environment.filters[name] = getattr(numbers, name)
+    environment.filters["money"] = lambda value: numbers.money(value, report.currency)
+    zone = ZoneInfo(report.timezone)
+    return environment.get_template("leadership.html.j2").render(
+        report=report,
+        css=Markup(_style(charts.COLOURS)),
+        page_size="letter" if report.timezone.startswith("America/") else "A4",
+        as_of_local=report.as_of.replace(tzinfo=ZoneInfo("UTC")).astimezone(zone),
+        findings=findings(report),
+        tiles=_tiles(report),
+        cards=[_card(row, report, place, charts.strip) for place, row in enumerate(report.scorecard.rows)],
+        charts=_charts(report, charts),
+        methods=numbers.METHODS,
+        method=METHOD,
+        status=STATUS,
+        missing=numbers.MISSING,
+    )
+
+
+def _style(colours: dict[str, str]) -> str:
+    """The style sheet; in dark mode the colours of the drawings follow the page's."""
+    css = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+    follow = "".join(
+        f'svg [{attribute}="{colour}"]{{{attribute}:var(--{name})}}'
+        for name, colour in colours.items()
+        for attribute in ("fill", "stroke")
+    )
+    return re.sub(r"/\* drawings \*/", follow, css)
+
+
+def _charts(report: Report, charts: Any) -> dict[str, Any]:
+    drawn: dict[str, Any] = {}
+    if report.months:
+        drawn["months"] = charts.months(report.months.rows, report.currency)
+    if report.horizons:
+        drawn["horizons"] = charts.horizons(report.horizons.rows)
+    if report.pipeline:
+        drawn["pipeline"] = charts.pipeline(report.pipeline.rows, report.labels, report.currency)
+    if report.completeness:
+        drawn["completeness"] = charts.completeness(report.completeness.rows, report.completeness_target)
+    # What the drawing library wrote is markup; the data inside were escaped by it (tested with hostile names).
+    return {name: {"wide": Markup(chart.wide), "narrow": Markup(chart.narrow)} for name, chart in drawn.items()}
+
+
+def _card(row: Row, report: Report, place: int, strip: Any) -> dict[str, Any]:
+    """A scorecard row as text, with its drawing."""
+    unit, currency = row["unit"], report.currency
+    sign, words = STATUS.get(row["status"], STATUS[None])
+    return {
+        "kpi": row["kpi"],
+        "title": kpi_title(row, report),
+        "subtitle": "Stage conversion" if row["from_stage"] else "",
+        "baseline": numbers.value_of(row["baseline"], unit, currency),
+        "baseline_span": numbers.span(row["baseline_low"], row["baseline_high"], unit, currency),
+        "baseline_n": numbers.n_of(row["baseline_n"]),
+        "before": before_words(row),
+        "current": numbers.value_of(row["current_value"], unit, currency),
+        "current_span": numbers.span(row["current_low"], row["current_high"], unit, currency),
+        "current_n": numbers.n_of(row["current_n"]),
+        "target": numbers.value_of(row["target"], unit, currency),
+        "direction": "or less" if row["direction"] == "down" else "or more",
+        "said": numbers.value_of(row["before_value"], unit, currency),
+        "is_low_n": row["is_low_n"],
+        "status": row["status"] or "unknown",
+        "sign": sign,
+        "words": words,
+        "reason": _reason(row),
+        "strip": Markup(strip(row, currency, f"strip{place}"))
+        if row["current_value"] is not None or row["baseline"] is not None
+        else None,
+    }
+
+
+def _reason(row: Row) -> str | None:
+    """Why a value is missing."""
+    if row["current_value"] is None:
+        return "nothing to count in these 13 weeks"
+    if row["baseline"] is None:
+        return f"nothing to count {before_words(row)}"
+    return None
+
+
+def _tiles(report: Report) -> list[dict[str, Any]]:
+    """The KPIs that have a target, in the order in which people ask for them; the won amount first."""
+    rows = {row["kpi"]: row for row in reversed(report.scorecard.rows)}
+    tiles = [_won_tile(report)] if report.won else []
+    for kpi in [kpi for kpi in _TILES if kpi in rows][:_MOST_TILES]:
+        row = rows[kpi]
+        card = _card(row, report, 0, lambda *_: "")
+        lines = [
+            f"Target {card['target']} {card['direction']}",
+            f"{card['baseline']} {card['before']} ({card['baseline_n']})",
+        ]
+        tiles.append(
+            {
+                "title": card["title"],
+                "value": card["current"],
+                "detail": f"95 % interval {card['current_span']}"
+                if row["current_low"] is not None
+                else card["reason"] or "no interval",
+                "n": f"{card['current_n']}, last 13 weeks",
+                "lines": lines,
+                "status": card["status"],
+                "sign": card["sign"],
+                "words": card["words"],
+                "is_low_n": card["is_low_n"],
+            }
+        )
+    return tiles
+
+
+def _won_tile(report: Report) -> dict[str, Any]:
+    last, *before = report.won.rows
+    deals = numbers.count(last["deals_won"])
+    line = "no figure for the same month a year before"
+    if before:
+        line = f"{numbers.money(before[0]['won_amount'], report.currency)} in {numbers.month(before[0]['month'])} ({numbers.n_of(before[0]['deals_won'])})"
+    return {
+        "title": f"Won in {numbers.month(last['month'])}",
+        "value": numbers.money(last["won_amount"], report.currency),
+        "detail": "last complete month",
+        "n": f"n = {deals} deals won",
+        "lines": [line],
+        "status": "plain",
+        "sign": "",
+        "words": "",
+        "is_low_n": False,
+    }
