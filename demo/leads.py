@@ -25,7 +25,6 @@ from demo.world import (
     HOUR_OF_DAY,
     JOBS,
     LINE_WEIGHTS,
-    REPS,
     SEASON,
     START,
     WEEKDAY,
@@ -126,7 +125,7 @@ class LeadJourneys:
             )  # the form sets it in the same moment
             if dice.chance(0.9):
                 self._email(created + dice.whole(20, 110) * SECOND, lead, None, "outbound", automated=True)
-            if dice.chance(0.6):
+            if dice.chance(0.85):
                 self._email(created + dice.between(2, 9) * DAY, lead, None, "outbound", automated=True)
         customer = Customer(lead, created, person, arrival.branch, fields, truth)
         if answered_by is not None:
@@ -320,8 +319,3 @@ class LeadJourneys:
             self._rec.add(
                 ms + self._dice.between(0.5, 6) * DAY, "task_done", lead, deal, rep.rep_id, activity_id=activity
             )
-
-
-def rep_of(rep_id: str) -> Rep:
-    """The rep with that id."""
-    return REPS[rep_id]

@@ -23,9 +23,9 @@ def play(dice: Dice, rec: Recorder, deals: list[DealSummary], leads: list[LeadSu
     """Ask after every consultation and every won job; add answers that come without a link of their own."""
     for deal in deals:
         if deal.held and dice.chance(0.92):
-            _ask(dice, rec, POST_CONSULTATION, deal, int(deal.held[-1] + dice.between(18, 30) * HOUR), 0.37)
+            _ask(dice, rec, POST_CONSULTATION, deal, int(deal.held[-1] + dice.between(18, 30) * HOUR), 0.39)
         if deal.won is not None and dice.chance(0.95):
-            _ask(dice, rec, POST_JOB, deal, int(deal.won + dice.between(4, 15) * DAY), 0.48)
+            _ask(dice, rec, POST_JOB, deal, int(deal.won + dice.between(4, 15) * DAY), 0.51)
     _unlinked(dice, rec, leads)
 
 

@@ -116,7 +116,6 @@ REPS = {
         Rep("70304", "Ben", "Castillo", "denver", "Denver Sales", "sales_rep", 0.78, 1.0, 1.00),
     )
 }
-AUTOMATION = None  # who did it, where software did
 
 
 def reps_at(branch: str, role: str, ms: int) -> list[Rep]:

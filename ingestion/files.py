@@ -19,7 +19,6 @@ from ingestion.landing import Landing
 from ingestion.mapping import FileMapping, load
 from ingestion.mapping_sql import mapped, stage_events
 from ingestion.tabular import Dialect, RefusedError, Relation, read
-from salesgauge.errors import SourceError
 from salesgauge.process import Process
 from salesgauge.progress import Reporter
 from salesgauge.settings import Company
@@ -53,7 +52,11 @@ def extract_files(
     for number, file in enumerate(entries):
         reporter.advance(name, number, len(entries), "files")
         before = known.get((file.entry.entity, file.name))
-        state = _state(file.path, before)
+        try:
+            state = _state(file.path, before)
+        except OSError as error:
+            problems.append(f"{file.name}: can't be read: {error.strerror or error}")
+            continue
         if before is None or before["sha256"] != state["sha256"]:
             done += 1
             state["refused"] = _land(process, landing, file, name)
@@ -61,8 +64,10 @@ def extract_files(
             problems.append(f"{file.name}: refused: {state['refused']}")
         merged = states.setdefault(file.entry.entity, {}).get(file.name)
         states[file.entry.entity][file.name] = _both(merged, state)
-    for entity in sorted({entry.entity for entry in source.files}):
-        landing.cursor(entity, {"mapping": meaning, "files": states.get(entity, {})})
+    for (entity, file_name), state in known.items():  # of files that are gone too: one that comes back is not new
+        states.setdefault(entity, {}).setdefault(file_name, state)
+    for entity, files in states.items():
+        landing.cursor(entity, {"mapping": meaning, "files": files})
     return done, "; ".join(problems) or None
 
 
@@ -147,11 +152,8 @@ def _process_part(process: Process) -> str:
 
 
 def _file_digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise SourceError(f"{path.name} can't be read: {error.strerror}") from error
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _digest(data: bytes) -> str:

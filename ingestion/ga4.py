@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import logging
 import re
 import shutil
 import zlib
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from salesgauge.settings import Company
 
 SOURCE = "ga4"
+_LOG = logging.getLogger(__name__)
 _BATCH_BYTES = 48_000_000
 _PACKED = 16  # how many times larger the events are than a compressed file of them, about
 _NAME = re.compile(r"events_(?P<intraday>intraday_)?(?P<day>\d{8})(?:[_-]\d+)?\.(?P<format>jsonl|parquet)(?P<gz>\.gz)?")
@@ -109,7 +111,7 @@ def extract(
     known: dict[str, dict[str, list[Any]]] = rawlog.last_cursor(company, SOURCE, "events") or {}
     days = _days(folder)
     if not days:
-        reporter.step(f"{SOURCE} events", f"no events_YYYYMMDD file in {folder.name}/")
+        _LOG.warning("%s: there is no events_YYYYMMDD file in %s", SOURCE, folder.name)
     changed, cursor = [], dict(known)
     for day, files in sorted(days.items()):
         state = {
@@ -119,15 +121,13 @@ def extract(
             changed.extend(files)
             cursor[day.isoformat()] = state
     done = 0
-    reporter.step(f"{SOURCE} events")
     with spool_folder(company.work_dir, SOURCE) as work:
         for batch in _batches(changed):
             _land(landing, batch, work)
             done += len(batch)
-            reporter.advance(f"{SOURCE} events", done, len(changed), "files")
+            reporter.advance(SOURCE, done, len(changed), "files")
     if cursor:
         landing.cursor("events", cursor)
-    reporter.done(f"{SOURCE} events", f"{len(changed)} of {sum(map(len, days.values()))} files new or changed")
     return len(changed)
 
 

@@ -8,6 +8,7 @@ dates, numbers``), and what they hold: ``entity``, ``columns`` (canonical column
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -56,6 +57,14 @@ def _date_format(value: str) -> str:
     return value
 
 
+def _encoding(value: str) -> str:
+    try:
+        codecs.lookup(value)
+    except LookupError as error:
+        raise ValueError("is no encoding; expected for example utf-8, utf-16 or cp1252") from error
+    return value
+
+
 def _one_character(value: str) -> str:
     value = "\t" if value in ("\\t", "tab") else value
     if len(value) != 1:
@@ -65,6 +74,7 @@ def _one_character(value: str) -> str:
 
 Text = Annotated[str, BeforeValidator(_as_text)]
 DateFormat = Annotated[str, AfterValidator(_date_format)]
+Encoding = Annotated[str, AfterValidator(_encoding)]
 Character = Annotated[str, AfterValidator(_one_character)]
 
 
@@ -129,7 +139,7 @@ class FileMapping(_Strict):
     path: str
     entity: str
     format: Literal["csv", "excel", "parquet", "jsonl"] | None = None
-    encoding: str = "utf-8"
+    encoding: Encoding = "utf-8"
     delimiter: Character | None = None
     quote: Character = '"'
     sheet: str | int = 1

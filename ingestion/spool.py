@@ -1,14 +1,17 @@
-"""Pages of an API on their way to the raw log: JSON-lines files in the working folder. Loading them is ``ingestion.landing``'s part."""
+"""Pages of an API on their way to the raw log: JSON-lines files in the working folder, and how many. Loading them is ``ingestion.landing``'s part."""
 
 from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from salesgauge.progress import Reporter
 
 
 def dumps(record: Any) -> str:
@@ -26,6 +29,23 @@ def _mended(value: Any) -> Any:
     if isinstance(value, dict):
         return {_mended(key): _mended(one) for key, one in value.items()}
     return [_mended(one) for one in value] if isinstance(value, list) else value
+
+
+class Tally:
+    """Counts what the threads of one source have read, and tells people."""
+
+    def __init__(self, reporter: Reporter, name: str, unit: str = "records") -> None:
+        self._reporter, self._name, self._unit = reporter, name, unit
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def add(self, count: int) -> None:
+        """``count`` more were read."""
+        with self._lock:
+            self._count += count
+            total = self._count
+        if count:
+            self._reporter.advance(self._name, total, None, self._unit)
 
 
 class Spool:

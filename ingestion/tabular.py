@@ -7,6 +7,7 @@ line of each record, and with the records that don't fit kept as they are.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import sys
@@ -90,8 +91,6 @@ def _as_utf8(path: Path, encoding: str, folder: Path) -> Path:
         ):
             while block := source.read(_BLOCK):
                 out.write(block)
-    except LookupError as error:
-        raise RefusedError(f"'{encoding}' is no encoding. Expected for example utf-8, utf-16 or cp1252.") from error
     except UnicodeError as error:
         raise RefusedError(
             f"it is no {encoding} text ({error.args[-1] if error.args else error}). Check `encoding`."
@@ -128,14 +127,21 @@ def _lines_with_text(path: Path) -> int:
     """The number of lines up to the last one that is not blank.
 
     A line break inside quotes and a blank line between others make a file's rows fewer than this: then the reader that knows lines is needed.
-    -1, which no number of rows equals, where there is a NUL: DuckDB would take it for text.
+    -1, which no number of rows equals, where there is a NUL, which DuckDB takes for text, or a byte that is no UTF-8, which it finds too late.
     """
     newlines = 0
+    decoder = codecs.getincrementaldecoder("utf-8")()
     with path.open("rb") as file:
-        for block in iter(lambda: file.read(_BLOCK), b""):
-            if b"\x00" in block:
-                return -1
-            newlines += block.count(b"\n")
+        try:
+            for block in iter(lambda: file.read(_BLOCK), b""):
+                if b"\x00" in block:
+                    return -1
+                if not block.isascii() or decoder.getstate()[0]:
+                    decoder.decode(block)
+                newlines += block.count(b"\n")
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return -1
         end = file.tell()
         while end:
             begin = max(0, end - 4096)

@@ -62,7 +62,9 @@ def _config(size: int) -> dict[str, Any]:
 
 
 def _svg(chart: alt.Chart | alt.LayerChart, name: str, size: int = 12) -> str:
-    spec = chart.to_dict()
+    spec = chart.to_dict(
+        validate=False
+    )  # vl-convert reads it next and is strict; a second check costs half of the time
     spec["config"] = _config(size)
     svg = vl_convert.vegalite_to_svg(json.loads(json.dumps(spec)))
     return _embedded(svg, name)

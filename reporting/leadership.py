@@ -38,7 +38,7 @@ STATUS = {
     "on_way": ("↗", "Better, on its way"),
     "no_change": ("→", "No clear change"),
     "worse": ("↘", "Worse"),
-    None: ("·", "Too little data"),
+    None: ("·", "Not judged"),
 }
 """Status of a scorecard row: sign and words. Colour only repeats them."""
 
@@ -139,11 +139,11 @@ def _card(row: Row, report: Report, place: int, strip: Any) -> dict[str, Any]:
         "title": kpi_title(row, report),
         "subtitle": "Stage conversion" if row["from_stage"] else "",
         "baseline": numbers.value_of(row["baseline"], unit, currency),
-        "baseline_span": numbers.span(row["baseline_low"], row["baseline_high"], unit, currency),
+        "baseline_span": _span(row, "baseline", currency),
         "baseline_n": numbers.n_of(row["baseline_n"]),
         "before": before_words(row),
         "current": numbers.value_of(row["current_value"], unit, currency),
-        "current_span": numbers.span(row["current_low"], row["current_high"], unit, currency),
+        "current_span": _span(row, "current", currency),
         "current_n": numbers.n_of(row["current_n"]),
         "target": numbers.value_of(row["target"], unit, currency),
         "direction": "or less" if row["direction"] == "down" else "or more",
@@ -165,7 +165,14 @@ def _reason(row: Row) -> str | None:
         return "nothing to count in these 13 weeks"
     if row["baseline"] is None:
         return f"nothing to count {before_words(row)}"
+    if row["status"] is None:
+        return "without an interval, the change can't be told from chance"
     return None
+
+
+def _span(row: Row, which: str, currency: str) -> str:
+    low, high = row[f"{which}_low"], row[f"{which}_high"]
+    return "no interval" if low is None or high is None else numbers.span(low, high, row["unit"], currency)
 
 
 def _tiles(report: Report) -> list[dict[str, Any]]:

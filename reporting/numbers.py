@@ -134,7 +134,9 @@ def span(low: float | None, high: float | None, unit: str | None, currency: str)
     if _THIN in first and _THIN in last and first.split(_THIN)[-1] == last.split(_THIN)[-1] and unit != "amount":
         first = first.split(_THIN)[0]
     # An en dash before a minus or a plus is unreadable.
-    return f"{first} to {last}" if last[:1] in "−+" or first[:1] in "−+" else f"{first}–{last}"
+    return (
+        f"{first} to {last}" if last[:1] in "−+" or first[:1] in "−+" else f"{first}\u2060–\u2060{last}"
+    )  # word joiners: one line
 
 
 def day(value: date | datetime | None) -> str:

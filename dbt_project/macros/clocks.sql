@@ -22,8 +22,13 @@
     cast({{ to_local(at, timezone) }} as date)
 {%- endmacro %}
 
+{# A whole number, so that sums and differences of durations stay exact. #}
+{% macro microseconds_between(start, finish) -%}
+    date_diff('microsecond', {{ start }}, {{ finish }})
+{%- endmacro %}
+
 {% macro seconds_between(start, finish) -%}
-    (date_diff('microsecond', {{ start }}, {{ finish }}) / 1e6)
+    ({{ microseconds_between(start, finish) }} / 1e6)
 {%- endmacro %}
 
 {% macro minutes_between(start, finish) -%}
@@ -69,13 +74,20 @@
     end
 {%- endmacro %}
 
-{# The newest opening of a branch at or before a moment; `alias` is then an argument of open_minutes_until. #}
+{# The newest opening of a branch at or before a moment; `alias` is then an argument of open_microseconds. #}
 {% macro opening_before(alias, branch, at) -%}
     asof left join {{ ref('int_branch_open_periods') }} as {{ alias }}
         on {{ alias }}.branch = {{ branch }} and {{ alias }}.opens_at <= {{ at }}
 {%- endmacro %}
 
-{# Open minutes of the branch from its first interval up to a moment. #}
-{% macro open_minutes_until(alias, at) -%}
-    ({{ alias }}.minutes_before + {{ minutes_between(alias ~ '.opens_at', 'least(' ~ at ~ ', ' ~ alias ~ '.closes_at)') }})
+{# Open time between two moments for which opening_before found `began` and `ended`; null where the branch was never open before the end. #}
+{% macro open_microseconds(began, start, ended, finish) -%}
+    (
+        {{ ended }}.microseconds_before
+        + {{ microseconds_between(ended ~ '.opens_at', 'least(' ~ finish ~ ', ' ~ ended ~ '.closes_at)') }}
+        - coalesce(
+            {{ began }}.microseconds_before + {{ microseconds_between(began ~ '.opens_at', 'least(' ~ start ~ ', ' ~ began ~ '.closes_at)') }},
+            0
+        )
+    )
 {%- endmacro %}

@@ -107,3 +107,15 @@
 {% macro odds_of(share) -%}
     ({{ share }}) / nullif(1 - ({{ share }}), 0)
 {%- endmacro %}
+
+{# amount * numerator / denominator of an amount >= 0 and whole numbers: exact, to the cent, half to even. Null without a denominator. #}
+{% macro amount_share(amount, numerator, denominator) -%}
+    {%- set cents = '(cast(' ~ amount ~ ' * 100 as hugeint) * ' ~ numerator ~ ')' -%}
+    {%- set whole = '(' ~ cents ~ ' // nullif(' ~ denominator ~ ', 0))' -%}
+    {%- set rest = '(2 * (' ~ cents ~ ' % nullif(' ~ denominator ~ ', 0)))' -%}
+    cast(({{ whole }} + case
+        when {{ rest }} > {{ denominator }} then 1
+        when {{ rest }} = {{ denominator }} then {{ whole }} % 2
+        else 0
+    end) as decimal(38, 2)) / 100
+{%- endmacro %}

@@ -56,13 +56,20 @@ class Truth:
         settings = self.facts.book.settings
         for column, wanted in of.where.items():
             if column == "is_next":
-                nexts = [settings.next_stage(stage) == to for stage, to in zip(frame["from_stage"], frame["to_stage"], strict=True)]
+                nexts = [
+                    settings.next_stage(stage) == to
+                    for stage, to in zip(frame["from_stage"], frame["to_stage"], strict=True)
+                ]
                 frame = frame[nexts]
             else:
                 frame = frame[frame[column] == wanted]
-        result = frame[[*KEYS, *of.keys]].set_axis(["grain", "period_start", "segment_type", "segment", *of.keys], axis=1)
+        result = frame[[*KEYS, *of.keys]].set_axis(
+            ["grain", "period_start", "segment_type", "segment", *of.keys], axis=1
+        )
         return result.assign(
-            value=frame[of.value], n=frame[of.n] if of.n else None, numerator=frame[of.numerator] if of.numerator else None
+            value=frame[of.value],
+            n=frame[of.n] if of.n else None,
+            numerator=frame[of.numerator] if of.numerator else None,
         ).reset_index(drop=True)
 
     def _makers(self) -> dict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,7 +17,7 @@ DAY = 86_400.0
 
 def local(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
     """The wall clock of ``zone`` at a UTC moment."""
-    return None if moment is None else moment.replace(tzinfo=timezone.utc).astimezone(zone).replace(tzinfo=None)
+    return None if moment is None else moment.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None)
 
 
 def local_date(moment: datetime | None, zone: ZoneInfo) -> date | None:
@@ -32,7 +32,7 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
 
 
 def _utc(wall: datetime, zone: ZoneInfo) -> datetime:
-    return wall.replace(tzinfo=zone).astimezone(timezone.utc).replace(tzinfo=None)
+    return wall.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
 
 
 def local_days(start: datetime | None, end: datetime | None, zone: ZoneInfo) -> float | None:

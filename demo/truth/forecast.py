@@ -179,14 +179,16 @@ class Forecaster:
                 if row.win_month == period.start and row.cents:
                     result[segment] += row.cents
                 if row.is_open:
-                    open_cents[segment, (row.stage, age_bucket(row.entered, moment))] += mean if row.cents is None else row.cents
+                    open_cents[segment, (row.stage, age_bucket(row.entered, moment))] += (
+                        mean if row.cents is None else row.cents
+                    )
         for (segment, cell), cents in open_cents.items():
             result[segment] += cents * chances(*cell)
         for segment, cents in self._new(lock, period, learning[-NEWEST:]).items():
             result[segment] += cents
         return result
 
-    def _chances(self, lock: date, period: Period, learning: list[date]):  # noqa: ANN202 - (stage, age) -> Fraction
+    def _chances(self, lock: date, period: Period, learning: list[date]):
         """p(stage, age): the share won in the window, shrunk to the stage's share, and that to the overall one."""
         wins = {row.deal.id: row.win for row in self._known[lock] if row.win is not None}
         seen: dict[tuple, int] = defaultdict(int)
@@ -219,7 +221,9 @@ class Forecaster:
             if row.win is None or not row.cents:
                 continue
             # windows that began before the win and end at or after it, of Mondays before the deal's creation
-            times = min(bisect_right(starts, row.deal.created - timedelta(microseconds=1)), _count_before(begins, row.win))
+            times = min(
+                bisect_right(starts, row.deal.created - timedelta(microseconds=1)), _count_before(begins, row.win)
+            )
             times -= _count_before(ends, row.win)
             if times > 0:
                 for segment in row.segments:
@@ -266,7 +270,8 @@ class Forecaster:
                 errors = sorted(
                     won.get((past["period_start_date"], (past["level"], past["segment"])), 0) - past["forecast"]
                     for past in group
-                    if past["lock_date"] < row["lock_date"] and self._t(month_after(past["period_start_date"])) <= moment
+                    if past["lock_date"] < row["lock_date"]
+                    and self._t(month_after(past["period_start_date"])) <= moment
                 )
                 row["low"] = row["high"] = None
                 if len(errors) >= FEWEST:
@@ -289,9 +294,14 @@ def judged(facts: Facts, locks: pd.DataFrame) -> pd.DataFrame:
     today = local_date(facts.book.as_of, facts.book.settings.zone)
     actual = [
         won[start, level, name] if end < today else None
-        for start, end, level, name in zip(*(locks[key] for key in ("period_start_date", "period_end_date", "level", "segment")), strict=True)
+        for start, end, level, name in zip(
+            *(locks[key] for key in ("period_start_date", "period_end_date", "level", "segment")), strict=True
+        )
     ]
-    return locks.assign(actual=pd.Series(actual, index=locks.index, dtype=object), horizon_bucket=[bucket(days) for days in locks["horizon_days"]])
+    return locks.assign(
+        actual=pd.Series(actual, index=locks.index, dtype=object),
+        horizon_bucket=[bucket(days) for days in locks["horizon_days"]],
+    )
 
 
 def accuracy(locks: pd.DataFrame) -> pd.DataFrame:
@@ -303,7 +313,9 @@ def accuracy(locks: pd.DataFrame) -> pd.DataFrame:
     frame = pd.concat([over, over.assign(horizon_bucket="all")], ignore_index=True)
     for level in LEVELS[1:]:
         frame[level] = frame["segment"].where(frame["level"] == level, None)
-    forecast, actual, other = (frame[name].to_numpy(dtype=float, na_value=np.nan) for name in ("forecast", "actual", "naive"))
+    forecast, actual, other = (
+        frame[name].to_numpy(dtype=float, na_value=np.nan) for name in ("forecast", "actual", "naive")
+    )
     low, high = (frame[name].to_numpy(dtype=float, na_value=np.nan) for name in ("low", "high"))
     error, has_naive, has_interval = forecast - actual, ~np.isnan(other), ~np.isnan(low)
     covered = has_interval & (low <= actual) & (actual <= high)
@@ -330,5 +342,3 @@ def accuracy(locks: pd.DataFrame) -> pd.DataFrame:
     rows = rollup(frame, "period_start_date", values, keys, grains=("year", "quarter", "month"), segments=LEVELS[1:])
     own = (rows["segment_type"] == "total") | (rows["segment_type"] == rows["level"])
     return rows[own].reset_index(drop=True).assign(is_low_n=lambda kept: kept["n"] < LOW_N)
-
-

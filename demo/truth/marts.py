@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,10 @@ def _with_shares(frame: pd.DataFrame, shares: dict[str, tuple[str, str, str, str
 
 def volume(facts: Facts) -> pd.DataFrame:
     """kpi_volume."""
-    leads, deals = facts.leads.assign(leads_created=1, deals_created=0), facts.deals.assign(leads_created=0, deals_created=1)
+    leads, deals = (
+        facts.leads.assign(leads_created=1, deals_created=0),
+        facts.deals.assign(leads_created=0, deals_created=1),
+    )
     return sums(pd.concat([leads, deals], ignore_index=True), "created_date", ["leads_created", "deals_created"])
 
 
@@ -124,7 +128,9 @@ def stage_conversion(facts: Facts) -> pd.DataFrame:
     """kpi_stage_conversion."""
     settings, keys = facts.book.settings, ["mode", "from_stage", "to_stage"]
     pairs, visits = facts.stage_pairs, facts.visits
-    reached = pairs.assign(mode="reached", on=pairs["entered_date"], success=pairs["is_reached"], has_open=1, open=pairs["is_open"])
+    reached = pairs.assign(
+        mode="reached", on=pairs["entered_date"], success=pairs["is_reached"], has_open=1, open=pairs["is_open"]
+    )
     adjacent = reached[reached["is_next"].astype(bool)].assign(mode="adjacent")
     adjacent["success"] = adjacent["is_adjacent"]
     nexts = {stage.key: settings.next_stage(stage.key) for stage in settings.open_stages}
@@ -153,7 +159,9 @@ def overall_conversion(facts: Facts) -> pd.DataFrame:
     won = closed[closed["outcome"] == "won"]
     frame = pd.concat(
         [
-            leads.assign(on=leads["created_date"], n=1, customers=leads["is_won"], opened=leads["is_open"], deals_won=0),
+            leads.assign(
+                on=leads["created_date"], n=1, customers=leads["is_won"], opened=leads["is_open"], deals_won=0
+            ),
             won.assign(on=won["closed_date"], n=0, customers=False, opened=False, deals_won=1),
         ],
         ignore_index=True,
@@ -177,7 +185,9 @@ def sales_cycle(facts: Facts) -> pd.DataFrame:
     """kpi_sales_cycle."""
     closed = facts.closed_deals
     won = closed[closed["outcome"] == "won"].reset_index(drop=True)
-    cycle, first_close, first_touch = (_numbers(won, name) for name in ("cycle_days", "first_close_days", "first_touch_days"))
+    cycle, first_close, first_touch = (
+        _numbers(won, name) for name in ("cycle_days", "first_close_days", "first_touch_days")
+    )
     negative = cycle < 0
     first_close = np.where(first_close < 0, np.nan, first_close)
     first_touch = np.where(first_touch < 0, np.nan, first_touch)
@@ -217,7 +227,9 @@ def win_loss(facts: Facts) -> pd.DataFrame:
     rows = sums(frame, "closed_date", ["deals_won", "deals_lost", "disqualified", "won_cents", "lost_cents"])
     rows["n"] = rows["deals_won"] + rows["deals_lost"]
     rows = _with_shares(rows, {"win_rate": ("deals_won", "n", "low", "high")})
-    rows["win_rate_by_amount"] = [quotient(won, won + lost) for won, lost in zip(rows["won_cents"], rows["lost_cents"], strict=True)]
+    rows["win_rate_by_amount"] = [
+        quotient(won, won + lost) for won, lost in zip(rows["won_cents"], rows["lost_cents"], strict=True)
+    ]
     rows["win_loss_ratio"] = [quotient(*pair) for pair in zip(rows["deals_won"], rows["deals_lost"], strict=True)]
     rows["won_amount"] = [money(cents) for cents in rows.pop("won_cents")]
     rows["lost_amount"] = [money(cents) for cents in rows.pop("lost_cents")]
@@ -267,7 +279,9 @@ def crm_completeness(facts: Facts) -> pd.DataFrame:
 def crm_completeness_by_field(facts: Facts) -> pd.DataFrame:
     """kpi_crm_completeness_by_field."""
     frame = cells(facts)
-    weights = {(stage.key, name): weight for stage in facts.book.settings.stages for name, weight in stage.required.items()}
+    weights = {
+        (stage.key, name): weight for stage in facts.book.settings.stages for name, weight in stage.required.items()
+    }
     frame = frame.assign(n=1, filled=frame["is_filled"].astype(int))
     rows = sums(frame, "created_date", ["n", "filled"], ["object", "stage", "field"])
     rows = _with_shares(rows, {"completeness": ("filled", "n", "low", "high")})
@@ -345,7 +359,7 @@ def process_edges(facts: Facts) -> pd.DataFrame:
         if steps:
             hours[None, steps[0][1]].append(None)
             hours[steps[-1][1], None].append(None)
-        for (start, before), (end, after) in zip(steps, steps[1:], strict=False):
+        for (start, before), (end, after) in pairwise(steps):
             hours[before, after].append((end - start).total_seconds() / 3600)
     rows = []
     for (before, after), waits in hours.items():
@@ -357,7 +371,9 @@ def process_edges(facts: Facts) -> pd.DataFrame:
 def process_variants(facts: Facts) -> pd.DataFrame:
     """kpi_process_variants."""
     found = Counter(
-        " > ".join(_activity(record, stage) for _, record, stage in case.raw) for case in facts.journeys.cases if case.raw
+        " > ".join(_activity(record, stage) for _, record, stage in case.raw)
+        for case in facts.journeys.cases
+        if case.raw
     )
     total = sum(found.values())
     ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))

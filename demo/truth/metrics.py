@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -12,7 +14,7 @@ class MetricColumns(NamedTuple):
     value: str
     n: str | None = None
     numerator: str | None = None
-    where: dict[str, str] = {}
+    where: Mapping[str, str] = MappingProxyType({})
     keys: tuple[str, ...] = ()
 
 
@@ -45,9 +47,13 @@ METRICS = {
     ),
     "speed_to_lead_median_minutes": MetricColumns("kpi_speed_to_lead", "median_minutes", "contacted"),
     "speed_to_lead_p90_minutes": MetricColumns("kpi_speed_to_lead", "p90_minutes", "contacted"),
-    "speed_to_lead_within_5_minutes_rate": MetricColumns("kpi_speed_to_lead", "within_5_minutes_rate", "n", "within_5_minutes"),
+    "speed_to_lead_within_5_minutes_rate": MetricColumns(
+        "kpi_speed_to_lead", "within_5_minutes_rate", "n", "within_5_minutes"
+    ),
     "speed_to_lead_within_target_rate": MetricColumns("kpi_speed_to_lead", "within_target_rate", "n", "within_target"),
-    "speed_to_lead_never_contacted_rate": MetricColumns("kpi_speed_to_lead", "never_contacted_rate", "n", "never_contacted"),
+    "speed_to_lead_never_contacted_rate": MetricColumns(
+        "kpi_speed_to_lead", "never_contacted_rate", "n", "never_contacted"
+    ),
     "speed_to_lead_km_median_minutes": MetricColumns("kpi_speed_to_lead", "km_median_minutes", "n"),
     "speed_to_lead_open_minutes": MetricColumns("kpi_speed_to_lead", "median_open_minutes"),
     "speed_to_lead_routing_minutes": MetricColumns("kpi_speed_to_lead", "median_routing_minutes"),
@@ -62,7 +68,9 @@ METRICS = {
     "forecast_wape": MetricColumns("kpi_forecast_accuracy", "wape", "n", None, _COMPANY),
     "forecast_bias": MetricColumns("kpi_forecast_accuracy", "bias", "n", None, _COMPANY),
     "forecast_accuracy": MetricColumns("kpi_forecast_accuracy", "accuracy", "n", None, _COMPANY),
-    "forecast_coverage_rate": MetricColumns("kpi_forecast_accuracy", "coverage_rate", "with_interval", "covered", _COMPANY),
+    "forecast_coverage_rate": MetricColumns(
+        "kpi_forecast_accuracy", "coverage_rate", "with_interval", "covered", _COMPANY
+    ),
     "crm_completeness": MetricColumns("kpi_crm_completeness", "completeness", "n"),
     "crm_complete_record_rate": MetricColumns("kpi_crm_completeness", "complete_record_rate", "n", "complete_records"),
     "crm_completeness_by_field": MetricColumns(

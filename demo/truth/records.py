@@ -19,6 +19,7 @@ from demo.log import CompanyLog
 from demo.truth.clock import local_date
 from demo.truth.settings import Settings
 
+UTC = ZoneInfo("UTC")
 SHARED = ("branch", "channel", "campaign", "service_line", "job_type", "customer_type")
 T = TypeVar("T")
 History = list[tuple[datetime, T]]
@@ -37,7 +38,7 @@ class Record:
     merged_into: str | None = None
     reason: str | None = None
     values: dict[str, Any] = field(default_factory=dict)  # the segments, own or taken over
-    zone: ZoneInfo = ZoneInfo("UTC")
+    zone: ZoneInfo = UTC
     created_date: date | None = None
 
     @property

@@ -31,7 +31,7 @@ from demo.truth.rollup import NONE
 from demo.truth.settings import Target
 
 WEEKS, YEAR = timedelta(weeks=13), timedelta(weeks=52)
-FLOW, MEDIAN, PERCENTILE, SHARE, MEAN, WEIGHTED, QUOTIENT, ODDS, POINTS = range(9)
+FLOW, MEDIAN, PERCENTILE, SHARE, MEAN, WEIGHTED, QUOTIENT, PER, ODDS, POINTS = range(10)
 
 
 @dataclass
@@ -83,7 +83,9 @@ class Scorecard:
         rows = []
         for target in self.targets():
             observations = self._observations(target)
-            now, before = (self._estimate(observations, target, *window) for window in (current_window, baseline_window))
+            now, before = (
+                self._estimate(observations, target, *window) for window in (current_window, baseline_window)
+            )
             has_both = now.value is not None and before.value is not None
             difference = now.value - before.value if has_both else None
             low, high = mover(now.value, now.interval, before.value, before.interval) if has_both else (None, None)
@@ -113,7 +115,14 @@ class Scorecard:
                 estimate = self._estimate(observations, target, start, min(end or self._today, self._today))
                 low, high = estimate.interval
                 rows.append(
-                    {**_key(target), "process_version": version, "value": estimate.value, "low": low, "high": high, "n": estimate.n}
+                    {
+                        **_key(target),
+                        "process_version": version,
+                        "value": estimate.value,
+                        "low": low,
+                        "high": high,
+                        "n": estimate.n,
+                    }
                 )
         return pd.DataFrame(rows, dtype=object)
 
@@ -123,7 +132,11 @@ class Scorecard:
             frame = facts.waits.assign(on=facts.waits["created_date"])
             if kpi in ("speed_to_lead_median_minutes", "speed_to_lead_p90_minutes"):
                 return Observations(_y(frame, frame["minutes"]), MEDIAN if "median" in kpi else PERCENTILE)
-            column = {"within_5_minutes": "within_5", "within_target": "within_target", "never_contacted": "is_contacted"}
+            column = {
+                "within_5_minutes": "within_5",
+                "within_target": "within_target",
+                "never_contacted": "is_contacted",
+            }
             values = frame[column[kpi.removeprefix("speed_to_lead_").removesuffix("_rate")]]
             return Observations(_y(frame, [not value for value in values] if "never" in kpi else values), SHARE)
         if kpi in ("stage_conversion_rate", "stage_pair_conversion_rate"):
@@ -147,7 +160,11 @@ class Scorecard:
         facts = self.facts
         leads, deals, answers = (
             frame.assign(on=frame[day], y=1, x=1)
-            for frame, day in ((facts.leads, "created_date"), (facts.deals, "created_date"), (facts.answers, "submitted_date"))
+            for frame, day in (
+                (facts.leads, "created_date"),
+                (facts.deals, "created_date"),
+                (facts.answers, "submitted_date"),
+            )
         )
         closed = facts.closed_deals[facts.closed_deals["outcome"] != "disqualified"]
         closed = closed.assign(on=closed["closed_date"], x=1)
@@ -158,7 +175,7 @@ class Scorecard:
             "deals_created": lambda: Observations(deals, FLOW),
             "overall_conversion_rate": lambda: Observations(_y(leads, leads["is_won"]), SHARE),
             "period_conversion_rate": lambda: Observations(
-                pd.concat([leads.assign(y=0), closed[is_won].assign(y=1, x=0)], ignore_index=True), QUOTIENT
+                pd.concat([leads.assign(y=0), closed[is_won].assign(y=1, x=0)], ignore_index=True), PER
             ),
             "deals_won": lambda: Observations(closed[is_won].assign(y=1), FLOW),
             "deals_lost": lambda: Observations(closed[~is_won].assign(y=1), FLOW),
@@ -179,7 +196,11 @@ class Scorecard:
         frame = self.facts.stage_pairs
         if target.from_stage is not None:
             frame = frame[frame["from_stage"] == target.from_stage]
-        frame = frame[frame["to_stage"] == target.to_stage] if target.to_stage is not None else frame[frame["is_next"].astype(bool)]
+        frame = (
+            frame[frame["to_stage"] == target.to_stage]
+            if target.to_stage is not None
+            else frame[frame["is_next"].astype(bool)]
+        )
         return Observations(_y(frame.assign(on=frame["entered_date"]), frame["is_reached"]), SHARE)
 
     def _forecast(self, kpi: str) -> Observations:
@@ -192,8 +213,12 @@ class Scorecard:
         if kpi == "forecast_coverage_rate":
             known = frame["low"].notna()
             inside = (frame["low"].astype(float) <= actual) & (actual <= frame["high"].astype(float))
-            return Observations(frame.assign(y=inside.astype(int), x=1)[known], QUOTIENT)
-        numerator = {"forecast_wape": error.abs(), "forecast_bias": error, "forecast_accuracy": actual.abs() - error.abs()}[kpi]
+            return Observations(frame.assign(y=inside.astype(int), x=1)[known], PER)
+        numerator = {
+            "forecast_wape": error.abs(),
+            "forecast_bias": error,
+            "forecast_accuracy": actual.abs() - error.abs(),
+        }[kpi]
         return Observations(frame.assign(y=numerator, x=actual if kpi == "forecast_bias" else actual.abs()), QUOTIENT)
 
     def _crm_records(self) -> pd.DataFrame:
@@ -234,8 +259,8 @@ def _estimate(kind: int, y: np.ndarray, x: np.ndarray) -> Estimate:
         return Estimate(quotient(total, n - total), (odds(low), odds(high)), n)
     if kind == WEIGHTED:
         return Estimate(quotient(total, float(x.sum())), ratio_interval(y, x), n)
-    if kind == QUOTIENT:
-        return Estimate(quotient(total, float(x.sum())), (None, None), int(x.sum()) if set(x) <= {0.0, 1.0} else n)
+    if kind in (QUOTIENT, PER):  # PER: x counts what the observations are per
+        return Estimate(quotient(total, float(x.sum())), (None, None), n if kind == QUOTIENT else int(x.sum()))
     interval = mean_interval(y) if kind == MEAN else points_interval(y)
     return Estimate(float(y.mean()) if n else None, interval, n)
 
@@ -250,7 +275,9 @@ def _key(target: Target) -> dict[str, Any]:
     }
 
 
-def _status(target: Target, value: float | None, difference: float | None, low: float | None, high: float | None) -> str | None:
+def _status(
+    target: Target, value: float | None, difference: float | None, low: float | None, high: float | None
+) -> str | None:
     if value is not None and (value >= target.target if target.direction == "up" else value <= target.target):
         return "met"
     if low is None or high is None:

@@ -12,7 +12,9 @@ from ruamel.yaml import YAML
 
 from demo.truth.conditions import Condition, read_condition
 
-PLACEHOLDERS = "n/a na none null unknown unk tbd test select - -- . ? x xx xxx asdf 0".split()
+PLACEHOLDERS = (
+    "n/a", "na", "none", "null", "unknown", "unk", "tbd", "test", "select", "-", "--", ".", "?", "x", "xx", "xxx", "asdf", "0",
+)  # fmt: skip
 LOWER_IS_BETTER = {
     "speed_to_lead_median_minutes",
     "speed_to_lead_p90_minutes",

@@ -158,7 +158,12 @@ class HubSpotApi:
                         raise SourceError(
                             f"{SOURCE}: POST {path} answered for a record that was not asked for. Check api_version."
                         )
-                    found.setdefault(one, []).extend(element.get("to") or [])
+                    links = element.get("to") or []
+                    if any(not isinstance(link, dict) or link.get("toObjectId") is None for link in links):
+                        raise SourceError(
+                            f"{SOURCE}: POST {path} answered a link without 'toObjectId'. Check api_version."
+                        )
+                    found.setdefault(one, []).extend(links)
                     following = _after(element)
                     if following is None:
                         continue

@@ -44,7 +44,7 @@ class ObjectReader:
     folder: Path
     overlap: timedelta
     started_at: datetime
-    progress: Callable[[int], None] = lambda done: None
+    progress: Callable[[int], None] = lambda count: None
 
     def __post_init__(self) -> None:
         self._newest: datetime | None = None
@@ -147,7 +147,7 @@ class ObjectReader:
                 self._archived.add(str(record["id"]))
             else:
                 self._found.live_ids.append(str(record["id"]))
-        self.progress(spool.count)
+        self.progress(len(taken))
 
     def _see(self, record: Record) -> None:
         at = moment((record.get("properties") or {}).get(self.kind.modified)) or moment(record.get("updatedAt"))

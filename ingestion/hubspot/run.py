@@ -5,6 +5,7 @@ What an endpoint looks like does not belong here (``api``), nor how one object t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from ingestion.hubspot.known import Known
 from ingestion.hubspot.objects import Found, ObjectReader
 from ingestion.hubspot.tables import ASSOCIATIONS, OBJECTS, OWNERS, PIPELINES, SOURCE, ObjectType
 from ingestion.landing import Landing
-from ingestion.spool import Spool, dumps, spool_folder
+from ingestion.spool import Spool, Tally, dumps, spool_folder
 from salesgauge.errors import ConfigurationError
 from salesgauge.progress import Reporter
 from salesgauge.settings import Company, SourceSettings
@@ -29,6 +30,7 @@ _THREADS = 4
 _OPEN_DEALS = 20_000
 _CANONICAL = {"leads": "contacts", "accounts": "companies"}
 
+_LOG = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
@@ -48,7 +50,7 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
     try:
         with spool_folder(company.work_dir, SOURCE) as folder, Known(company) as known:
             known.load(OBJECTS)
-            reading = _Reading(api, known, settings, folder, received_at, reporter)
+            reading = _Reading(api, known, settings, folder, received_at, Tally(reporter, SOURCE))
             jobs: list[Callable[[], Any]] = [
                 lambda kind=kind: reading.objects(kind, cursors.get(kind.name)) for kind in kinds
             ]  # type: ignore[misc]
@@ -77,12 +79,10 @@ class _Reading:
     settings: SourceSettings
     folder: Path
     received_at: datetime
-    reporter: Reporter
+    tally: Tally
 
     def objects(self, kind: ObjectType, cursor: dict[str, Any] | None) -> Found:
         """Records of ``kind`` that are new or changed."""
-        name = f"{SOURCE} {kind.name}"
-        self.reporter.step(name)
         base = sorted({*kind.properties, *_mapped(self.settings, kind)})
         reader = ObjectReader(
             api=self.api,
@@ -93,11 +93,9 @@ class _Reading:
             folder=self.folder,
             overlap=timedelta(minutes=number(self.settings, "overlap_minutes", 10)),
             started_at=self.received_at,
-            progress=lambda done: self.reporter.advance(name, done),
+            progress=self.tally.add,
         )
-        found = reader.read(cursor)
-        self.reporter.done(name, f"{found.records} new or changed")
-        return found
+        return reader.read(cursor)
 
     def _properties(self, kind: ObjectType, base: Sequence[str]) -> list[str]:
         """``base`` and the account's own properties, as far as the token may see them."""
@@ -108,7 +106,7 @@ class _Reading:
         except Refused as error:
             if error.status not in (403, 404):
                 raise
-            self.reporter.step(f"{SOURCE} {kind.name}", "custom properties can't be listed: only mapped ones are read")
+            _LOG.warning("%s; the properties of sources/hubspot.yml and the standard ones are read, no others", error)
             return list(base)
         own = {
             str(one["name"])
@@ -130,8 +128,7 @@ class _Reading:
 
     def _links(self, from_type: str, to_type: str, ids: Sequence[str]) -> Path:
         """The links of ``ids`` that differ from those known, one record per id with its sorted ``to_ids``."""
-        name, lookup, done = f"{SOURCE} {from_type} → {to_type}", self.known.for_thread(), 0
-        self.reporter.step(name)
+        lookup = self.known.for_thread()
         with Spool(self.folder / f"links-{from_type}-{to_type}.jsonl") as spool:
             for asked, found in self.api.links(from_type, to_type, ids):
                 before = lookup.links(from_type, to_type, asked)
@@ -139,20 +136,9 @@ class _Reading:
                     received = found.get(one, [])
                     to_ids = sorted({str(link["toObjectId"]) for link in received})
                     if to_ids != before.get(one, []):
-                        spool.write(
-                            [
-                                {
-                                    "from_type": from_type,
-                                    "from_id": one,
-                                    "to_type": to_type,
-                                    "to_ids": to_ids,
-                                    "to": received,
-                                }
-                            ]
-                        )
-                done += len(asked)
-                self.reporter.advance(name, done, len(ids))
-        self.reporter.done(name, f"{spool.count} new or changed")
+                        record = {"from_type": from_type, "from_id": one, "to_type": to_type, "to_ids": to_ids}
+                        spool.write([{**record, "to": received}])
+                self.tally.add(len(found))
         return spool.path
 
     def owners(self) -> Path:
@@ -162,16 +148,20 @@ class _Reading:
 
     def pipelines(self) -> Path:
         """Pipelines of deals that differ from what is known; one that vanished in HubSpot stays as it was."""
-        records = [{**pipeline, "object_type": "deals"} for pipeline in self.api.pipelines("deals")]
+        records = [
+            {**pipeline, "object_type": "deals"} if isinstance(pipeline, dict) else pipeline
+            for pipeline in self.api.pipelines("deals")
+        ]
         return self._changed("pipelines", records, ("object_type", "id"))
 
     def _changed(self, table: str, records: Iterable[Record], key: tuple[str, ...]) -> Path:
         known = self.known.for_thread().records(table, ", ".join(key))
         with Spool(self.folder / f"{table}.jsonl") as spool:
-            spool.write(
-                one for one in records if known.get(tuple(str(one.get(column)) for column in key)) != dumps(one)
-            )
-        self.reporter.done(f"{SOURCE} {table}", f"{spool.count} new or changed")
+            for one in records:
+                # what is no object has no key: it goes to quarantine
+                before = known.get(tuple(str(one.get(column)) for column in key)) if isinstance(one, dict) else None
+                if before != dumps(one):
+                    spool.write([one])
         return spool.path
 
 

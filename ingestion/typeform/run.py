@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from ingestion.http import ErrorReading, HttpClient, RateLimit, Refused, RetryPo
 from ingestion.landing import Landing
 from ingestion.lines import quote, read_lines
 from ingestion.moments import iso, moment
-from ingestion.spool import Spool, dumps, spool_folder
+from ingestion.spool import Spool, Tally, dumps, spool_folder
 from ingestion.typeform.tables import FORMS, RESPONSES, SOURCE
 from salesgauge.errors import ConfigurationError, SourceError
 from salesgauge.progress import Reporter
@@ -27,6 +28,8 @@ from salesgauge.warehouse import connect as connect_duckdb
 RESPONSE_TYPES = ("partial", "completed")
 NEVER = "0001-01-01"
 _FORMS_PAGE = 200
+
+_LOG = logging.getLogger(__name__)
 
 Record = dict[str, Any]
 Cursor = dict[str, dict[str, str]]
@@ -43,7 +46,7 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
     try:
         with spool_folder(company.work_dir, SOURCE) as folder, connect_duckdb(":memory:") as con:
             rawlog.create_views(con, company)
-            reading = _Reading(client, settings, con, folder, received_at, reporter)
+            reading = _Reading(client, settings, con, folder, received_at, Tally(reporter, SOURCE))
             cursors: Cursor = rawlog.last_cursor(company, SOURCE, "responses") or {}
             forms = reading.forms()
             landing.records(FORMS, [reading.definitions(forms)])
@@ -65,7 +68,7 @@ class _Reading:
     con: duckdb.DuckDBPyConnection
     folder: Path
     received_at: datetime
-    reporter: Reporter
+    tally: Tally
     duplicates: int = 0
     _clock: datetime | None = field(default=None, init=False)
     _rejected: set[str | None] = field(default_factory=set, init=False)
@@ -123,7 +126,6 @@ class _Reading:
                 }
                 if dumps(definition) != record:
                     spool.write([definition])
-        self.reporter.done(f"{SOURCE} forms", f"{spool.count} new or changed")
         return spool.path
 
     def responses(self, form_ids: list[str], cursors: Cursor) -> tuple[Spool, Cursor]:
@@ -141,19 +143,16 @@ class _Reading:
         )
         self._rejected = {row[0] for row in rows.fetchall()}
         after: Cursor = {form_id: dict(marks) for form_id, marks in cursors.items()}
-        name = f"{SOURCE} responses"
-        self.reporter.step(name)
         with Spool(self.folder / "responses.jsonl") as spool:
             for form_id in form_ids:
                 marks = after.setdefault(form_id, {})
                 for kind in RESPONSE_TYPES:
-                    mark = self._read(spool, form_id, kind, moment(marks.get(kind)), name)
+                    mark = self._read(spool, form_id, kind, moment(marks.get(kind)))
                     if mark is not None:
                         marks[kind] = iso(mark)
-        self.reporter.done(name, f"{spool.count} new or changed")
         return spool, {form_id: marks for form_id, marks in after.items() if marks}
 
-    def _read(self, spool: Spool, form_id: str, kind: str, mark: datetime | None, name: str) -> datetime | None:
+    def _read(self, spool: Spool, form_id: str, kind: str, mark: datetime | None) -> datetime | None:
         """Write the responses of one form and type that are not known; returns the new mark."""
         since = None
         if mark is not None:
@@ -165,11 +164,11 @@ class _Reading:
                 newest = max(
                     [moment_ for moment_ in (newest, *(_moved(item, kind) for item in items)) if moment_], default=None
                 )
-                self.reporter.advance(name, spool.count)
+                self.tally.add(len(items))
         except Refused as error:
             if error.status != 404:
                 raise
-            self.reporter.step(name, f"form {form_id} was deleted in Typeform: what was loaded stays")
+            _LOG.warning("%s: form %s was deleted there; what was loaded of it stays", SOURCE, form_id)
             return mark
         if newest is None or self._clock is None:
             return newest

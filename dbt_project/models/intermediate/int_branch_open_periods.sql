@@ -1,5 +1,5 @@
 -- Opening hours as UTC intervals, made from the wall clock of each day, so a day of a clock change is as long as it is on the wall.
--- minutes_before: the open minutes of the branch before the interval; the open minutes between two moments are a difference of two look-ups.
+-- microseconds_before: the open time of the branch before the interval; the open time between two moments is a difference of two look-ups.
 with bounds as (
 
     select
@@ -52,11 +52,11 @@ final as (
         branch,
         opens_at,
         closes_at,
-        coalesce(sum({{ minutes_between('opens_at', 'closes_at') }}) over (
+        cast(coalesce(sum({{ microseconds_between('opens_at', 'closes_at') }}) over (
             partition by branch
             order by opens_at
             rows between unbounded preceding and 1 preceding
-        ), 0) as minutes_before
+        ), 0) as bigint) as microseconds_before
     from intervals
 
 )

@@ -1,4 +1,5 @@
--- Who a lead is: the same e-mail, else the same telephone number (its digits), names one person. Placeholders name nobody.
+-- Who a lead is: the same e-mail, else the same telephone number (its digits), names one person. A lead without an e-mail is the person of
+-- the earliest counted lead that has one and the same number. Placeholders name nobody.
 with leads as (
 
     select * from {{ ref('int_leads') }}
@@ -26,12 +27,34 @@ valid as (
 
 ),
 
+addresses as (
+
+    select
+        valid_phone,
+        valid_email,
+        row_number() over (partition by valid_phone order by created_at, lead_id) as place
+    from valid
+    where is_counted and valid_phone is not null and valid_email is not null
+
+),
+
 final as (
 
     select
-        *,
-        coalesce('email:' || valid_email, 'phone:' || valid_phone, 'lead:' || lead_id) as person_key
+        valid.lead_id,
+        valid.created_at,
+        valid.created_by,
+        valid.is_counted,
+        valid.valid_email,
+        valid.valid_phone,
+        coalesce(
+            'email:' || valid.valid_email,
+            'email:' || addresses.valid_email,
+            'phone:' || valid.valid_phone,
+            'lead:' || valid.lead_id
+        ) as person_key
     from valid
+    left join addresses on valid.valid_phone = addresses.valid_phone and addresses.place = 1
 
 )
 

@@ -175,17 +175,17 @@ observations as (
     from {{ ref('fct_stage_conversion') }}
     union all
     {% endfor -%}
-    {% for kpi, y, x in [
-        ('forecast_wape', 'abs(forecast_amount - actual_amount)', 'abs(actual_amount)'),
-        ('forecast_bias', 'forecast_amount - actual_amount', 'actual_amount'),
-        ('forecast_accuracy', 'abs(actual_amount) - abs(forecast_amount - actual_amount)', 'abs(actual_amount)'),
-        ('forecast_coverage_rate', flag('is_covered'), 'case when is_covered is not null then 1 else 0 end')
+    {% for kpi, y, x, condition in [
+        ('forecast_wape', 'abs(forecast_amount - actual_amount)', 'abs(actual_amount)', 'actual_amount is not null'),
+        ('forecast_bias', 'forecast_amount - actual_amount', 'actual_amount', 'actual_amount is not null'),
+        ('forecast_accuracy', 'abs(actual_amount) - abs(forecast_amount - actual_amount)', 'abs(actual_amount)', 'actual_amount is not null'),
+        ('forecast_coverage_rate', flag('is_covered'), '1', 'is_covered is not null')
     ] -%}
     select
         '{{ kpi }}', null, null, true, level, period_start_date,
         cast({{ y }} as double), cast({{ x }} as double), {{ segments }}
     from {{ ref('fct_forecast') }}
-    where method = 'stage_age_pipeline' and actual_amount is not null
+    where method = 'stage_age_pipeline' and {{ condition }}
     {{ '' if loop.last else 'union all' }}
     {% endfor -%}
 ),

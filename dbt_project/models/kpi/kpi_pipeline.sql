@@ -1,7 +1,8 @@
 {% set values %}
     count(*) as deals,
     cast(sum(coalesce(amount, 0)) as decimal(18, 2)) as amount,
-    cast(sum(coalesce(amount, 0) * stage_win_rate) as decimal(18, 2)) as weighted_amount,
+    max(won_cases) as won_cases,
+    max(closed_cases) as closed_cases,
     {{ median_of('age_days') }} as median_age_days
 {% endset %}
 
@@ -15,8 +16,8 @@ with case_outcomes as (
     group by case_id
 ),
 
-stage_win_rates as (
-    select entered.stage, avg(case_outcomes.is_won) as stage_win_rate
+stage_outcomes as (
+    select entered.stage, sum(case_outcomes.is_won) as won_cases, count(*) as closed_cases
     from (select distinct case_id, stage from {{ ref('fct_stage_visit') }}) as entered
     inner join case_outcomes on entered.case_id = case_outcomes.case_id
     group by entered.stage
@@ -32,12 +33,12 @@ current_visits as (
 
 open_deals as (
     select
-        deals.deal_id, deals.current_stage as stage, deals.amount, stage_win_rates.stage_win_rate, current_visits.age_days,
+        deals.deal_id, deals.current_stage as stage, deals.amount, stage_outcomes.won_cases, stage_outcomes.closed_cases, current_visits.age_days,
         deals.branch, deals.rep_current as rep, users.team, deals.channel, deals.campaign, deals.service_line, deals.job_type,
         deals.customer_type, deals.process_version, deals.pipeline
     from {{ ref('fct_deal') }} as deals
     left join {{ ref('dim_user') }} as users on deals.rep_current_id = users.user_id
-    left join stage_win_rates on deals.current_stage = stage_win_rates.stage
+    left join stage_outcomes on deals.current_stage = stage_outcomes.stage
     left join current_visits on deals.deal_id = current_visits.deal_id
     where deals.is_open
 ),
@@ -53,7 +54,7 @@ final as (
         rolled.stage,
         rolled.deals,
         rolled.amount,
-        rolled.weighted_amount,
+        cast({{ amount_share('rolled.amount', 'rolled.won_cases', 'rolled.closed_cases') }} as decimal(18, 2)) as weighted_amount,
         rolled.median_age_days,
         {{ kpi_stamp() }}
     from rolled

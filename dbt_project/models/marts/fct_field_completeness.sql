@@ -14,7 +14,8 @@ with required as (
         fields.stage,
         fields.field,
         fields.weight,
-        stages.stage_order
+        stages.stage_order,
+        stages.kind
     from {{ source('process', 'required_fields') }} as fields
     inner join {{ ref('int_process_stages') }} as stages on fields.stage = stages.stage
 
@@ -44,7 +45,7 @@ records as (
 
 ),
 
--- How far the record's case ever came; where nothing is dated, where it stands.
+-- How far the record's case ever came, and where it stands; where nothing is dated, it came as far as it stands.
 reached as (
 
     select
@@ -54,7 +55,8 @@ reached as (
         case
             when outcomes.record_id is not null then outcomes.reached_order
             when stages.kind in ('open', 'won') then stages.stage_order
-        end as reached_order
+        end as reached_order,
+        coalesce(outcomes.current_stage, records.undated_stage) as current_stage
     from records
     left join {{ ref('int_outcomes') }} as outcomes on outcomes.record_type = 'case' and records.case_id = outcomes.record_id
     left join {{ ref('int_process_stages') }} as stages on records.undated_stage = stages.stage
@@ -70,6 +72,7 @@ lead_cells as (
         required.field,
         required.weight,
         required.stage_order,
+        required.kind,
         case required.field
             {% for field in lead_fields -%}
             when '{{ field }}' then {{ field }}
@@ -91,6 +94,7 @@ deal_cells as (
         required.field,
         required.weight,
         required.stage_order,
+        required.kind,
         case required.field
             {% for field, column in deal_fields.items() -%}
             when '{{ field }}' then deals.{{ column }}
@@ -138,7 +142,9 @@ judged as (
         ) as is_filled
     from cells
     inner join reached
-        on cells.object = reached.object and cells.record_id = reached.record_id and cells.stage_order <= reached.reached_order
+        on cells.object = reached.object
+        and cells.record_id = reached.record_id
+        and case when cells.kind in ('lost', 'disqualified') then cells.stage = reached.current_stage else cells.stage_order <= reached.reached_order end
     left join placeholders on lower(trim(cells.value)) = placeholders.value
 
 ),

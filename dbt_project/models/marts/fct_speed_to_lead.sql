@@ -91,7 +91,7 @@ clocked as (
 
     select
         timed.lead_id,
-        {{ open_minutes_until('touched', 'timed.touch_at') }} - coalesce({{ open_minutes_until('began', 'timed.created_at') }}, 0) as open_minutes
+        {{ open_microseconds('began', 'timed.created_at', 'touched', 'timed.touch_at') }} / 1e6 / 60 as open_minutes
     from timed
     {{ opening_before('began', 'timed.branch', 'timed.created_at') }}
     {{ opening_before('touched', 'timed.branch', 'timed.touch_at') }}

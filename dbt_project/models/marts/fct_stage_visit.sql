@@ -32,7 +32,7 @@ clocked as (
     select
         visits.case_id,
         visits.sequence,
-        ({{ open_minutes_until('ended', 'visits.left_at') }} - coalesce({{ open_minutes_until('began', 'visits.moved_at') }}, 0)) / 60 as open_hours
+        {{ open_microseconds('began', 'visits.moved_at', 'ended', 'visits.left_at') }} / 1e6 / 3600 as open_hours
     from visits
     {{ opening_before('began', 'visits.branch', 'visits.moved_at') }}
     {{ opening_before('ended', 'visits.branch', 'visits.left_at') }}

@@ -502,6 +502,25 @@ def test_changed_owners_and_pipelines_are_loaded_as_new_versions(portal: Portal,
     assert run()[1] is None
 
 
+def test_without_the_right_to_list_properties_the_mapped_ones_are_read(
+    portal: Portal, directory: Any, run: Any
+) -> None:
+    (directory.root / "sources" / "hubspot.yml").write_text("fields:\n  contacts: {area: region}\n", encoding="utf-8")
+    portal.put("contacts", 1, 1, region="west", branch="north")
+    portal.faults = [("properties/", lambda: JSONResponse({"category": "MISSING_SCOPES"}, 403))] * 3
+    run()
+
+    read = "select record ->> '$.properties.region', record ->> '$.properties.branch' from raw_hubspot.contacts where id = '1'"
+    assert directory.query(read) == [("west", None)]
+
+
+def test_owners_that_are_none_are_quarantined(portal: Portal, directory: Any, run: Any) -> None:
+    portal.faults = [("owners", lambda: JSONResponse({"results": [7, {"email": "x"}, {"id": "9"}]}))]
+    count = run()[0].counts["owners"]
+
+    assert (count.received, count.loaded, count.quarantined) == (3, 1, 2)
+
+
 def test_date_versions_of_the_api(directory: Any, serve: Any) -> None:
     portal = Portal("2026-03")
     portal.put("deals", 1, 1, hs_is_closed="false")

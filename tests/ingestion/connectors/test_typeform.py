@@ -239,7 +239,7 @@ def test_errors_say_what_to_do(account: Account, run: Any, status: int, expected
 def test_a_refusal_in_the_middle_is_waited_for(account: Account, run: Any) -> None:
     account.answer(1)
     account.faults = [lambda: JSONResponse({}, 429, headers={"Retry-After": "0"}), lambda: JSONResponse({}, 499)]
-    landing, load_id, requests = run()
+    _, load_id, requests = run()
 
     assert load_id
     assert requests == 6

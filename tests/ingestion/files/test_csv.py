@@ -82,13 +82,12 @@ def test_a_row_that_does_not_fit_is_quarantined_and_the_others_are_loaded(load_c
         (b"PK\x03\x04\x00\x00", "    format: excel\n", "it is no Excel file"),
         (b"id,name,at\n", "    format: parquet\n", "it is no Parquet file"),
         (b"id,name,at\n1,Ann,2026\n", "    format: jsonl\n", "its first lines are no JSON objects"),
-        ("id,name,at\n", "    encoding: klingon\n", "'klingon' is no encoding"),
     ],
 )  # fmt: skip
 def test_a_file_that_does_not_fit_its_mapping_is_refused(load_csv: Load, crm, content: bytes | str, options: str, reason: str) -> None:  # type: ignore[no-untyped-def]
     result = load_csv(content, options)
     assert result.state == "failed"
-    assert "leads.csv: refused: it" in str(result.error)
+    assert "leads.csv: refused: " in str(result.error)
     assert reason in str(result.error)
     assert result.total == TableCount(1, 0, 1, 0)
     ((file, line, said, record),) = crm.quarantine()

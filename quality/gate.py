@@ -1,0 +1,196 @@
+"""The checks of the gate itself: dbt's tests as checks, the balances of the raw log, the share of quarantine, tables that became empty.
+
+What is expected of values belongs to the suites, the verdict to ``quality.audit``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+
+from quality.results import Check, DbtTestResult
+from salesgauge.errors import ConfigurationError
+from salesgauge.settings import Company, parse_utc
+
+MAX_QUARANTINE_SHARE = 0.2
+QUARANTINE_MIN_RECEIVED = 50
+NOT_PASSED = {"fail": "failed", "error": "could not be run", "skipped": "was not run"}
+_RELOAD = (
+    "Reload the source; if it stays, the load's accounting is broken: report it with the load's id from raw_log.loads."
+)
+
+
+def dbt_check(result: DbtTestResult) -> Check:
+    outcome = NOT_PASSED.get(result.status, result.status)
+    message = f" ({result.message.splitlines()[0][:160]})" if result.message and result.status == "error" else ""
+    return Check(
+        origin="dbt",
+        suite="dbt",
+        name=result.name,
+        table=result.table,
+        severity="warn" if result.severity == "warn" and result.status != "error" else "error",
+        passed=result.status in ("pass", "success"),
+        observed=f"{outcome}{message}",
+        expected="pass",
+        failing_rows=result.failures if result.status in ("fail", "warn") else None,
+        action="The failing rows: dbt's compiled SQL of this test, run on var/warehouse/salesgauge.duckdb.",
+    )
+
+
+def balances(con: duckdb.DuckDBPyConnection) -> list[Check]:
+    """Nothing is lost: every load's received rows are loaded, quarantined or duplicates, and the quarantine holds what was counted."""
+    if not _is_there(con, "raw_log", "loads"):
+        return [
+            _gate(
+                "accounting",
+                "raw_log.loads",
+                False,
+                "the table does not exist",
+                "received = loaded + quarantined + duplicates",
+                None,
+                _RELOAD,
+            )
+        ]
+    lost = con.execute(
+        "select source || '.' || table_name from raw_log.loads "
+        "where received is distinct from loaded + quarantined + duplicates or least(received, loaded, quarantined, duplicates) < 0 order by 1"
+    ).fetchall()
+    checks = [
+        _gate(
+            "accounting",
+            "raw_log.loads",
+            not lost,
+            "every load adds up" if not lost else f"does not add up in {', '.join(sorted({row[0] for row in lost}))}",
+            "received = loaded + quarantined + duplicates",
+            len(lost),
+            _RELOAD,
+        )
+    ]
+    if _is_there(con, "raw_log", "quarantine"):
+        differing = con.execute(
+            """
+            with counted as (select source, load_id, table_name, sum(quarantined) as n from raw_log.loads group by all),
+            kept as (select source, load_id, table_name, count(*) as n from raw_log.quarantine group by all)
+            select coalesce(counted.source, kept.source) || '.' || coalesce(counted.table_name, kept.table_name)
+            from counted full join kept using (source, load_id, table_name)
+            where coalesce(counted.n, 0) <> coalesce(kept.n, 0) order by 1
+            """
+        ).fetchall()
+        checks.append(
+            _gate(
+                "quarantine_kept",
+                "raw_log.quarantine",
+                not differing,
+                "every quarantined row is there"
+                if not differing
+                else f"differs from the loads in {', '.join(sorted({row[0] for row in differing}))}",
+                "as many rows in the quarantine as the loads counted",
+                len(differing),
+                _RELOAD,
+            )
+        )
+    return checks
+
+
+def quarantine(con: duckdb.DuckDBPyConnection, company: Company, before: dict[str, Any] | None) -> list[Check]:
+    """The newest load of each source and table that is large enough to judge and was not published yet.
+
+    Only the newest: a load that was repaired by a later one must not stop every run that follows.
+    """
+    if not _is_there(con, "raw_log", "loads"):
+        return []
+    limit = _share(company)
+    published_until = {name: source.get("loaded_at") for name, source in (before or {}).get("sources", {}).items()}
+    newest = con.execute(
+        """
+        select source, table_name, received, quarantined, loaded_at from raw_log.loads
+        where received >= ?
+        qualify row_number() over (partition by source, table_name order by loaded_at desc, load_id desc) = 1
+        order by source, table_name
+        """,
+        [QUARANTINE_MIN_RECEIVED],
+    ).fetchall()
+    checks = []
+    for source, table, received, quarantined, loaded_at in newest:
+        if (until := published_until.get(source)) and parse_utc(until) >= loaded_at:
+            continue
+        checks.append(
+            _gate(
+                "quarantine_share",
+                f"{source}.{table}",
+                quarantined <= limit * received,
+                f"{quarantined:,} of {received:,} received rows are in quarantine ({quarantined / received:.0%})",
+                f"≤ {limit:.0%}",
+                quarantined,
+                "Read the reasons in raw_log.quarantine, correct the source or its mapping and load again; "
+                "or accept it with max_quarantine_share under [salesgauge] in .dlt/config.toml.",
+            )
+        )
+    return checks
+
+
+def emptied(con: duckdb.DuckDBPyConnection, company: Company, before: dict[str, Any] | None) -> list[Check]:
+    """Tables that were published with rows: still there, readable, and not empty."""
+    if before is None:
+        return []
+    accepted = names(company, "accept_empty")
+    checks = []
+    for name, table in before["tables"].items():
+        schema, _, relation = name.partition(".")
+        if schema not in ("marts", "kpi", "analysis") or not table["rows"] or name in accepted or relation in accepted:
+            continue
+        rows = _count(con, schema, relation)
+        checks.append(
+            _gate(
+                "not_emptied",
+                name,
+                bool(rows),
+                "can't be read" if rows is None else f"{rows:,} rows",
+                f"rows, as before ({table['rows']:,})",
+                None,
+                "Look which source or model gave nothing; if it is meant, set accept_empty to the table's name "
+                "under [salesgauge] in .dlt/config.toml for one run.",
+            )
+        )
+    return checks
+
+
+def _gate(name: str, table: str, passed: bool, observed: str, expected: str, failing: int | None, action: str) -> Check:
+    return Check("gate", "gate", name, table, "error", passed, observed, expected, failing_rows=failing, action=action)
+
+
+def _is_there(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+    found = con.execute(
+        "select count(*) from information_schema.tables where table_catalog = current_database() and table_schema = ? and table_name = ?",
+        [schema, table],
+    ).fetchone()
+    return bool(found and found[0])
+
+
+def _count(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> int | None:
+    try:
+        found = con.execute(f'select count(*) from "{schema}"."{table}"').fetchone()
+    except duckdb.Error:
+        return None
+    return int(found[0]) if found else None
+
+
+def _share(company: Company) -> float:
+    value = company.setting("max_quarantine_share")
+    try:
+        share = MAX_QUARANTINE_SHARE if value is None else float(value)
+    except (TypeError, ValueError):
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise ConfigurationError(
+            f".dlt/config.toml: [salesgauge] max_quarantine_share = {value!r} is no share. Write a number from 0 to 1, for example {MAX_QUARANTINE_SHARE}."
+        )
+    return share
+
+
+def names(company: Company, key: str) -> frozenset[str]:
+    """A setting that lists names: a TOML list, or text with commas."""
+    value = company.setting(key) or []
+    parts = value.split(",") if isinstance(value, str) else value
+    return frozenset(str(part).strip() for part in parts)
