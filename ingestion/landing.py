@@ -26,7 +26,12 @@ from salesgauge.errors import SourceError
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
 
-_PARQUET = "(format parquet, compression zstd, row_group_size 122880)"
+# Without the limit every record is hashed for a dictionary that is then given up.
+_PARQUET = "(format parquet, compression zstd, string_dictionary_page_size_limit 1000)"
+
+# a line without text is no record; the place keeps the filter above the window function
+_GOOD = "not _bad and _place > 0 and record is not null"
+_BAD = "_bad and _place > 0 and record is not null"
 
 
 @dataclass(frozen=True)
@@ -76,10 +81,12 @@ class Landing:
         self.folder: Path
         self._files: dict[str, list[Path]] = {}
         self._cursors: dict[str, Any] = {}
+        self._rows: dict[str, int] = {}
 
     def __enter__(self) -> Landing:
         home = self.company.work_dir / "landing" / self.source
-        shutil.rmtree(home, ignore_errors=True)  # of a run that was killed
+        for leftover in (home, self._dlt_home):  # of a run that was killed
+            shutil.rmtree(leftover, ignore_errors=True)
         self.folder = home / uuid.uuid4().hex[:8]
         self.folder.mkdir(parents=True)
         self.con = connect(":memory:")
@@ -115,18 +122,18 @@ class Landing:
 
     def _lines(self, table: RawTable, source: str) -> TableCount:
         paths = ", ".join(quote(column.path) for column in table.columns)
-        parsed = f"select line as record, try(json_extract_string(line, [{paths}])) as v, row_number() over () as _line from {source}"
         values = ", ".join(
             f"v[{position}] as {identifier(column.name)}" for position, column in enumerate(table.columns, 1)
         )
         sql = (
-            f"select {values}, record, _line, cast(null as varchar) as _file, case when v is null then 'the record is no valid JSON' end as _reason "
-            f"from ({parsed}) where record is not null"
+            f"select {values}, record, cast(null as varchar) as _file, "
+            "case when v is null then 'the record is no valid JSON' end as _reason "
+            f"from (select line as record, try(json_extract_string(line, [{paths}])) as v from {source})"
         )
         received = self._scalar(f"select count(line) from {source}")
-        return self._write(
-            table, sql, {column.name: "varchar" for column in table.columns}, received, self._offset(table.name)
-        )
+        count = self._write(table, sql, dict.fromkeys((column.name for column in table.columns), "varchar"), received)
+        self._rows[table.name] += self._scalar(f"select count(*) from {source}") - received  # blank lines have a place
+        return count
 
     def relation(
         self,
@@ -146,15 +153,13 @@ class Landing:
         query, types = self._completed(table, sql, also)
         if received is None:
             received = self._scalar(f"select count(*) from ({sql})")
-        count = self._write(table, query, types, received, self._offset(table.name), also)
+        count = self._write(table, query, types, received, also)
         return self._count(table.name, count + TableCount(duplicates, 0, 0, duplicates))
 
     def good_rows(self, table: RawTable, sql: str, also: Sequence[RawColumn] = ()) -> str:
         """A query for the rows of ``sql`` that ``relation`` would load, with the typed value of column ``x`` as ``t:x``."""
         query, types = self._completed(table, sql, also)
-        return (
-            f"select * from ({self._checked(self._typed(table, types, also), query)}) where not _bad and _barrier > 0"
-        )
+        return f"select * from ({self._checked(self._typed(table, types, also), query, types)}) where {_GOOD}"
 
     def _completed(self, table: RawTable, sql: str, also: Sequence[RawColumn]) -> tuple[str, dict[str, str]]:
         described = self.con.execute(f"describe {sql}").fetchall()
@@ -165,8 +170,6 @@ class Landing:
         if missing:
             raise SourceError(f"{self.source}.{table.name}: the query lacks the columns {', '.join(missing)}")
         extras = ""
-        if "_line" not in types:
-            extras += ", row_number() over () as _line"
         if "_file" not in types:
             extras += ", cast(null as varchar) as _file"
         if "_reason" not in types:
@@ -193,16 +196,19 @@ class Landing:
         if not self._files and not moved:
             return None
         files = {**self._files, "_accounting": [self._accounting()]}
-        work = self.company.work_dir / "dlt" / self.source / uuid.uuid4().hex[:8]
-        shutil.rmtree(work.parent, ignore_errors=True)
+        work = self._dlt_home / uuid.uuid4().hex[:8]
         work.mkdir(parents=True)
         from ingestion import package  # importing dlt takes a second: only when there is something to commit
 
         try:
             package.commit(self.company.raw_dir, work, self.source, self.load_id, files)
         finally:
-            shutil.rmtree(work.parent, ignore_errors=True)
+            shutil.rmtree(self._dlt_home, ignore_errors=True)
         return self.load_id
+
+    @property
+    def _dlt_home(self) -> Path:
+        return self.company.work_dir / "dlt" / self.source
 
     def _write(
         self,
@@ -210,19 +216,18 @@ class Landing:
         sql: str,
         types: Mapping[str, str],
         received: int,
-        offset: int,
         also: Sequence[RawColumn] = (),
     ) -> TableCount:
         """Write the good rows of ``sql`` to one Parquet file and the bad ones to another; memory stays flat, as nothing is collected."""
         columns = self._typed(table, types, also)
-        checked = self._checked(columns, sql)
+        checked = self._checked(columns, sql, types)
         values = ", ".join(
             f"{column.typed_name} as {identifier(column.name)}" for column in columns[: len(table.columns)]
         )
         target = self._path(table.name)
         loaded = self._scalar(
-            f"copy (select {values}, {self._stamp()}, {offset} + _barrier as _row, cast(record as json) as record "
-            f"from ({checked}) where not _bad and _barrier > 0) to {quote(str(target))} {_PARQUET}"
+            f"copy (select {values}, {self._stamp()}, {self._rows.get(table.name, 0)} + _place as _row, cast(record as json) as record "
+            f"from ({checked}) where {_GOOD}) to {quote(str(target))} {_PARQUET}"
         )
         self._keep(table.name, target, loaded)
         quarantined = self._quarantine(table, columns, checked) if loaded != received else 0
@@ -230,6 +235,7 @@ class Landing:
             raise SourceError(
                 f"{self.source}.{table.name}: {received} records received, but {loaded} loaded and {quarantined} quarantined; nothing was kept"
             )
+        self._rows[table.name] = self._rows.get(table.name, 0) + received
         return TableCount(received, loaded, quarantined, 0)
 
     def _typed(self, table: RawTable, types: Mapping[str, str], also: Sequence[RawColumn]) -> list[TypedColumn]:
@@ -245,14 +251,16 @@ class Landing:
             for column in (*table.columns, *also)
         ]
 
-    def _checked(self, columns: list[TypedColumn], sql: str) -> str:
-        """``sql`` with the typed values and ``_bad``. A filter is pushed down and repeats the work on its way, but not below a window function:
-        that is what ``_barrier`` is for.
+    def _checked(self, columns: list[TypedColumn], sql: str, types: Mapping[str, str]) -> str:
+        """``sql`` with the typed values, ``_bad``, and ``_place``, the row's number, which is ``_line`` too where the query has none.
+
+        A filter is pushed down and repeats work on its way; the window function of ``_place`` stops it.
         """
         casts = ", ".join(f"{column.cast} as {column.typed_name}" for column in columns)
         problems = ["_reason is not null", *(column.problem for column in columns if column.problem)]
         bad = f"case {' '.join(f'when {problem} then true' for problem in problems)} else false end"
-        return f"select *, row_number() over () as _barrier from (select *, {bad} as _bad from (select *, {casts} from ({sql})))"
+        placed = f"select *, row_number() over () as _place from (select *, {bad} as _bad from (select *, {casts} from ({sql})))"
+        return placed if "_line" in types else f"select *, _place as _line from ({placed})"
 
     def _quarantine(self, table: RawTable, columns: list[TypedColumn], checked: str) -> int:
         key = " || '|' || ".join(f"coalesce(cast({identifier(name)} as varchar), '')" for name in table.key) or "null"
@@ -262,7 +270,7 @@ class Landing:
             f"copy (select {quote(table.name)} as table_name, _file as file, cast(_line as bigint) as line, {key} as record_key, "
             # where the record as a whole is unusable, what its columns lack says nothing more
             f"coalesce(_reason, concat_ws('; ', {reasons})) as reason, cast(record as varchar) as record, {self._stamp()} "
-            f"from ({checked}) where _bad and _barrier > 0) to {quote(str(target))} {_PARQUET}"
+            f"from ({checked}) where {_BAD}) to {quote(str(target))} {_PARQUET}"
         )
         self._keep("_quarantine", target, count)
         return count
@@ -295,10 +303,6 @@ class Landing:
 
     def _path(self, table: str) -> Path:
         return self.folder / f"{table}.{uuid.uuid4().hex[:8]}.parquet"
-
-    def _offset(self, table: str) -> int:
-        count = self.counts.get(table, TableCount())
-        return count.received - count.duplicates
 
     def _count(self, table: str, count: TableCount) -> TableCount:
         self.counts[table] = self.counts.get(table, TableCount()) + count

@@ -79,28 +79,30 @@ def _json(frame: pd.DataFrame) -> str:
     return json.dumps(records, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
-def _cell(value: Any) -> str:
-    """For reading: four significant decimals, thousands apart; control characters can't move the cursor of a terminal."""
+def _cell(value: Any, is_fraction: bool) -> str:
+    """For reading: two decimals from 100 on, else four; control characters can't move the cursor of a terminal."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
+    if isinstance(value, str):
+        return "".join(character if character.isprintable() else "·" for character in value)
+    if not is_fraction:
         return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:,.2f}" if abs(value) >= 100 else f"{value:.4f}"
-    return "".join(character if character.isprintable() else "·" for character in value)
+    return f"{value:,.2f}" if abs(value) >= 100 else f"{value:.4f}"
 
 
 def _table(frame: pd.DataFrame) -> str:
     rows = _rows(frame)
     names = [str(name) for name in frame.columns]
+    columns = [[row[place] for row in rows] for place in range(len(names))]
     is_number = [
-        any(isinstance(row[place], (int, float)) and not isinstance(row[place], bool) for row in rows)
-        for place in range(len(names))
+        any(isinstance(value, int | float) and not isinstance(value, bool) for value in column) for column in columns
     ]
-    cells = [[_cell(value) for value in row] for row in rows]
-    widths = [max([len(name), *(len(row[place]) for row in cells)]) for place, name in enumerate(names)]
+    cells = [
+        [_cell(value, any(isinstance(other, float) for other in column)) for value in column] for column in columns
+    ]
+    widths = [max([len(name), *map(len, column)]) for name, column in zip(names, cells, strict=True)]
 
     def line(values: list[str]) -> str:
         padded = (
@@ -109,4 +111,13 @@ def _table(frame: pd.DataFrame) -> str:
         )
         return "  ".join(padded).rstrip()
 
-    return "\n".join([line(names), line(["-" * width for width in widths]), *(line(row) for row in cells)]) + "\n"
+    return (
+        "\n".join(
+            [
+                line(names),
+                line(["-" * width for width in widths]),
+                *(line(list(row)) for row in zip(*cells, strict=True)),
+            ]
+        )
+        + "\n"
+    )

@@ -85,8 +85,9 @@ class MetricStore:
             raise ConfigurationError(
                 f"The condition {where!r} can't be compared with the data: {first_line}"
             ) from error
-        frame.columns = [*groups, metric]
-        is_count = str(relation.types[-1]) in {"HUGEINT", "BIGINT", "INTEGER"}
+        # MetricFlow sorts the columns its own way: take them by name.
+        frame = frame[[*groups.values(), metric]].set_axis([*groups, metric], axis="columns")
+        is_count = str(relation.types[relation.columns.index(metric)]) in {"HUGEINT", "BIGINT", "INTEGER"}
         frame[metric] = frame[metric].astype("Int64" if is_count else "float64")
         if grain:
             frame[grain] = frame[grain].dt.date

@@ -129,9 +129,9 @@ def _print_metrics(store: Any, metric: str | None) -> None:
     table = Table(box=None)
     for header in ("metric", "what it is", "dimensions"):
         table.add_column(header, overflow="fold")
-    for entry in store.list():
-        if metric in (None, entry.name):
-            table.add_row(entry.name, entry.description, ", ".join(entry.dimensions))
+    entries = store.list() if metric is None else [store.describe(metric)]
+    for entry in entries:
+        table.add_row(entry.name, entry.description, ", ".join(entry.dimensions))
     console.print(table)
 
 

@@ -112,7 +112,7 @@ def _check(suite: Suite, expect: Expect, result: Any, rows: int, examples: tuple
         failing = rows if expect.kind == "ExpectTableRowCountToEqual" and not result.success else None
     else:
         share = 1 - failing / judged if judged else 1.0
-        observed = f"{share:.2%} of {judged:,}"
+        observed = f"{failing:,} of {judged:,} rows fail ({1 - share:.1%})" if failing else f"{judged:,} rows hold"
         if expect.error_below is not None and share < expect.error_below and failing >= MIN_FAILING_ROWS:
             severity = "error"
     expected = expect.meaning if expect.mostly >= 1 else f"{expect.meaning}, in ≥ {expect.mostly:.0%} of rows"

@@ -82,7 +82,9 @@ def unique(column: str, **options: Any) -> Expect:
 def between(column: str, low: Any = None, high: Any = None, **options: Any) -> Expect:
     """``low`` ≤ ``column`` ≤ ``high``; null passes."""
     limits = " and ".join(
-        part for part in (f"≥ {low}" if low is not None else "", f"≤ {high}" if high is not None else "") if part
+        part
+        for part in (f"≥ {_word(low)}" if low is not None else "", f"≤ {_word(high)}" if high is not None else "")
+        if part
     )
     arguments = {"column": column, "min_value": low, "max_value": high}
     return Expect(f"{column}_in_range", "ExpectColumnValuesToBeBetween", arguments, f"{column} {limits}", **options)
@@ -131,3 +133,14 @@ def equal(left: str, right: str, **options: Any) -> Expect:
 def no_rows(name: str, meaning: str, **options: Any) -> Expect:
     """The query finds nothing."""
     return Expect(name, "ExpectTableRowCountToEqual", {"value": 0}, meaning, **options)
+
+
+def _word(limit: Any) -> str:
+    """A limit for people: without the tolerance for floating sums."""
+    return (
+        f"{round(limit, 6) + 0.0:g}"
+        if isinstance(limit, float)
+        else f"{limit:,}"
+        if isinstance(limit, int)
+        else f"{limit}"
+    )

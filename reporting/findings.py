@@ -23,7 +23,7 @@ class Finding:
 
 def findings(report: Report) -> list[Finding]:
     """The sentences, the most urgent first; at most five. Empty where there is nothing to compare."""
-    finders = (_worse, _farthest_from_target, _next_month, _bias, _completeness, _stuck, _stale, _met)
+    finders = (_worse, _farthest_from_target, _open_months, _bias, _completeness, _stuck, _stale, _met)
     found: list[Finding] = []
     for finder in finders:
         found += list(finder(report))
@@ -80,22 +80,23 @@ def _farthest_from_target(report: Report) -> Iterator[Finding]:
         )
 
 
-def _next_month(report: Report) -> Iterator[Finding]:
-    ahead = [
-        row for row in report.months.rows if row["month"] > report.as_of_date and row["forecast_amount"] is not None
-    ]
-    for row in ahead[:1]:
-        text = f"{month(row['month'])} is forecast at {money(row['forecast_amount'], report.currency)}"
+def _open_months(report: Report) -> Iterator[Finding]:
+    """The running month and the next one: forecast, interval, what is won so far, the year before."""
+    won = {row["month"]: row["actual_amount"] for row in report.months.rows}
+    rows = [row for row in report.months.rows if not row["is_over"] and row["forecast_amount"] is not None][:2]
+    parts = []
+    for row in rows:
+        notes = []
         if row["low_amount"] is not None:
-            text += f" (80 % interval {span(row['low_amount'], row['high_amount'], 'amount', report.currency)})"
-        year_before = [
-            other for other in report.months.rows if other["month"] == row["month"].replace(year=row["month"].year - 1)
-        ]
-        if year_before and year_before[0]["actual_amount"] is not None:
-            text += (
-                f"; {month(year_before[0]['month'])} brought {money(year_before[0]['actual_amount'], report.currency)}"
-            )
-        yield Finding(f"Expected for {month(row['month'])}", f"{text}. Locked on {day(row['lock_date'])}.")
+            notes.append(f"80 % interval {span(row['low_amount'], row['high_amount'], 'amount', report.currency)}")
+        if row["actual_amount"]:
+            notes.append(f"{money(row['actual_amount'], report.currency)} won so far")
+        if (year_before := won.get(row["month"].replace(year=row["month"].year - 1))) is not None:
+            notes.append(f"a year before {money(year_before, report.currency)}")
+        details = f" ({'; '.join(notes)})" if notes else ""
+        parts.append(f"{month(row['month'])}: {money(row['forecast_amount'], report.currency)}{details}")
+    if parts:
+        yield Finding("Forecast of the open months", f"{'. '.join(parts)}. Locked on {day(rows[0]['lock_date'])}.")
 
 
 def _bias(report: Report) -> Iterator[Finding]:

@@ -33,6 +33,8 @@ _TILES = (
     "speed_to_lead_within_target_rate",
 )
 _MOST_TILES = 5
+MOST_REPS = 40
+"""Bars of one drawing; more do not fit on a printed page."""
 STATUS = {
     "met": ("✓", "Target met"),
     "on_way": ("↗", "Better, on its way"),
@@ -102,6 +104,7 @@ def render(report: Report) -> str:
         method=METHOD,
         status=STATUS,
         missing=numbers.MISSING,
+        most_reps=MOST_REPS,
     )
 
 
@@ -125,7 +128,7 @@ def _charts(report: Report, charts: Any) -> dict[str, Any]:
     if report.pipeline:
         drawn["pipeline"] = charts.pipeline(report.pipeline.rows, report.labels, report.currency)
     if report.completeness:
-        drawn["completeness"] = charts.completeness(report.completeness.rows, report.completeness_target)
+        drawn["completeness"] = charts.completeness(report.completeness.rows[:MOST_REPS], report.completeness_target)
     # What the drawing library wrote is markup; the data inside were escaped by it (tested with hostile names).
     return {name: {"wide": Markup(chart.wide), "narrow": Markup(chart.narrow)} for name, chart in drawn.items()}
 
@@ -146,7 +149,7 @@ def _card(row: Row, report: Report, place: int, strip: Any) -> dict[str, Any]:
         "current_span": _span(row, "current", currency),
         "current_n": numbers.n_of(row["current_n"]),
         "target": numbers.value_of(row["target"], unit, currency),
-        "direction": "or less" if row["direction"] == "down" else "or more",
+        "direction": _direction(row, currency),
         "said": numbers.value_of(row["before_value"], unit, currency),
         "is_low_n": row["is_low_n"],
         "status": row["status"] or "unknown",
@@ -168,6 +171,13 @@ def _reason(row: Row) -> str | None:
     if row["status"] is None:
         return "without an interval, the change can't be told from chance"
     return None
+
+
+def _direction(row: Row, currency: str) -> str:
+    words = "or less" if row["direction"] == "down" else "or more"
+    rounded = [numbers.value_of(row[name], row["unit"], currency) for name in ("current_value", "target")]
+    # 15.004 minutes read as 15: without a word the status would look wrong.
+    return f"{words}, just missed" if rounded[0] == rounded[1] and row["status"] not in ("met", None) else words
 
 
 def _span(row: Row, which: str, currency: str) -> str:

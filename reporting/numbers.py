@@ -62,10 +62,11 @@ def n_of(value: float | None) -> str:
 
 
 def share(value: float | None, *, signed: bool = False) -> str:
-    """0.3421 → ``34.2 %``."""
+    """0.3421 → ``34.2 %``; above 100 % without decimals."""
     if value is None:
         return MISSING
-    text = f"{value * 100:+.1f}" if signed else f"{value * 100:.1f}"
+    digits = 0 if abs(value) > 1.0005 else 1
+    text = f"{value * 100:{'+' if signed else ''}.{digits}f}"
     if float(text) == 0:
         text = "0.0"
     return f"{_minus(text)}{_THIN}%"
@@ -150,10 +151,12 @@ def month(value: date | None) -> str:
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
-    """How long before ``now``: ``3 h before``, ``2 days before``."""
+    """How old at ``now``: ``3 h old``, ``2 days old``. The date, where ``now`` is an earlier moment that is looked back at."""
     if moment is None:
         return MISSING
     hours = (now - moment).total_seconds() / 3600
+    if hours < -1:
+        return day(moment)
     if hours < 1:
         return "under 1 h old"
     return f"{hours:.0f}{_THIN}h old" if hours < 48 else f"{hours / 24:.0f} days old"

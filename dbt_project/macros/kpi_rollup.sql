@@ -153,10 +153,18 @@
         where is_event = 1
     ),
 
-    medians as (
-        select period_number, segment_number, min(case when survival <= 0.5 + 1e-9 then time end) as median_time
+    halves as (
+        select period_number, segment_number, min(time) as median_time
         from curve
+        where survival <= 0.5 + 1e-9
         group by period_number, segment_number
+    ),
+
+    medians as (
+        select placed.period_number, placed.segment_number, halves.median_time
+        from placed
+        left join halves on placed.period_number = halves.period_number and placed.segment_number = halves.segment_number
+        where placed.place = 1
     )
 
     select

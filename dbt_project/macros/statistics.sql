@@ -74,13 +74,14 @@
     sum(cast({{ y }} as double) * cast({{ y }} as double)) as {{ name }}_yy
 {%- endmacro %}
 
-{# Ratio estimator R = sum y / sum x with se = sqrt(n / (n - 1) * sum (y - R x)^2) / sum x, clamped to 0..1. sign: + or -. #}
+{# Ratio estimator R = sum y / sum x with se = sqrt(n / (n - 1) * sum (y - R x)^2) / sum x, clamped to 0..1. sign: + or -.
+   The sum of squares is expanded, so that one pass is enough; what is then left of a sum that is 0 (all records alike) is cut off. #}
 {% macro ratio_bound(sign, name, n) -%}
     {%- set ratio = '(' ~ name ~ '_y / nullif(' ~ name ~ '_x, 0))' -%}
+    {%- set squares = '(' ~ name ~ '_yy - 2 * ' ~ ratio ~ ' * ' ~ name ~ '_xy + ' ~ ratio ~ ' * ' ~ ratio ~ ' * ' ~ name ~ '_xx)' -%}
     case when {{ n }} > 1 and {{ name }}_x > 0 then greatest(0.0, least(1.0,
         {{ ratio }} {{ sign }} {{ z_value() }} * sqrt(
-            {{ n }} / ({{ n }} - 1.0)
-            * greatest(0.0, {{ name }}_yy - 2 * {{ ratio }} * {{ name }}_xy + {{ ratio }} * {{ ratio }} * {{ name }}_xx)
+            {{ n }} / ({{ n }} - 1.0) * case when {{ squares }} > 1e-12 * {{ name }}_yy then {{ squares }} else 0 end
         ) / {{ name }}_x
     )) end
 {%- endmacro %}

@@ -7,6 +7,7 @@ KPIs. No expected value of a seed belongs here.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -48,6 +49,10 @@ class Truth:
             make = self._makers().get(name)
             self._tables[name] = make() if make else marts.BY_NAME[name](self.facts)
         return self._tables[name]
+
+    def only(self, **segments: Collection[str]) -> Truth:
+        """The truth of the observations in these segments alone: ``only(service_line={"hvac"})``. Not for forecasts."""
+        return Truth(Facts(self.facts.book, segments))
 
     def metric(self, name: str) -> pd.DataFrame:
         """A metric in every period and segment: grain, period_start, segment_type, segment, further keys, value, n, numerator."""

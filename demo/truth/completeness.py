@@ -14,8 +14,10 @@ import pandas as pd
 from demo.truth.facts import Facts
 from demo.truth.journeys import Journey
 from demo.truth.records import Deal, Lead, Record, phone_digits, real
+from demo.truth.rollup import SEGMENTS
 from demo.truth.settings import Settings, Stage
 
+RECORD = ("cells", "weight", "filled_weight", "is_complete", "valid", "checked", "is_unique", "is_timely")
 CELL = ("stage", "field", "weight", "is_filled", "is_valid")
 _WELL_FORMED = {
     "email": lambda text: re.fullmatch(r"[^@ ]+@[^@ ]+[.][^@ .]+", text) is not None,
@@ -30,6 +32,8 @@ def cells(facts: Facts) -> pd.DataFrame:
     rows = []
     for kind, record, case in _records(facts):
         segments = facts.segments(record, record.owner, record.created_date)
+        if not facts.is_kept(segments):
+            continue
         for stage in _reached(facts.book.settings, case, kind):
             for name, weight in stage.required.items():
                 text = field_text(record, name)
@@ -47,7 +51,7 @@ def cells(facts: Facts) -> pd.DataFrame:
                         **segments,
                     }
                 )
-    return pd.DataFrame(rows, dtype=object)
+    return pd.DataFrame(rows, columns=["object", "record_id", "created_date", *CELL, *SEGMENTS], dtype=object)
 
 
 def records(facts: Facts, of: pd.DataFrame) -> pd.DataFrame:
@@ -75,7 +79,7 @@ def records(facts: Facts, of: pd.DataFrame) -> pd.DataFrame:
                 "is_timely": timely.get((kind, one)),
             }
         )
-    return pd.DataFrame(rows, dtype=object)
+    return pd.DataFrame(rows, columns=["object", "record_id", "created_date", *SEGMENTS, *RECORD], dtype=object)
 
 
 def _records(facts: Facts) -> Iterator[tuple[str, Record, Journey]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 Condition = Callable[[Mapping[str, Any]], bool | None]
@@ -101,11 +102,8 @@ class _Reader:
         for word, flags in (("like", 0), ("ilike", re.IGNORECASE)):
             if self._take(word):
                 pattern = self._operand()
-                return lambda row, flags=flags: _known(
-                    lambda value, like: re.fullmatch(_like(like), value, flags | re.DOTALL) is not None,
-                    left(row),
-                    pattern(row),
-                )
+                matches = partial(_matches, flags)
+                return lambda row: _known(matches, left(row), pattern(row))
         if self._take("between"):
             low = self._operand()
             self._need("and")
@@ -154,6 +152,10 @@ def _or(values: list[bool | None]) -> bool | None:
     if any(value is True for value in values):
         return True
     return None if any(value is None for value in values) else False
+
+
+def _matches(flags: int, value: str, pattern: str) -> bool:
+    return re.fullmatch(_like(pattern), value, flags | re.DOTALL) is not None
 
 
 def _like(pattern: str) -> str:

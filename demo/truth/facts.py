@@ -5,6 +5,7 @@ Days are ``datetime.date`` or None; money is whole cents. Sums and statistics ov
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -19,10 +20,14 @@ from demo.truth.speed import activities_of_leads, first_touch, waits
 
 
 class Facts:
-    """All observations of one company at ``as_of``, each frame made when it is first asked for."""
+    """All observations of one company at ``as_of``, each frame made when it is first asked for.
 
-    def __init__(self, book: Book) -> None:
+    ``only``: segment → names; observations of other segments are left out (cases, ledger and deals at large stay whole).
+    """
+
+    def __init__(self, book: Book, only: Mapping[str, Collection[str]] | None = None) -> None:
         self.book = book
+        self.only = dict(only or {})
 
     @cached_property
     def journeys(self) -> Journeys:
@@ -56,7 +61,7 @@ class Facts:
                     **self.segments(lead, lead.first_owner[1], lead.created_date),
                 }
             )
-        return _frame(rows, ["lead_id", "created_date", "is_won", "is_open", "days_observed"])
+        return self._frame(rows, ["lead_id", "created_date", "is_won", "is_open", "days_observed"])
 
     @cached_property
     def deals(self) -> pd.DataFrame:
@@ -74,7 +79,7 @@ class Facts:
                     **self.segments(deal, deal.owner_at(deal.created), deal.created_date),
                 }
             )
-        return _frame(rows, ["deal_id", "created_date", "is_won", "days_observed"])
+        return self._frame(rows, ["deal_id", "created_date", "is_won", "days_observed"])
 
     @cached_property
     def closed_deals(self) -> pd.DataFrame:
@@ -111,7 +116,7 @@ class Facts:
             "first_close_days",
             "first_touch_days",
         ]
-        return _frame(rows, columns)
+        return self._frame(rows, columns)
 
     @cached_property
     def waits(self) -> pd.DataFrame:
@@ -138,7 +143,7 @@ class Facts:
             "lead_id", "created_date", "is_contacted", "minutes", "open_minutes", "routing", "reaction", "connection", "observed",
             "within_5", "within_target",
         ]  # fmt: skip
-        return _frame(rows, columns)
+        return self._frame(rows, columns)
 
     @cached_property
     def stage_pairs(self) -> pd.DataFrame:
@@ -165,7 +170,7 @@ class Facts:
                             "is_adjacent": (entry.stage, target.key) in moves,
                         }
                     )
-        return _frame(
+        return self._frame(
             rows,
             ["case_id", "from_stage", "to_stage", "is_next", "is_reached", "is_adjacent", "is_open", "entered_date"],
         )
@@ -178,7 +183,7 @@ class Facts:
             for case in self.journeys.cases
             for entry in case.entries
         ]
-        return _frame(
+        return self._frame(
             rows,
             ["case_id", "stage", "kind", "visit", "entered_date", "left_date", "exit_kind", "exit_version", "days"],
         )
@@ -223,7 +228,7 @@ class Facts:
                     **self.segments(record, self._rep_of(answer), day),
                 }
             )
-        return _frame(rows, ["submitted_date", "points", "satisfied"])
+        return self._frame(rows, ["submitted_date", "points", "satisfied"])
 
     def _rep_of(self, answer: Answer) -> str | None:
         """The deal's owner at its close; of an open deal or a lead: the lead's owner when the answer was submitted."""
@@ -250,10 +255,14 @@ class Facts:
                     **self.segments(deal, deal.owner, deal.created_date),
                 }
             )
-        return _frame(rows, ["stage", "cents", "age_days"])
+        return self._frame(rows, ["stage", "cents", "age_days"])
 
+    def is_kept(self, segments: Mapping[str, Any]) -> bool:
+        """Whether an observation with these segments is one of ``only``."""
+        return all(segments[name] in names for name, names in self.only.items())
 
-def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    return pd.DataFrame(
-        rows, columns=list(dict.fromkeys([*columns, *(rows[0] if rows else ()), *SEGMENTS])), dtype=object
-    )
+    def _frame(self, rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+        rows = [row for row in rows if self.is_kept(row)]
+        return pd.DataFrame(
+            rows, columns=list(dict.fromkeys([*columns, *(rows[0] if rows else ()), *SEGMENTS])), dtype=object
+        )

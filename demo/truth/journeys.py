@@ -138,7 +138,9 @@ def _settle(case: Journey) -> None:
     if not case.entries:
         return
     case.state = outcome(case.entries[-1])
-    case.first_closed = next((entry.at for entry in case.entries if outcome(entry) != "open"), None)
+    # of the deal: its lead may have been disqualified before
+    own = [entry for entry in case.entries if case.deal is None or entry.record is case.deal]
+    case.first_closed = next((entry.at for entry in own if outcome(entry) != "open"), None)
     if case.state == "won":
         case.closed = win_of(case.entries).at
     elif case.state != "open":

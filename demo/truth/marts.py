@@ -212,6 +212,8 @@ def sales_cycle(facts: Facts) -> pd.DataFrame:
 
     rows = rollup(won, "closed_date", values)
     medians = _km(facts.deals, "created_date", "days_observed", "is_won", "km_median_days")
+    created = sums(facts.deals.assign(won=facts.deals["is_won"].astype(int)), "created_date", ["won"])
+    medians = medians.merge(created[created["won"] > 0][KEYS], on=KEYS)
     rows = rows.merge(medians, on=KEYS, how="outer")
     rows[["n", "negative_cycles"]] = rows[["n", "negative_cycles"]].fillna(0).astype(int)
     return rows.assign(is_low_n=rows["n"] < LOW_N)

@@ -36,7 +36,8 @@ def rollup(
             rows.append((grain, period, segment_type, segment, *key, values(members)))
     columns = [*KEYS, *keys]
     head = pd.DataFrame([row[:-1] for row in rows], columns=columns, dtype=object)
-    return pd.concat([head, pd.DataFrame([row[-1] for row in rows])], axis=1)
+    names = list(values(np.arange(0)))  # the columns are the same where there is nothing to compute
+    return pd.concat([head, pd.DataFrame([row[-1] for row in rows], columns=names)], axis=1)
 
 
 def sums(

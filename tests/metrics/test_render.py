@@ -51,6 +51,11 @@ def test_table_lines_up_and_control_characters_do_nothing() -> None:
     assert lines[-1].endswith("20,000")
 
 
+def test_a_column_with_fractions_shows_them_everywhere() -> None:
+    lines = render(pd.DataFrame({"win_rate": [1.0, 0.5], "won_amount": [10005534.0, 2.0]}), "table").splitlines()
+    assert [line.split() for line in lines[2:]] == [["1.0000", "10,005,534"], ["0.5000", "2"]]
+
+
 def test_empty_results_keep_their_header() -> None:
     empty = pd.DataFrame({"rep": pd.Series(dtype=object), "win_rate": pd.Series(dtype=float)})
     assert render(empty, "csv") == "rep,win_rate\n"

@@ -247,3 +247,45 @@ def test_edges_no_one_ties_and_all_censored(tmp_path: Path) -> None:
         assert con.sql("select count(*) from kpi.kpi_crm_completeness where completeness is not null").fetchone() == (
             0,
         )
+
+
+def test_weighted_pipeline_is_exact_to_the_cent(tmp_path: Path) -> None:
+    """Half of 5 cents is 2, half of 15 cents is 8 (half to even); the age runs on the branch's clock; closed deals are not in it."""
+    warehouse = tmp_path / "salesgauge.duckdb"
+    entered = dt.datetime(2026, 3, 1, 18, 0)  # before the clock change of Chicago (8 March 2026)
+
+    def deal(number: int, branch: str, amount: float, outcome: str) -> dict:
+        flags = {"is_open": outcome == "open", "is_won": outcome == "won", "is_lost": outcome == "lost"}
+        stage = "quote" if outcome == "open" else outcome
+        return {
+            "deal_id": f"d{number}",
+            "case_id": f"d{number}",
+            "branch": branch,
+            "amount": amount,
+            "current_stage": stage,
+            **flags,
+        }
+
+    deals = [deal(1, "a", 0.05, "open"), deal(2, "b", 0.15, "open"), deal(3, "a", 9, "won"), deal(4, "a", 9, "lost")]
+    with connect(warehouse) as con:
+        facts.create_tables(con)
+        con.execute("insert into process.branches values ('a', 'A', 'America/Chicago'), ('b', 'B', 'UTC')")
+        facts.insert(con, "marts.fct_deal", deals)
+        visits = [
+            {
+                "case_id": row["case_id"], "deal_id": row["deal_id"], "branch": row["branch"], "stage": "quote", "entered_at": entered,
+                "left_at": None if row["is_open"] else entered,
+            }
+            for row in deals
+        ]  # fmt: skip
+        facts.insert(con, "marts.fct_stage_visit", visits)
+    run_dbt("run", warehouse, "--select", "kpi_pipeline")
+    with connect(warehouse, read_only=True) as con:
+        found = con.sql(
+            "select segment, deals, amount, weighted_amount, median_age_days from kpi.kpi_pipeline where segment_type = 'branch'"
+        ).df()
+    days = (facts.AS_OF - entered).total_seconds() / 86400
+    assert found.sort_values("segment").values.tolist() == [
+        ["a", 1, 0.05, 0.02, days + 1 / 24],
+        ["b", 1, 0.15, 0.08, days],
+    ]

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 
 from metrics import MetricStore
@@ -19,6 +20,25 @@ def test_groups_and_grain_become_columns_and_the_value_is_last(store: MetricStor
     assert all(isinstance(day, dt.date) and day.day == 1 for day in frame["month"])
     keys = [(row.month, row.branch or "~", row.rep or "~") for row in frame.itertuples()]
     assert keys == sorted(keys) and len(set(keys)) == len(keys)
+
+
+def test_columns_hold_what_their_names_say_in_any_order_of_by(
+    store: MetricStore, con: duckdb.DuckDBPyConnection
+) -> None:
+    """MetricFlow has an order of its own for entities and dimensions."""
+    expected = con.sql(
+        "select to_stage, team, from_stage, branch, avg(is_reached::int) as v from marts.fct_stage_conversion group by all"
+    ).fetchall()
+    expected = {tuple(row[:4]): row[4] for row in expected}
+    by = ["to_stage", "team", "from_stage", "branch"]
+    frame = store.query("stage_pair_conversion_rate", by=by)
+    assert list(frame.columns) == [*by, "stage_pair_conversion_rate"]
+    found = {tuple(None if pd.isna(v) else v for v in row[:4]): row[4] for row in frame.itertuples(index=False)}
+    assert found == pytest.approx(expected)
+    monthly = store.query("stage_pair_conversion_rate", by=by, grain="month")
+    assert set(monthly["to_stage"]) == {"qualification", "quote", "won"} and set(monthly["month"].map(type)) == {
+        dt.date
+    }
 
 
 def test_weeks_begin_on_monday(store: MetricStore) -> None:

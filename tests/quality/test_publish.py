@@ -120,6 +120,20 @@ def test_nothing_new_writes_nothing(company: Company, publish: Publish) -> None:
     assert len(quality.versions(company)) == 1
 
 
+def test_other_checks_alone_are_nothing_new(company: Company, publish: Publish, small: ModuleType) -> None:
+    first = publish(1)
+    # They compare with the version before: the second run has one, the first had none.
+    con = connect(company.warehouse_file)
+    con.execute("create or replace table quality.checks as select 'share_of_before_in_range' as name")
+    con.close()
+    options = {"as_of": small.AS_OF, "audit": small.PASSED, "semantic_manifest": small.semantic_manifest(company)}
+    assert quality.publish(company, **options).unchanged
+    con = connect(company.warehouse_file)
+    con.execute("update marts.fct_deal set mark = 7 where id = 3")
+    con.close()
+    assert quality.publish(company, **options).number == first.number + 1
+
+
 def test_another_as_of_or_other_metrics_are_a_new_version(
     company: Company, publish: Publish, small: ModuleType
 ) -> None:

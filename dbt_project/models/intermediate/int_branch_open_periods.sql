@@ -1,5 +1,6 @@
 -- Opening hours as UTC intervals, made from the wall clock of each day, so a day of a clock change is as long as it is on the wall.
 -- microseconds_before: the open time of the branch before the interval; the open time between two moments is a difference of two look-ups.
+-- It begins two weeks before the first record, so that a branch was open before anything happened.
 with bounds as (
 
     select
@@ -13,8 +14,8 @@ with bounds as (
 days as (
 
     {{ days_between(
-        '(select coalesce(first_at, last_at) - interval 2 day from bounds)',
-        '(select last_at + interval 2 day from bounds)'
+        "(select coalesce(first_at, last_at) - interval '14' day from bounds)",
+        "(select last_at + interval '2' day from bounds)"
     ) }}
 
 ),

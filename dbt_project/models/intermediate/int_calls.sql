@@ -1,3 +1,4 @@
+{{ config(materialized='view') }}
 with united as (
 
     select * from {{ ref('stg_files__calls') }}

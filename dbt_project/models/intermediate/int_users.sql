@@ -19,37 +19,12 @@ named as (
 
 ),
 
--- A user without a branch belongs to the one that the team's name begins with: "Denver Sales" to denver. The longest such name wins.
-homes as (
+counted as (
 
     select
-        named.user_id,
-        branches.branch,
-        row_number() over (partition by named.user_id order by length(branches.name) desc, branches.branch) as place
+        *,
+        count(*) over (partition by name) as namesakes
     from named
-    inner join (
-        select branch, lower(branch) as name from {{ source('process', 'branches') }}
-        union
-        select branch, lower(label) as name from {{ source('process', 'branches') }}
-    ) as branches
-        on lower(named.team) = branches.name or lower(named.team) like branches.name || ' %'
-
-),
-
-placed as (
-
-    select
-        named.user_id,
-        named.name,
-        named.email,
-        named.role,
-        named.team,
-        coalesce(named.branch, homes.branch) as branch,
-        named.manager,
-        named.is_active,
-        count(*) over (partition by named.name) as namesakes
-    from named
-    left join homes on named.user_id = homes.user_id and homes.place = 1
 
 ),
 
@@ -58,14 +33,14 @@ final as (
     select
         user_id,
         name,
-        case when namesakes > 1 then name || ' (' || {{ id_in_source('user_id') }} || ')' else name end as rep,
+        case when namesakes > 1 then name || ' (' || user_id || ')' else name end as rep,
         email,
         role,
         team,
         branch,
         manager,
         is_active
-    from placed
+    from counted
 
 )
 

@@ -35,10 +35,17 @@ journeys as (
     {{ kpi_km_median('deals', 'created_date', 'days_observed', 'is_won', where=timed) }}
 ),
 
+{# A row where a deal that is won now was closed or created. #}
+created_won as (
+    {{ kpi_rollup('deals', 'created_date', 'count(*) as deals', where='is_won') }}
+),
+
 groups as (
     select {{ kpi_key_columns() | join(', ') }} from rolled
     union
-    select {{ kpi_key_columns() | join(', ') }} from journeys
+    select journeys.{{ kpi_key_columns() | join(', journeys.') }}
+    from journeys
+    inner join created_won on {{ kpi_same_group('journeys', 'created_won') }}
 ),
 
 final as (

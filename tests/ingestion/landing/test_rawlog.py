@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -131,7 +130,7 @@ def test_dlt_reads_no_settings_from_outside(load: Load, views: Views, monkeypatc
     monkeypatch.chdir(home)
     load([RECORD])
     assert ids(views()) == ["1"]
-    assert os.listdir(home) == []
+    assert not list(home.iterdir())
     assert not (tmp_path / "elsewhere").exists()
 
 

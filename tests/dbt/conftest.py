@@ -1,0 +1,67 @@
+"""Warehouses for the tests of the dbt project: empty ones, and one filled with what HubSpot and Typeform would hold of a small demo."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingestion import rawlog
+from salesgauge.process import Process
+from salesgauge.settings import Company
+from salesgauge.warehouse import connect
+from tests.dbt.project import PROCESS_FILE, run_dbt
+
+
+@pytest.fixture(scope="session")
+def process() -> Process:
+    return Process.load(PROCESS_FILE)
+
+
+@pytest.fixture(scope="session")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The project as dbt reads it."""
+    target = tmp_path_factory.mktemp("parse")
+    run_dbt(target / "none.duckdb", target, "parse")
+    return json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def models(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The models of the manifest by name."""
+    return {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Company:
+    """A company directory without any source."""
+    (tmp_path / "sources").mkdir()
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt" / "config.toml").write_text("", encoding="utf-8")
+    (tmp_path / "process.yml").write_bytes(PROCESS_FILE.read_bytes())
+    return Company.open(tmp_path)
+
+
+@pytest.fixture
+def new_warehouse(company: Company, process: Process) -> Callable[[Path, datetime], duckdb.DuckDBPyConnection]:
+    """Makes a warehouse with the process file's tables and an empty *table* for every view of the raw log."""
+
+    def make(path: Path, as_of: datetime) -> duckdb.DuckDBPyConnection:
+        con = connect(path)
+        process.write_tables(con, as_of)
+        rawlog.create_views(con, company)
+        views = con.execute(
+            "select schema_name, view_name from duckdb_views() where schema_name like 'raw%'"
+        ).fetchall()
+        for schema, view in views:
+            con.execute(f"create table {schema}.filled as select * from {schema}.{view}")
+            con.execute(f"drop view {schema}.{view}")
+            con.execute(f"alter table {schema}.filled rename to {view}")
+        return con
+
+    return make

@@ -1,0 +1,142 @@
+"""The shape of the dbt project: every model documented, contracts on what people query, each layer on top of the one below."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tests.dbt.project import PROJECT
+
+Model = dict[str, Any]
+LAYERS = ("staging", "intermediate", "marts", "kpi")
+# The raw log is staging's alone; the process file shapes every layer; what Python models wrote is read from the marts on.
+SOURCES_OF = {
+    "staging": {"raw_hubspot", "raw_typeform", "raw_ga4", "raw_files", "raw_log", "process"},
+    "intermediate": {"process"},
+    "marts": {"process", "analysis"},
+    "kpi": {"process", "raw_log"},
+}
+BELOW = {
+    "staging": set(),
+    "intermediate": {"staging", "intermediate"},
+    "marts": {"intermediate", "marts"},
+    "kpi": {"intermediate", "marts", "kpi"},
+}
+# Counts what was received where it came in, so that a record that gets lost on the way shows.
+SEES_STAGING = {"kpi_reconciliation"}
+# Macros hold what differs between engines; a model that has one of these would not move to another engine.
+FUNCTIONS = (
+    r"json_\w+|list_\w+|array_\w+|unnest|generate_series|range|strptime|strftime|epoch\w*|date_diff|datediff|timezone|regexp_\w+|quantile\w*|"
+    r"percentile_\w+|median|arg_max|arg_min|max_by|min_by|any_value|try_cast|split_part|string_split|md5|hash|to_minutes|to_days|isodow|"
+    r"make_timestamp\w*|exclude|columns"
+)
+KEYWORDS = r"asof|qualify|(union|intersect|except)(\s+all)?\s+by\s+name|group\s+by\s+all|order\s+by\s+all|lambda"
+ENGINE_SPECIFIC = re.compile(rf"\b(({FUNCTIONS})\s*\(|({KEYWORDS})\b)|::|->", re.IGNORECASE)
+
+
+def layer(model: Model) -> str:
+    return model["fqn"][1]
+
+
+def test_every_layer_has_models(models: dict[str, Model]) -> None:
+    found = {name: [model for model in models.values() if layer(model) == name] for name in LAYERS}
+    assert all(found.values()), {name: len(group) for name, group in found.items()}
+    assert {layer(model) for model in models.values()} == set(LAYERS)
+
+
+def test_metrics_are_not_silently_empty(manifest: dict[str, Any]) -> None:
+    assert manifest["semantic_models"] and manifest["metrics"]
+
+
+def test_schema_is_the_folder(models: dict[str, Model]) -> None:
+    expected = {name: "intermediate" if name.startswith("int_") else layer(model) for name, model in models.items()}
+    assert {name: model["schema"] for name, model in models.items()} == expected
+
+
+def test_every_model_says_its_grain(models: dict[str, Model]) -> None:
+    silent = [name for name, model in models.items() if not model["description"].startswith("Grain - ")]
+    assert silent == []
+
+
+def test_every_model_has_a_twin_and_a_grain(models: dict[str, Model]) -> None:
+    assert [name for name, model in models.items() if not model["patch_path"]] == []
+    assert [name for name, model in models.items() if "grain" not in model["config"]["meta"]] == []
+
+
+def test_grains_are_tested(manifest: dict[str, Any], models: dict[str, Model]) -> None:
+    tested = {
+        node["attached_node"].split(".")[-1]: node["test_metadata"]["kwargs"]["columns"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test" and (node.get("test_metadata") or {}).get("name") == "grain"
+    }
+    expected = {
+        name: model["config"]["meta"]["grain"]
+        for name, model in models.items()
+        if layer(model) in ("intermediate", "marts") and model["config"]["meta"]["grain"]
+    }
+    assert tested == expected
+
+
+def test_contracts_are_enforced_on_what_people_query(models: dict[str, Model]) -> None:
+    marts = {name: model for name, model in models.items() if name.startswith(("dim_", "fct_", "kpi_"))}
+    assert len(marts) > 30
+    assert [name for name, model in marts.items() if not model["config"]["contract"]["enforced"]] == []
+    assert [
+        f"{name}.{column['name']}"
+        for name, model in marts.items()
+        for column in model["columns"].values()
+        if not column["data_type"]
+    ] == []
+
+
+def test_facts_carry_the_segments(models: dict[str, Model]) -> None:
+    segments = {
+        "branch", "rep", "rep_id", "team", "channel", "campaign", "service_line", "job_type", "customer_type", "process_version",
+        "pipeline",
+    }  # fmt: skip
+    lacking = {name: segments - set(model["columns"]) for name, model in models.items() if name.startswith("fct_")}
+    assert {name: missing for name, missing in lacking.items() if missing} == {}
+
+
+def test_layers_stand_on_the_layer_below(manifest: dict[str, Any], models: dict[str, Model]) -> None:
+    by_id = {model["unique_id"]: model for model in models.values()}
+    wrong = []
+    for name, model in models.items():
+        for parent in model["depends_on"]["nodes"]:
+            if parent.startswith("source."):
+                source = manifest["sources"][parent]["source_name"]
+                if source not in SOURCES_OF[layer(model)]:
+                    wrong.append(f"{name} ({layer(model)}) selects from source {source}")
+            elif name not in SEES_STAGING and layer(by_id[parent]) not in BELOW[layer(model)]:
+                wrong.append(f"{name} ({layer(model)}) selects from {by_id[parent]['name']} ({layer(by_id[parent])})")
+    assert wrong == []
+
+
+def test_staging_knows_one_source_each(manifest: dict[str, Any], models: dict[str, Model]) -> None:
+    for name, model in models.items():
+        if layer(model) == "staging":
+            sources = {manifest["sources"][parent]["source_name"] for parent in model["depends_on"]["nodes"]} - {
+                "process"
+            }
+            assert sources == {f"raw_{name.removeprefix('stg_').split('__')[0]}"}, name
+
+
+def test_engine_specific_sql_is_in_macros_only() -> None:
+    found = []
+    for path in sorted((PROJECT / "models").rglob("*.sql")):
+        sql = re.sub(r"\{[{%#].*?[}%#]\}|--[^\n]*|'[^'\n]*'", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        found += [f"{path.name}: {match.group().strip()}" for match in ENGINE_SPECIFIC.finditer(sql)]
+    assert found == []
+
+
+def test_nothing_reads_the_clock() -> None:
+    clock = re.compile(
+        r"\b(now\(\)|current_date|current_timestamp|today\(\)|get_current_\w+|random\(\)|uuid\(\))", re.IGNORECASE
+    )
+    sql = [
+        *(PROJECT / "models").rglob("*.sql"),
+        *(PROJECT / "macros").rglob("*.sql"),
+        *(PROJECT / "tests").rglob("*.sql"),
+    ]
+    assert len(sql) > 100
+    assert [path.name for path in sql if clock.search(path.read_text(encoding="utf-8"))] == []

@@ -1,0 +1,48 @@
+"""A company that is simulated, served and run through the whole pipeline, beside its truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from demo.company import write
+from demo.log import CompanyLog
+from demo.serve import DemoServers
+from demo.simulate import simulate
+from demo.truth import Truth, compute
+from orchestration import pipeline
+from orchestration.pipeline import RunOutcome
+from salesgauge.settings import Company
+
+
+@dataclass
+class Published:
+    """What a run published of a log. ``pointer``: the version that people see."""
+
+    log: CompanyLog
+    outcome: RunOutcome
+    pointer: Path
+    truth: Truth
+
+
+def publish(root: Path, log: CompanyLog, servers: DemoServers) -> Published:
+    """Run the pipeline on the company directory ``root``, with ``servers`` up; the test fails unless it publishes."""
+    write(root, log, hubspot_url=servers.hubspot_url, typeform_url=servers.typeform_url)
+    company = Company.open(root)
+    outcome = pipeline.run(company)
+    assert outcome.exit_code == 0, outcome.error
+    return Published(log, outcome, company.pointer, compute(log, company.process_file))
+
+
+@pytest.fixture(
+    scope="module",
+    ids=lambda param: f"seed {param[0]}, scale {param[1]}",
+    params=[(1, 1.0), *(pytest.param((seed, 0.3), marks=pytest.mark.slow) for seed in (2, 3, 4, 5))],
+)
+def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """A whole run of one seed: at full scale for the first, smaller for the others."""
+    log = simulate(*request.param)
+    with DemoServers(log) as servers:
+        return publish(tmp_path_factory.mktemp("company"), log, servers)

@@ -1,0 +1,70 @@
+"""Every KPI of a published version equals the truth that is computed from the event log: marts in all their rows, and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from demo.truth import METRICS
+from metrics import MetricStore
+from salesgauge.warehouse import open_published
+from tests.e2e.comparison import differences
+from tests.e2e.conftest import Published
+from tests.e2e.truth_metrics import QUERIES, Answers, without_nothing
+from tests.e2e.truth_tables import TABLES, compare
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_mart_equals_the_truth(published: Published, table: str) -> None:
+    assert len(published.truth.mart(table)) > 0
+    assert compare(published.truth, published.pointer, table) == ""
+
+
+def test_every_mart_is_compared(published: Published) -> None:
+    with open_published(published.pointer) as con:
+        marts = {
+            row[0] for row in con.sql("select table_name from duckdb_tables() where schema_name = 'kpi'").fetchall()
+        }
+        assert con.sql("select count(*) from kpi.kpi_unmapped_stages").fetchall() == [(0,)]
+    assert marts - set(TABLES) == {"kpi_unmapped_stages"}
+
+
+def test_every_row_says_when_and_by_which_definition(published: Published) -> None:
+    with open_published(published.pointer) as con:
+        for table in TABLES:
+            if table.startswith("kpi_"):
+                stamps = con.sql(f"select distinct definition_version, as_of from kpi.{table}").fetchall()
+                assert stamps == [(1, published.log.as_of)], table
+
+
+@pytest.fixture(scope="module")
+def store(published: Published) -> Iterator[MetricStore]:
+    with MetricStore(published.pointer) as opened:
+        yield opened
+
+
+def test_every_metric_is_compared(store: MetricStore) -> None:
+    assert {metric.name for metric in store.list()} <= set(METRICS)
+
+
+@pytest.fixture(scope="module")
+def answers(published: Published) -> Answers:
+    return Answers(published.truth)
+
+
+@pytest.mark.parametrize("metric", [name for name, columns in METRICS.items() if columns.is_asked])
+def test_a_metric_equals_the_truth(answers: Answers, store: MetricStore, metric: str) -> None:
+    account = {}
+    for query in QUERIES:
+        if query.fits(metric):
+            found = store.query(metric, by=query.by_of(metric), grain=query.grain, where=query.where)
+            found = found.rename(columns={metric: "value"})
+            expected = answers.expected(metric, query)
+            account[str(query)] = differences(
+                without_nothing(metric, expected, found),
+                without_nothing(metric, found, expected),
+                list(found.columns[:-1]),
+            )
+    assert len(account) >= 2
+    assert {query: text for query, text in account.items() if text} == {}
