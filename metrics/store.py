@@ -58,11 +58,12 @@ class MetricStore:
 
     def list(self) -> list[MetricInfo]:
         """Every metric with its description and dimensions, by name."""
-        return [
-            MetricInfo(metric.name, metric.label, metric.description, tuple(self._engine.dimensions(metric.name)))
-            for metric in self._engine.metrics.values()
-            if not metric.is_part
-        ]
+        return [self.describe(metric.name) for metric in self._engine.metrics.values() if not metric.is_part]
+
+    def describe(self, name: str) -> MetricInfo:
+        """The metric ``name`` as ``list`` shows it; ConfigurationError names near ones where there is none."""
+        metric = self._metric(name)
+        return MetricInfo(metric.name, metric.label, metric.description, tuple(self._engine.dimensions(metric.name)))
 
     def query(
         self, metric: str, by: list[str] | None = None, grain: str | None = None, where: str | None = None

@@ -15,7 +15,7 @@ import analysis.forecast
 import ingestion
 import quality
 from orchestration import transform
-from orchestration.resources import CompanyResource, load_outcome, run_started, save_outcome
+from orchestration.resources import CompanyResource, RunLock, load_outcome, run_started, save_outcome
 from quality.results import DbtTestResult
 from salesgauge.errors import AuditError, ConfigurationError, SourceError
 from salesgauge.progress import Reporter
@@ -84,7 +84,7 @@ SOURCES = [
     ],
 )
 def ingest(
-    context: dg.AssetExecutionContext, company: CompanyResource, reporter: ReporterParam
+    context: dg.AssetExecutionContext, company: CompanyResource, run_lock: RunLock, reporter: ReporterParam
 ) -> Iterator[dg.MaterializeResult]:
     """Load what is new from every configured source into the raw log, side by side."""
     directory, process = company.open(), company.process()

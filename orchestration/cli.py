@@ -125,7 +125,9 @@ def query(
 
 
 def _print_metrics(store: Any, metric: str | None) -> None:
-    console = Console()
+    from orchestration.console import make_console
+
+    console = make_console()
     table = Table(box=None)
     for header in ("metric", "what it is", "dimensions"):
         table.add_column(header, overflow="fold")

@@ -11,7 +11,9 @@ import dagster as dg
 import analysis.locks
 from orchestration import assets
 from orchestration.alerts import send_alert
-from orchestration.resources import CompanyResource
+from orchestration.resources import CompanyResource, RunLock
+from salesgauge.errors import ConfigurationError
+from salesgauge.process import Process
 from salesgauge.progress import SILENT, Reporter
 from salesgauge.settings import default_company_root
 from salesgauge.warehouse import open_published
@@ -57,27 +59,42 @@ def weekly_lock() -> None:
     record_lock()
 
 
-hourly = dg.ScheduleDefinition(
-    name="hourly_refresh",
-    job=refresh,
-    cron_schedule="15 6-21 * * *",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every hour of the working day: new leads and calls show within the hour.",
-)
-daily = dg.ScheduleDefinition(
-    name="daily_refresh",
-    job=refresh,
-    cron_schedule="30 3 * * *",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every night, after the web analytics export and late events have arrived.",
-)
-weekly = dg.ScheduleDefinition(
-    name="weekly_lock",
-    job=weekly_lock,
-    cron_schedule="0 5 * * 1",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every Monday morning: lock the forecast.",
-)
+def schedules(timezone: str) -> list[dg.ScheduleDefinition]:
+    """The schedules, by the clock of the company."""
+    rows = [
+        (
+            "hourly_refresh",
+            refresh,
+            "15 6-21 * * *",
+            "Every hour of the working day: new leads and calls show within the hour.",
+        ),
+        (
+            "daily_refresh",
+            refresh,
+            "30 3 * * *",
+            "Every night, after the web analytics export and late events have arrived.",
+        ),
+        ("weekly_lock", weekly_lock, "0 5 * * 1", "Every Monday morning: lock the forecast."),
+    ]
+    return [
+        dg.ScheduleDefinition(
+            name=name,
+            job=job,
+            cron_schedule=cron,
+            execution_timezone=timezone,
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+            description=description,
+        )
+        for name, job, cron, description in rows
+    ]
+
+
+def company_timezone(root: Path) -> str:
+    """The time zone of the company in ``root``; UTC where its process file can't be read (the next run says why)."""
+    try:
+        return Process.load(root / "process.yml").company.timezone
+    except ConfigurationError:
+        return "UTC"
 
 
 @dg.run_failure_sensor(name="failure_alert", default_status=dg.DefaultSensorStatus.RUNNING)
@@ -108,10 +125,11 @@ def build_definitions(
         assets=[*assets.SOURCES, *PIPELINE],
         asset_checks=[assets.suite_checks],
         jobs=[refresh, weekly_lock],
-        schedules=[hourly, daily, weekly],
+        schedules=schedules(company_timezone(root)),
         sensors=[failure_alert],
         resources={
             "company": CompanyResource(root=str(root), as_of=as_of, sources=sources),
+            "run_lock": RunLock(root=str(root)),
             "reporter": dg.ResourceDefinition.hardcoded_resource(reporter),
         },
     )

@@ -44,6 +44,7 @@ def dagster_dev(company: Company, *, port: int) -> int:
         "DAGSTER_HOME": str(dagster_home(company)),
         "SALESGAUGE_COMPANY": str(company.root),
         "DAGSTER_DISABLE_TELEMETRY": "true",
+        "PYTHONWARNINGS": "ignore",
     }
     command = [
         str(Path(sys.executable).parent / "dagster"),

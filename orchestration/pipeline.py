@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
 
 from salesgauge.errors import AuditError, ConfigurationError, SalesgaugeError, SourceError
 from salesgauge.process import Process
@@ -18,7 +17,7 @@ from salesgauge.settings import Company
 
 # Steps tell people through the reporter; Dagster's own log is in its event storage.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-DAGSTER_SETTINGS = {"telemetry": {"enabled": False}, "run_monitoring": {"enabled": True}}
+DAGSTER_SETTINGS = {"telemetry": {"enabled": False}, "nux": {"enabled": False}, "run_queue": {"max_concurrent_runs": 1}}
 
 
 @dataclass
@@ -45,19 +44,14 @@ def run(
 ) -> RunOutcome:
     """Run the job ``refresh`` for ``company`` in this process. Failures are in the outcome, not raised.
 
-    One run at a time: a second one gets ConfigurationError while the first holds ``var/run.lock``.
+    One run at a time: a second one ends with 2 while the first holds ``var/run.lock``.
     """
-    company.var.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(company.var / "run.lock", timeout=0)
     started = time.monotonic()
     try:
         Process.load(company.process_file)
         known = company.configured_sources()
         _check_sources(known, sources)
-        with lock:
-            outcome = _execute(company, reporter, as_of, sources)
-    except Timeout:
-        outcome = RunOutcome(2, error=f"another run is active in {company.root}; wait for it to end.")
+        outcome = _execute(company, reporter, as_of, sources)
     except SalesgaugeError as error:
         outcome = RunOutcome(error.exit_code, error=str(error))
     outcome.seconds = time.monotonic() - started
@@ -104,7 +98,9 @@ def _outcome(company: Company, result: object) -> RunOutcome:
         data = event.event_specific_data
         if event.event_type_value == "STEP_SUCCESS":
             outcome.step_seconds[event.step_key] = data.duration_ms / 1000
-        elif event.event_type_value == "STEP_FAILURE" and outcome.exit_code == 0:
+        elif (event.event_type_value == "STEP_FAILURE" and outcome.exit_code == 0) or (
+            event.event_type_value == "PIPELINE_FAILURE" and outcome.exit_code == 0 and data and data.error
+        ):
             outcome.exit_code, outcome.error = _failure(data.error)
         elif event.event_type_value == "ASSET_MATERIALIZATION":
             _note(outcome, data.materialization)
@@ -128,11 +124,10 @@ def _note(outcome: RunOutcome, materialization: object) -> None:
 
 
 def _failure(error: object) -> tuple[int, str]:
-    """Exit code and message of a failed step: those of our own errors, else the innermost one's."""
+    """Exit code and message of a failed step: those of our own error in its chain of causes, else of the innermost one."""
     kinds = {kind.__name__: kind.exit_code for kind in (ConfigurationError, SourceError, AuditError)}
-    innermost = error
-    while getattr(innermost, "cause", None):
-        innermost = innermost.cause  # type: ignore[attr-defined]
-    name = getattr(innermost, "cls_name", "") or ""
-    message = str(getattr(innermost, "message", innermost)).strip()
-    return kinds.get(name, 1), message.removeprefix(f"salesgauge.errors.{name}: ")
+    while True:
+        name, message = error.cls_name or "", str(error.message).strip()  # type: ignore[attr-defined]
+        if name in kinds or error.cause is None:  # type: ignore[attr-defined]
+            return kinds.get(name, 1), message.removeprefix(f"salesgauge.errors.{name}: ")
+        error = error.cause  # type: ignore[attr-defined]

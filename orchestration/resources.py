@@ -1,16 +1,17 @@
 """What the steps of a run share: the company, the moment, and who is told about progress."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+from filelock import FileLock, Timeout
+from pydantic import PrivateAttr
 
 from orchestration.transform import ModelResult, Outcome
 from quality.results import DbtTestResult
+from salesgauge.errors import ConfigurationError
 from salesgauge.process import Process
 from salesgauge.settings import Company, parse_utc
 
@@ -35,6 +36,39 @@ class CompanyResource(dg.ConfigurableResource):
         if self.as_of:
             return parse_utc(self.as_of)
         return self.open().as_of or started
+
+
+class RunLock(dg.ConfigurableResource):
+    """Holds ``var/run.lock`` of the company directory ``root`` for as long as a run lasts: one run at a time, however it was started.
+
+    The operating system frees the lock of a process that dies, so none is left behind.
+    """
+
+    root: str
+    _lock: FileLock = PrivateAttr()
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        company = Company.open(Path(self.root))
+        company.var.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(company.var / "run.lock", timeout=0, thread_local=False)
+        try:
+            self._lock.acquire()
+        except Timeout as error:
+            raise ConfigurationError(f"another run is active in {company.root}; wait for it to end.") from error
+        _end_dead_runs(context)
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        self._lock.release()
+
+
+def _end_dead_runs(context: dg.InitResourceContext) -> None:
+    """Mark runs that hold no lock any more, since this one has it: their process died, and nobody else would say so."""
+    started = context.instance.get_runs(dg.RunsFilter(job_name="refresh", statuses=[dg.DagsterRunStatus.STARTED]))
+    for run in started:
+        if context.run is None or run.run_id != context.run.run_id:
+            context.instance.report_run_failed(
+                run, "The process of this run died. The run after it found everything in order."
+            )
 
 
 def run_started(context: dg.AssetExecutionContext) -> datetime:
