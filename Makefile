@@ -36,7 +36,7 @@ test: $(STAMP) ## all tests, with coverage
 test-fast: $(STAMP) ## the tests that take seconds
 	@$(BIN)/python -m pytest -m "not slow"
 
-lint: $(STAMP) ## style, import directions, SQL
+lint: $(STAMP) ## style and import directions
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
 format: $(STAMP) ## put the code in form

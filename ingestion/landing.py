@@ -9,7 +9,7 @@ import json
 import shutil
 import tempfile
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,9 +29,8 @@ from salesgauge.warehouse import connect
 # Without the limit every record is hashed for a dictionary that is then given up.
 _PARQUET = "(format parquet, compression zstd, string_dictionary_page_size_limit 1000)"
 
-# a line without text is no record; the place keeps the filter above the window function
-_GOOD = "not _bad and _place > 0 and record is not null"
-_BAD = "_bad and _place > 0 and record is not null"
+_MEMORY = "1GB"
+_AT_ONCE = 256 << 20  # bytes read by one statement: what it buffers to keep the order grows with its input
 
 
 @dataclass(frozen=True)
@@ -90,6 +89,7 @@ class Landing:
         self.folder = home / uuid.uuid4().hex[:8]
         self.folder.mkdir(parents=True)
         self.con = connect(":memory:")
+        self.con.execute(f"set memory_limit = '{_MEMORY}'")
         self.con.execute(f"set temp_directory = {quote(str(self.folder / 'spill'))}")
         self.load_id = rawlog.next_load_id(self.company, self.source, self.received_at)
         self._previous = rawlog.cursors(self.company, self.source)
@@ -106,18 +106,16 @@ class Landing:
 
         A record without a required value, with a value of the wrong type, or that is no JSON object goes to quarantine.
         """
-        files = [file for file in files if file.stat().st_size]
         count = TableCount(duplicates, 0, 0, duplicates)
-        if files:
+        for group in _groups(files):
             try:
-                count += self._lines(table, read_lines(files))
+                count += self._lines(table, read_lines(group))
             except duckdb.InvalidInputException:
                 # bytes that are no UTF-8, or a line longer than the reader's buffer
                 with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-                    safe = [sanitise(path, Path(folder)) for path in files]
-                    count += self._lines(
-                        table, read_lines([file.path for file in safe], max(file.longest for file in safe))
-                    )
+                    safe = [sanitise(path, Path(folder)) for path in group]
+                    longest = max(file.longest for file in safe)
+                    count += self._lines(table, read_lines([file.path for file in safe], longest))
         return self._count(table.name, count)
 
     def _lines(self, table: RawTable, source: str) -> TableCount:
@@ -147,7 +145,7 @@ class Landing:
         """Land the rows of the DuckDB query ``sql`` (run on ``self.con``).
 
         It has the table's columns by name (of their type, or text that is cast as in ``records``) and ``record`` (JSON as text). It may have
-        ``_line`` (place in the source; default: place in the query), ``_file``, and ``_reason`` (not null: quarantine the row for it).
+        ``_line`` (place in the source; default: place in the query, used for quarantined rows only), ``_file``, and ``_reason`` (not null: quarantine the row for it).
         ``also``: columns of the query that must fit too, but are not written. ``received``: the number of rows, where it is known.
         """
         query, types = self._completed(table, sql, also)
@@ -159,7 +157,7 @@ class Landing:
     def good_rows(self, table: RawTable, sql: str, also: Sequence[RawColumn] = ()) -> str:
         """A query for the rows of ``sql`` that ``relation`` would load, with the typed value of column ``x`` as ``t:x``."""
         query, types = self._completed(table, sql, also)
-        return f"select * from ({self._checked(self._typed(table, types, also), query, types)}) where {_GOOD}"
+        return f"select * from ({_checked(self._typed(table, types, also), query)}) where not _bad"
 
     def _completed(self, table: RawTable, sql: str, also: Sequence[RawColumn]) -> tuple[str, dict[str, str]]:
         described = self.con.execute(f"describe {sql}").fetchall()
@@ -220,17 +218,17 @@ class Landing:
     ) -> TableCount:
         """Write the good rows of ``sql`` to one Parquet file and the bad ones to another; memory stays flat, as nothing is collected."""
         columns = self._typed(table, types, also)
-        checked = self._checked(columns, sql, types)
+        checked = _checked(columns, sql)
         values = ", ".join(
             f"{column.typed_name} as {identifier(column.name)}" for column in columns[: len(table.columns)]
         )
         target = self._path(table.name)
         loaded = self._scalar(
-            f"copy (select {values}, {self._stamp()}, {self._rows.get(table.name, 0)} + _place as _row, cast(record as json) as record "
-            f"from ({checked}) where {_GOOD}) to {quote(str(target))} {_PARQUET}"
+            f"copy (select {values}, {self._stamp()}, cast({self._rows.get(table.name, 0)} as bigint) as _base, cast(record as json) as record "
+            f"from ({checked}) where not _bad and record is not null) to {quote(str(target))} {_PARQUET}"
         )
         self._keep(table.name, target, loaded)
-        quarantined = self._quarantine(table, columns, checked) if loaded != received else 0
+        quarantined = self._quarantine(table, columns, checked, types) if loaded != received else 0
         if loaded + quarantined != received:
             raise SourceError(
                 f"{self.source}.{table.name}: {received} records received, but {loaded} loaded and {quarantined} quarantined; nothing was kept"
@@ -251,18 +249,11 @@ class Landing:
             for column in (*table.columns, *also)
         ]
 
-    def _checked(self, columns: list[TypedColumn], sql: str, types: Mapping[str, str]) -> str:
-        """``sql`` with the typed values, ``_bad``, and ``_place``, the row's number, which is ``_line`` too where the query has none.
-
-        A filter is pushed down and repeats work on its way; the window function of ``_place`` stops it.
-        """
-        casts = ", ".join(f"{column.cast} as {column.typed_name}" for column in columns)
-        problems = ["_reason is not null", *(column.problem for column in columns if column.problem)]
-        bad = f"case {' '.join(f'when {problem} then true' for problem in problems)} else false end"
-        placed = f"select *, row_number() over () as _place from (select *, {bad} as _bad from (select *, {casts} from ({sql})))"
-        return placed if "_line" in types else f"select *, _place as _line from ({placed})"
-
-    def _quarantine(self, table: RawTable, columns: list[TypedColumn], checked: str) -> int:
+    def _quarantine(self, table: RawTable, columns: list[TypedColumn], checked: str, types: Mapping[str, str]) -> int:
+        if (
+            "_line" not in types
+        ):  # numbering the rows costs the use of more than one core: only where there are bad ones
+            checked = f"select *, row_number() over () as _line from ({checked})"
         key = " || '|' || ".join(f"coalesce(cast({identifier(name)} as varchar), '')" for name in table.key) or "null"
         reasons = ", ".join(column.reason for column in columns)
         target = self._path("_quarantine")
@@ -270,7 +261,7 @@ class Landing:
             f"copy (select {quote(table.name)} as table_name, _file as file, cast(_line as bigint) as line, {key} as record_key, "
             # where the record as a whole is unusable, what its columns lack says nothing more
             f"coalesce(_reason, concat_ws('; ', {reasons})) as reason, cast(record as varchar) as record, {self._stamp()} "
-            f"from ({checked}) where {_BAD}) to {quote(str(target))} {_PARQUET}"
+            f"from ({checked}) where _bad and record is not null) to {quote(str(target))} {_PARQUET}"
         )
         self._keep("_quarantine", target, count)
         return count
@@ -311,3 +302,27 @@ class Landing:
     def _scalar(self, sql: str) -> int:
         row = self.con.execute(sql).fetchone()
         return int(row[0]) if row else 0
+
+
+def _checked(columns: list[TypedColumn], sql: str) -> str:
+    """``sql`` with the typed values and ``_bad``, each step a projection of its own: then nothing is computed twice."""
+    casts = ", ".join(f"{column.cast} as {column.typed_name}" for column in columns)
+    problems = ["_reason is not null", *(column.problem for column in columns if column.problem)]
+    bad = f"case {' '.join(f'when {problem} then true' for problem in problems)} else false end"
+    return f"select *, {bad} as _bad from (select *, {casts} from ({sql}))"
+
+
+def _groups(files: Sequence[Path]) -> Iterator[list[Path]]:
+    """``files`` that are not empty, in their order, in groups of about ``_AT_ONCE`` bytes."""
+    group: list[Path] = []
+    size = 0
+    for file in files:
+        length = file.stat().st_size
+        if group and size + length > _AT_ONCE:
+            yield group
+            group, size = [], 0
+        if length:
+            group.append(file)
+            size += length
+    if group:
+        yield group

@@ -194,7 +194,8 @@ class FileMapping(_Strict):
         twice = sorted({name for name in given if given.count(name) > 1})
         if twice:
             raise ValueError(f"'{twice[0]}' is mapped twice")
-        if self.key and self.definition.key in given:
+        named = [source for name, source in self.columns.items() if self.canonical(name) == self.definition.key]
+        if self.key and self.definition.key in given and named != self.key:
             raise ValueError(f"'{self.definition.key}' is mapped twice: by key and by columns or constants")
         if self.order is not None and "source_order" not in known:
             raise ValueError(f"order can't stand with {self.entity}; it belongs to stage_events and field_history")

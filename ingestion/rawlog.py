@@ -162,15 +162,20 @@ def _select(columns: list[tuple[str, str]], files: list[Path]) -> str:
     empty = ", ".join(f"cast(null as {kind}) as {identifier(name)}" for name, kind in columns)
     if not files:
         return f"select {empty} where false"
-    return f"select {_names(columns)} from (select {empty} where false union all by name select * from {_read(files)})"
+    rows = f"select * from {_read(files)}"
+    if ("_row", "bigint") in columns:
+        # a row's place in its load: what was received before its file, and its place in the file
+        rows = f"select *, _base + file_row_number + 1 as _row from {_read(files, ', file_row_number = true')}"
+    return f"select {_names(columns)} from (select {empty} where false union all by name {rows})"
 
 
 def _names(columns: Iterable[tuple[str, str]]) -> str:
     return ", ".join(identifier(name) for name, _ in columns)
 
 
-def _read(files: list[Path]) -> str:
-    return f"read_parquet([{', '.join(quote(str(file)) for file in files)}], union_by_name = true, hive_partitioning = false)"
+def _read(files: list[Path], options: str = "") -> str:
+    listed = ", ".join(quote(str(file)) for file in files)
+    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false{options})"
 
 
 def _files(company: Company, source: str, table: str, loads: list[str]) -> list[Path]:

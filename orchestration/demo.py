@@ -57,8 +57,11 @@ def dagster_dev(company: Company, *, port: int) -> int:
         str(port),
     ]
     process = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environ)
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
+
+    def end(*_: object) -> None:
         process.send_signal(signal.SIGINT)
-        return process.wait()
+
+    # Dagster ends its own children when it is interrupted; they would stay behind if only this process ended.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    return process.wait()

@@ -17,7 +17,14 @@ from salesgauge.settings import Company
 
 # Steps tell people through the reporter; Dagster's own log is in its event storage.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-DAGSTER_SETTINGS = {"telemetry": {"enabled": False}, "nux": {"enabled": False}, "run_queue": {"max_concurrent_runs": 1}}
+DAGSTER_SETTINGS = {
+    "telemetry": {"enabled": False},
+    "nux": {"enabled": False},
+    "run_monitoring": {"enabled": True},
+    "run_queue": {"max_concurrent_runs": 1},
+    # Steps write nothing to standard output, and capturing it starts two processes per step.
+    "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"},
+}
 
 
 @dataclass

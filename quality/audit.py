@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from quality import crm_suites, mart_suites
-from quality.gate import balances, dbt_check, emptied, names, quarantine
+from quality.gate import NOT_PASSED, balances, dbt_check, emptied, names, quarantine
 from quality.gx import SuiteRunner
 from quality.results import AuditOutcome, Check, DbtTestResult, Failure
 from quality.scores import write_checks, write_scores
@@ -47,7 +47,7 @@ def audit(
     ]
     con.execute(f"drop table if exists {VOLUMES}")
     write_checks(con, checks)
-    failures = tuple(_failure(check) for check in checks if not check.passed and check.severity == "error")
+    failures = _failures(check for check in checks if not check.passed and check.severity == "error")
     return AuditOutcome(passed=not failures, failures=failures, checks=tuple(checks), scores=scores, volumes=volumes)
 
 
@@ -61,6 +61,19 @@ def _suite_checks(con: duckdb.DuckDBPyConnection) -> list[Check]:
     runner = SuiteRunner(con)
     suites = [*crm_suites.SUITES, *crm_suites.required_field_suites(con), *mart_suites.SUITES]
     return [check for suite in suites for check in runner.run(suite)]
+
+
+def _failures(checks: Iterable[Check]) -> tuple[Failure, ...]:
+    """The reasons, with all tests that dbt skipped as one: they only follow from what failed before them."""
+    stopping = list(checks)
+    skipped = [check for check in stopping if check.origin == "dbt" and check.observed == NOT_PASSED["skipped"]]
+    reasons = [_failure(check) for check in stopping if check not in skipped]
+    if skipped:
+        tables = sorted({check.table for check in skipped})
+        shown = ", ".join(tables[:5]) + (f" and {len(tables) - 5} more" if len(tables) > 5 else "")
+        what = f"{len(skipped)} dbt {'test was' if len(skipped) == 1 else 'tests were'} not run"
+        reasons.append(Failure(what, shown, None, "They come after a model or test that failed: correct that first."))
+    return tuple(reasons)
 
 
 def _failure(check: Check) -> Failure:

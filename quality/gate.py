@@ -5,6 +5,7 @@ What is expected of values belongs to the suites, the verdict to ``quality.audit
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import duckdb
@@ -16,6 +17,10 @@ from salesgauge.settings import Company, parse_utc
 MAX_QUARANTINE_SHARE = 0.2
 QUARANTINE_MIN_RECEIVED = 50
 NOT_PASSED = {"fail": "failed", "error": "could not be run", "skipped": "was not run"}
+# Errors of these kinds quote a value of a record; others quote names of columns and tables, which people need.
+_QUOTES_VALUES = re.compile(r"Conversion Error|Invalid Input Error|Constraint Error|Out of Range Error")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_PERSONAL = re.compile(r"[^\s@'\"<>]+@[^\s@'\"<>]+|\+?\d[\d\s().\-]{7,}\d")
 _RELOAD = (
     "Reload the source; if it stays, the load's accounting is broken: report it with the load's id from raw_log.loads."
 )
@@ -23,7 +28,7 @@ _RELOAD = (
 
 def dbt_check(result: DbtTestResult) -> Check:
     outcome = NOT_PASSED.get(result.status, result.status)
-    message = f" ({result.message.splitlines()[0][:160]})" if result.message and result.status == "error" else ""
+    message = f" ({safe_message(result.message)})" if result.message and result.status == "error" else ""
     return Check(
         origin="dbt",
         suite="dbt",
@@ -36,6 +41,18 @@ def dbt_check(result: DbtTestResult) -> Check:
         failing_rows=result.failures if result.status in ("fail", "warn") else None,
         action="The failing rows: dbt's compiled SQL of this test, run on var/warehouse/salesgauge.duckdb.",
     )
+
+
+def safe_message(message: str) -> str:
+    """An error's message without the values that it quotes: one line, at most 240 characters.
+
+    >>> safe_message("Conversion Error: Could not convert string 'jane@example.com' to INT32")
+    "Conversion Error: Could not convert string '…' to INT32"
+    """
+    line = " ".join(message.split())
+    if _QUOTES_VALUES.search(line):
+        line = _QUOTED.sub("'…'", line)
+    return _PERSONAL.sub("…", line)[:240]
 
 
 def balances(con: duckdb.DuckDBPyConnection) -> list[Check]:

@@ -10,17 +10,20 @@ import logging
 import re
 import warnings
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pandas as pd
 
 from quality.results import Check, Severity
 from quality.suites import Expect, Suite
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 EXAMPLES = 5
 MIN_FAILING_ROWS = 20
 """A warning becomes an error by its share only where at least so many rows fail: one bad phone of one lead stops nobody."""
+MANY = "So many point to a mistake in the source's mapping (sources/*.yml, or the fields of the CRM) rather than in single records."
 
 _COUNTS_ONLY = {"result_format": "BASIC", "exclude_unexpected_values": True, "partial_unexpected_count": 0}
 _WITH_KEYS = {"result_format": "SUMMARY", "exclude_unexpected_values": True, "partial_unexpected_count": EXAMPLES}
@@ -106,7 +109,7 @@ def _check(suite: Suite, expect: Expect, result: Any, rows: int, examples: tuple
     values = result.result
     failing = values.get("unexpected_count")
     judged = rows - int(values.get("missing_count") or 0)
-    severity = expect.severity
+    severity, action = expect.severity, expect.action
     if failing is None:
         observed = f"{values.get('observed_value')}"
         failing = rows if expect.kind == "ExpectTableRowCountToEqual" and not result.success else None
@@ -114,7 +117,7 @@ def _check(suite: Suite, expect: Expect, result: Any, rows: int, examples: tuple
         share = 1 - failing / judged if judged else 1.0
         observed = f"{failing:,} of {judged:,} rows fail ({1 - share:.1%})" if failing else f"{judged:,} rows hold"
         if expect.error_below is not None and share < expect.error_below and failing >= MIN_FAILING_ROWS:
-            severity = "error"
+            severity, action = "error", f"{MANY} {expect.action}"
     expected = expect.meaning if expect.mostly >= 1 else f"{expect.meaning}, in ≥ {expect.mostly:.0%} of rows"
     return Check(
         origin="gx",
@@ -128,7 +131,7 @@ def _check(suite: Suite, expect: Expect, result: Any, rows: int, examples: tuple
         rows=rows,
         failing_rows=failing,
         examples=examples,
-        action=expect.action,
+        action=action,
     )
 
 

@@ -11,6 +11,7 @@ LONG_DAYS = 3_660
 LONG_MINUTES = LONG_DAYS * 1_440
 _MODEL = "This is a mistake of a model, not of the data: keep the version that is served and report it with the name of this check."
 _ODD = "Possible, but rare: look at the records behind it in the source."
+_PERIOD_AND_SEGMENT = "period_grain || ' ' || segment_type"
 # Floating sums may differ in their last bits; a share is not wrong for that.
 _ONE = 1.000000001
 _ZERO = -0.000000001
@@ -28,15 +29,14 @@ def _days(column: str, **options: object) -> Expect:
     return between(column, 0, LONG_DAYS, **{"action": _MODEL, **options})  # type: ignore[arg-type]
 
 
-def _rates(name: str, *columns: str, counts: tuple[str, ...] = ("n",), where: str = "true") -> Suite:
+def _rates(name: str, *columns: str, counts: tuple[str, ...] = ("n",), key: str = _PERIOD_AND_SEGMENT) -> Suite:
     """A suite for a KPI mart: ``columns`` are shares, ``counts`` are not negative."""
     return Suite(
         f"{name}_values",
         f"kpi.{name}",
         {column: column for column in (*counts, *columns)},
         (*(_share(column) for column in columns), *(_counts(column) for column in counts)),
-        key="period_grain || ' ' || segment_type",
-        where=where,
+        key=key,
         keys_are_labels=True,
     )
 
@@ -217,6 +217,9 @@ RATES = (
     _rates("kpi_crm_completeness_by_field", "completeness", counts=("n", "filled")),
     _rates("kpi_satisfaction", "csat", counts=("nps_n", "csat_n")),
     _rates("kpi_volume", counts=("leads_created", "deals_created")),
+    _rates("kpi_forecast_accuracy", "coverage_rate", counts=("n", "wape")),
+    _rates("kpi_pipeline", counts=("deals",), key="segment_type || ' ' || stage"),
+    _rates("kpi_process_variants", "share", key="'rank ' || rank"),
 )
 
 NPS = Suite(
@@ -224,7 +227,7 @@ NPS = Suite(
     "kpi.kpi_satisfaction",
     {"nps": "nps"},
     (between("nps", -100, 100, action=_MODEL),),
-    key="period_grain || ' ' || segment_type",
+    key=_PERIOD_AND_SEGMENT,
     keys_are_labels=True,
 )
 

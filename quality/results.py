@@ -72,7 +72,8 @@ class Failure:
     action: str
 
     def __str__(self) -> str:
-        rows = "" if self.count is None else f" ({self.count:,} {'row' if self.count == 1 else 'rows'})"
+        said = self.count is None or f"{self.count:,} of" in self.what
+        rows = "" if said else f" ({self.count:,} {'row' if self.count == 1 else 'rows'})"
         return f"{self.where}: {self.what}{rows}. {self.action}"
 
 

@@ -186,7 +186,9 @@ def _horizons(rows: list[Row], width: int, height: int, name: str) -> str:
 
 
 def pipeline(rows: list[Row], labels: dict[str, str], currency: str) -> Chart:
-    """Open amount per stage as bars, the part that is expected to be won inside them."""
+    """Open amount per stage as bars, the part that is expected to be won inside them. Without any amount: the number of deals."""
+    if not any(row["amount"] for row in rows):
+        return Chart(_deals(rows, labels, 580, "pipeline-wide"), _deals(rows, labels, 165, "pipeline-narrow"))
     return Chart(
         _pipeline(rows, labels, currency, 580, "pipeline-wide"),
         _pipeline(rows, labels, currency, 165, "pipeline-narrow"),
@@ -194,19 +196,16 @@ def pipeline(rows: list[Row], labels: dict[str, str], currency: str) -> Chart:
 
 
 def _pipeline(rows: list[Row], labels: dict[str, str], currency: str, width: int, name: str) -> str:
-    shown = [labels.get(row["stage"], row["stage"]) for row in rows]
     values = [
         {
-            # Two bars of one name would be drawn as one.
-            "stage": label if shown.count(label) == 1 else f"{label} ({row['stage']})",
+            "stage": name,
             "amount": row["amount"] or 0,
             "weighted": row["weighted_amount"] or 0,
             "label": money(row["amount"], currency),
         }
-        for row, label in zip(rows, shown, strict=True)
+        for row, name in zip(rows, _stage_names(rows, labels), strict=True)
     ]
-    limit = min(200 if width > 500 else 104, _longest(values, "stage") * 8)
-    base = alt.Chart(_data(values)).encode(y=_names("stage", limit))
+    base = _by_stage(values, width)
     axis = alt.Axis(labelExpr=_money_axis(currency), tickCount=4 if width > 500 else 2, title=None)
     whole = base.mark_bar(height={"band": 0.62}, color=COLOURS["soft"]).encode(
         x=alt.X("amount:Q", stack=None, axis=axis, scale=alt.Scale(zero=True))
@@ -214,6 +213,34 @@ def _pipeline(rows: list[Row], labels: dict[str, str], currency: str, width: int
     part = base.mark_bar(height={"band": 0.3}, color=COLOURS["strong"]).encode(x=alt.X("weighted:Q", stack=None))
     text = base.mark_text(align="left", dx=5).encode(x=alt.X("amount:Q"), text="label:N")
     return _svg(alt.layer(whole, part, text).properties(width=width, height=44 * len(values) + 8), name)
+
+
+def _deals(rows: list[Row], labels: dict[str, str], width: int, name: str) -> str:
+    names = _stage_names(rows, labels)
+    values = [
+        {"stage": stage, "deals": row["deals"], "label": f"{row['deals']:,}"}
+        for row, stage in zip(rows, names, strict=True)
+    ]
+    base = _by_stage(values, width)
+    axis = alt.Axis(format=",d", tickCount=4 if width > 500 else 2, tickMinStep=1, title="deals")
+    bars = base.mark_bar(height={"band": 0.62}, color=COLOURS["soft"]).encode(
+        x=alt.X("deals:Q", stack=None, axis=axis, scale=alt.Scale(zero=True))
+    )
+    text = base.mark_text(align="left", dx=5).encode(x="deals:Q", text="label:N")
+    return _svg(alt.layer(bars, text).properties(width=width, height=34 * len(values) + 8), name)
+
+
+def _stage_names(rows: list[Row], labels: dict[str, str]) -> list[str]:
+    """Labels of the stages; with the key where two have the same: two bars of one name would be drawn as one."""
+    names = [labels.get(row["stage"], row["stage"]) for row in rows]
+    return [
+        name if names.count(name) == 1 else f"{name} ({row['stage']})" for row, name in zip(rows, names, strict=True)
+    ]
+
+
+def _by_stage(values: list[Row], width: int) -> alt.Chart:
+    limit = min(240 if width > 500 else 104, _longest(values, "stage") * 8)
+    return alt.Chart(_data(values)).encode(y=_names("stage", limit))
 
 
 def completeness(rows: list[Row], target: float | None) -> Chart:

@@ -64,6 +64,12 @@ class Report:
     checks: Section
 
 
+def _with_any(section: Section, columns: tuple[str, ...], reason: str) -> Section:
+    """``section``, or ``reason`` where every row has nothing but nulls and zeros in ``columns``: a drawing of zeros says nothing."""
+    has_any = any(row[column] for row in section.rows for column in columns)
+    return section if has_any or not section else Section(reason=reason)
+
+
 class _Reader:
     """Runs queries on a published version; a missing table or column is a reason, not an error."""
 
@@ -209,7 +215,7 @@ def _months(reader: _Reader, today: date) -> Section:
     The running month's actual is what is won so far, ``is_over`` false.
     """
     running = today.replace(day=1)
-    return reader.section(
+    section = reader.section(
         """
         with locks as (
             select *, row_number() over (partition by period_start_date order by lock_date desc) as place
@@ -241,6 +247,8 @@ def _months(reader: _Reader, today: date) -> Section:
         "No forecast was locked and nothing was won yet.",
         {"today": today, "running": running, "method": METHOD, "first": _months_before(running, MONTHS_BACK - 1)},
     )
+    amounts = ("forecast_amount", "actual_amount")
+    return _with_any(section, amounts, "No deal with an amount was won yet, so there is no money to forecast.")
 
 
 def _won(reader: _Reader, today: date) -> Section:
@@ -260,7 +268,7 @@ def _won(reader: _Reader, today: date) -> Section:
 
 def _accuracy(reader: _Reader, level: str, where: str) -> Section:
     """One row per segment or horizon with both methods side by side: ``<measure>`` is the pipeline's, ``naive_<measure>`` the other's."""
-    return reader.section(
+    section = reader.section(
         f"""
         with rows as (
             select * from kpi.kpi_forecast_accuracy
@@ -280,6 +288,10 @@ def _accuracy(reader: _Reader, level: str, where: str) -> Section:
         "No month that was forecast is over yet.",
         {"level": level},
     )
+    reason = (
+        "Nothing with an amount was won in the months that are over, so there is nothing to measure errors against."
+    )
+    return _with_any(section, ("wape", "naive_wape"), reason)
 
 
 def _loads(reader: _Reader) -> Section:

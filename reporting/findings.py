@@ -91,7 +91,7 @@ def _open_months(report: Report) -> Iterator[Finding]:
             notes.append(f"80 % interval {span(row['low_amount'], row['high_amount'], 'amount', report.currency)}")
         if row["actual_amount"]:
             notes.append(f"{money(row['actual_amount'], report.currency)} won so far")
-        if (year_before := won.get(row["month"].replace(year=row["month"].year - 1))) is not None:
+        if year_before := won.get(row["month"].replace(year=row["month"].year - 1)):
             notes.append(f"a year before {money(year_before, report.currency)}")
         details = f" ({'; '.join(notes)})" if notes else ""
         parts.append(f"{month(row['month'])}: {money(row['forecast_amount'], report.currency)}{details}")
@@ -129,9 +129,10 @@ def _stuck(report: Report) -> Iterator[Finding]:
         and row["median_age_days"] > report.stage_limits.get(row["stage"], float("inf"))
     ]
     for row in by(rows, lambda row: row["amount"])[-1:]:
+        amount = f" ({money(row['amount'], report.currency)})" if row["amount"] else ""
         yield Finding(
             f"Deals wait in {report.labels.get(row['stage'], row['stage'])}",
-            f"Half of the {count(row['deals'])} open deals there ({money(row['amount'], report.currency)}) have been waiting for "
+            f"Half of the {count(row['deals'])} open deals there{amount} have been waiting for "
             f"{days(row['median_age_days'])} or longer; the limit is {days(report.stage_limits[row['stage']])}.",
         )
 

@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reporting import numbers, pdf
-from reporting.content import METHOD, Report, Row, read
+from reporting.content import LEAST_N, METHOD, Report, Row, read
 from reporting.findings import before_words, findings, kpi_title
 from salesgauge.warehouse import open_published
 
@@ -105,6 +105,7 @@ def render(report: Report) -> str:
         status=STATUS,
         missing=numbers.MISSING,
         most_reps=MOST_REPS,
+        has_amounts=any(row["amount"] for row in report.pipeline.rows),
     )
 
 
@@ -151,7 +152,8 @@ def _card(row: Row, report: Report, place: int, strip: Any) -> dict[str, Any]:
         "target": numbers.value_of(row["target"], unit, currency),
         "direction": _direction(row, currency),
         "said": numbers.value_of(row["before_value"], unit, currency),
-        "is_low_n": row["is_low_n"],
+        "is_low_n": row["current_n"] is not None and row["current_n"] < LEAST_N,
+        "is_low_baseline": row["baseline_n"] is not None and row["baseline_n"] < LEAST_N,
         "status": row["status"] or "unknown",
         "sign": sign,
         "words": words,

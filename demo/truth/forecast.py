@@ -23,7 +23,10 @@ from demo.truth.rollup import NONE, rollup
 LEVELS = ("total", "rep", "branch", "service_line")
 NAIVE, PIPELINE = "seasonal_naive", "stage_age_pipeline"
 LONGEST, WEIGHT, NEWEST, FEWEST = 90, 10, 52, 8
-KEY = ["lock_date", "period_start_date", "method", "level", "segment"]
+LOCK = (
+    "lock_date", "period_start_date", "period_end_date", "horizon_days", "method", "level", "segment", "forecast", "low", "high",
+    "deals_open",
+)  # fmt: skip
 Segment = tuple[str, str]  # level, name
 
 
@@ -233,7 +236,7 @@ class Forecaster:
     # The tables.
 
     def locks(self) -> pd.DataFrame:
-        """analysis.forecast_locks: KEY, period_end_date, horizon_days, forecast_amount, low_amount, high_amount, deals_open; cents."""
+        """analysis.forecast_locks with its amounts in whole cents: the columns LOCK."""
         rows: list[dict[str, Any]] = []
         actual: dict[date, dict[tuple[date, Segment], int]] = {}
         for lock in self.mondays:
@@ -258,7 +261,7 @@ class Forecaster:
                             }
                         )  # fmt: skip
         self._intervals(rows, actual)
-        return pd.DataFrame(rows, dtype=object)
+        return pd.DataFrame(rows, columns=list(LOCK), dtype=object)
 
     def _intervals(self, rows: list[dict[str, Any]], actual: dict[date, dict[tuple[date, Segment], int]]) -> None:
         earlier: dict[tuple, list[dict[str, Any]]] = defaultdict(list)

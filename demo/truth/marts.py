@@ -326,7 +326,7 @@ def pipeline(facts: Facts) -> pd.DataFrame:
     ages, cents, stages = _numbers(frame, "age_days"), _cents(frame), frame["stage"].to_numpy()
 
     def values(members: np.ndarray) -> dict[str, Any]:
-        stage, total = stages[members[0]], int(cents[members].sum())
+        stage, total = next(iter(stages[members]), None), int(cents[members].sum())
         return {
             "deals": len(members),
             "amount": money(total),

@@ -1,9 +1,10 @@
-"""Warehouses for the tests of the dbt project: empty ones, and one filled with what HubSpot and Typeform would hold of a small demo."""
+"""Warehouses for the tests of the dbt project: the process file's tables, and an empty table for every view of the raw log."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,21 @@ from tests.dbt.project import PROCESS_FILE, run_dbt
 
 
 @pytest.fixture(scope="session")
-def process() -> Process:
-    return Process.load(PROCESS_FILE)
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder in which dbt works: its target and the warehouse."""
+    before = os.environ.get("SALESGAUGE_WAREHOUSE")
+    yield tmp_path_factory.mktemp("bench")
+    if before is None:
+        os.environ.pop("SALESGAUGE_WAREHOUSE", None)
+    else:
+        os.environ["SALESGAUGE_WAREHOUSE"] = before
 
 
 @pytest.fixture(scope="session")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def manifest(bench: Path) -> dict[str, Any]:
     """The project as dbt reads it."""
-    target = tmp_path_factory.mktemp("parse")
-    run_dbt(target / "none.duckdb", target, "parse")
-    return json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+    run_dbt(bench, "parse")
+    return json.loads((bench / "manifest.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")
@@ -48,12 +54,14 @@ def company(tmp_path: Path) -> Company:
 
 
 @pytest.fixture
-def new_warehouse(company: Company, process: Process) -> Callable[[Path, datetime], duckdb.DuckDBPyConnection]:
-    """Makes a warehouse with the process file's tables and an empty *table* for every view of the raw log."""
+def new_warehouse(bench: Path, company: Company) -> Callable[[datetime], duckdb.DuckDBPyConnection]:
+    """Makes the bench's warehouse anew, without a record, for an ``as_of``."""
 
-    def make(path: Path, as_of: datetime) -> duckdb.DuckDBPyConnection:
+    def make(as_of: datetime) -> duckdb.DuckDBPyConnection:
+        path = bench / "salesgauge.duckdb"
+        path.unlink(missing_ok=True)
         con = connect(path)
-        process.write_tables(con, as_of)
+        Process.load(PROCESS_FILE).write_tables(con, as_of)
         rawlog.create_views(con, company)
         views = con.execute(
             "select schema_name, view_name from duckdb_views() where schema_name like 'raw%'"

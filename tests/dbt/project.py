@@ -9,23 +9,28 @@ from typing import Any
 
 from dbt.cli.main import dbtRunner
 
+from salesgauge.process import Process
 from salesgauge.settings import PROJECT_ROOT
 
 PROJECT = PROJECT_ROOT / "dbt_project"
 PROCESS_FILE = PROJECT_ROOT / "demo" / "company" / "process.yml"
 
 
-def run_dbt(warehouse: Path, target: Path, *arguments: str, values: dict[str, Any] | None = None) -> Any:
-    """One dbt command; fails the test with dbt's own words where it does not succeed."""
-    os.environ["SALESGAUGE_WAREHOUSE"] = str(warehouse)
+def run_dbt(bench: Path, *arguments: str) -> Any:
+    """One dbt command on ``bench``/salesgauge.duckdb; fails the test with dbt's own words where it does not succeed.
+
+    All commands have the same paths and variables, so that dbt parses the project only once.
+    """
+    os.environ["SALESGAUGE_WAREHOUSE"] = str(bench / "salesgauge.duckdb")
     messages: list[str] = []
     runner = dbtRunner(
         callbacks=[lambda event: messages.append(event.info.msg) if event.info.level == "error" else None]
     )
+    values = {"exclusions": Process.load(PROCESS_FILE).exclusion_rules()}
     result = runner.invoke(
         [
-            *arguments, "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(target),
-            "--log-path", str(target), "--log-level", "none", "--vars", json.dumps(values or {}),
+            *arguments, "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(bench),
+            "--log-path", str(bench), "--log-level", "none", "--vars", json.dumps(values),
         ]
     )  # fmt: skip
     assert result.success, "\n".join([*messages, str(result.exception or "")])

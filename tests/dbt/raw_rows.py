@@ -18,7 +18,7 @@ Row = dict[str, Any]
 LOAD = "1700000000.000002"
 
 
-def raw_rows(log: CompanyLog) -> dict[str, list[Row]]:
+def raw_rows(log: CompanyLog, load: str = LOAD) -> dict[str, list[Row]]:
     """Raw table → its rows, all of one load."""
     state, answers = HubSpotState(log), TypeformState(log)
     rows = {
@@ -55,7 +55,7 @@ def raw_rows(log: CompanyLog) -> dict[str, list[Row]]:
     ]  # fmt: skip
     for table in rows.values():
         for number, row in enumerate(table):
-            row |= {"_load_id": LOAD, "_row": number, "record": json.dumps(row["record"])}
+            row |= {"_load_id": load, "_row": number, "record": json.dumps(row["record"])}
     return rows
 
 

@@ -24,6 +24,7 @@ class Published:
     log: CompanyLog
     outcome: RunOutcome
     pointer: Path
+    process_file: Path
     truth: Truth
 
 
@@ -33,7 +34,7 @@ def publish(root: Path, log: CompanyLog, servers: DemoServers) -> Published:
     company = Company.open(root)
     outcome = pipeline.run(company)
     assert outcome.exit_code == 0, outcome.error
-    return Published(log, outcome, company.pointer, compute(log, company.process_file))
+    return Published(log, outcome, company.pointer, company.process_file, compute(log, company.process_file))
 
 
 @pytest.fixture(

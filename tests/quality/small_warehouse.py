@@ -147,6 +147,10 @@ create table kpi.kpi_satisfaction as
     select 'all' as period_grain, 'total' as segment_type, 'total' as segment, count(nps_score) as nps_n, avg(nps_points) as nps, count(csat_score) as csat_n,
         0.66::double as csat
     from marts.fct_survey_response;
+create table kpi.kpi_forecast_accuracy as
+    select 'all' as period_grain, 'total' as segment_type, 'total' as segment, 10 as n, 0.2::double as wape, 0.8::double as coverage_rate;
+create table kpi.kpi_pipeline as select 'total' as segment_type, 'total' as segment, 'proposal' as stage, 20 as deals;
+create table kpi.kpi_process_variants as select 'inquiry > won' as variant, 60 as n, 1.0::double as share, 1 as rank;
 create table kpi.kpi_reconciliation as
     select * from (values
         ('leads', 'received', 122), ('leads', 'counted', 120), ('leads', 'deleted', 2), ('deals', 'received', 60), ('deals', 'counted', 60)

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from quality import Check, DbtTestResult
-from quality.gate import balances, dbt_check, emptied, quarantine
+from quality.gate import balances, dbt_check, emptied, quarantine, safe_message
 from salesgauge.errors import ConfigurationError
 from salesgauge.settings import Company
 
@@ -37,6 +37,26 @@ def test_what_a_dbt_test_means(status: str, severity: str, passed: bool, stops: 
     assert (check.passed, check.severity == "error" and not check.passed) == (passed, stops)
     assert check.observed == words
     assert check.failing_rows == (3 if status in ("fail", "warn") else None)
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (
+            'Runtime Error in model a\n  Binder Error: no column "rep"',
+            'Runtime Error in model a Binder Error: no column "rep"',
+        ),
+        (
+            "Conversion Error: Could not convert string 'Jane Doe' to INT32",
+            "Conversion Error: Could not convert string '…' to INT32",
+        ),
+        ("Parser Error near jane@example.com", "Parser Error near …"),
+        ("called +1 (312) 555-0134 twice", "called … twice"),
+        ("x" * 500, "x" * 240),
+    ],
+)
+def test_messages_hold_no_values(message: str, shown: str) -> None:
+    assert safe_message(message) == shown
 
 
 def test_dbt_results_may_be_mappings_or_any_object() -> None:

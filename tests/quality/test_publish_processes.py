@@ -10,6 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 
+import pytest
+
 import quality
 from quality.hashes import table_hash
 from salesgauge.settings import Company
@@ -19,6 +21,8 @@ HERE = Path(__file__).parent
 KILLS = 15
 READERS = 4
 PUBLISHES = 30
+
+pytestmark = pytest.mark.slow
 
 
 def _start(script: str, *arguments: object) -> subprocess.Popen[str]:

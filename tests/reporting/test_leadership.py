@@ -269,6 +269,23 @@ def test_few_cases_and_missing_values_are_marked(published, tools, tmp_path):
     assert page.row("Ben Brooks")[4] == "–", "a skill that is not known is not 0"
 
 
+def test_a_company_without_amounts_gets_counts_and_reasons_instead_of_zeros(published, tools, tmp_path):
+    def fill(con):
+        tools.plausible(con)
+        con.execute("update kpi.kpi_pipeline set amount = 0, weighted_amount = 0")
+        con.execute(
+            "update marts.fct_forecast set forecast_amount = 0, low_amount = 0, high_amount = 0, actual_amount = 0"
+        )
+        con.execute("update kpi.kpi_win_loss set won_amount = 0")
+        con.execute("update kpi.kpi_forecast_accuracy set wape = null, bias = null, skill = null")
+
+    _, page = made(published, tmp_path, fill)
+    assert "No deal with an amount was won yet" in page.text
+    assert "nothing to measure errors against" in page.text
+    assert page.row("Proposal")[:4] == ["Proposal", "58", "–", "–"]
+    assert "None of them has an amount" in page.text
+
+
 def test_many_reps_still_fit_a_page(published, tools, tmp_path):
     reps = tuple(f"Rep {number:03}" for number in range(90))
     _, page = made(published, tmp_path, lambda con: tools.plausible(con, reps=reps))

@@ -1,11 +1,7 @@
 -- Every known change of a field up to as_of: owner_id, stage, pipeline, amount, expected_close_date and what files bring.
 with united as (
 
-    select subject_type, subject_id, field, value, "at", source_order from {{ ref('stg_hubspot__contact_history') }}
-    union all
-    select subject_type, subject_id, field, value, "at", source_order from {{ ref('stg_hubspot__deal_history') }}
-    union all
-    select subject_type, subject_id, field, value, "at", source_order from {{ ref('stg_files__field_history') }}
+    select subject_type, subject_id, field, value, "at", source_order from {{ ref('int_field_changes') }}
     union all
     -- a record that only an event log tells of belongs to whoever did the step
     select events.subject_type, events.subject_id, 'owner_id' as field, events.owner_id as value, events.at, events.source_order

@@ -12,14 +12,14 @@ with stage_changes as (
 
 ),
 
-pipeline_entries as (
+-- before its first entry the pipeline is that of the first entry
+pipeline_periods as (
 
     select
         subject_id,
         value as pipeline,
-        "at",
-        lead("at") over (partition by subject_id order by "at", source_order) as valid_to,
-        row_number() over (partition by subject_id order by "at", source_order) as place
+        case when row_number() over (partition by subject_id order by "at", source_order) = 1 then timestamp '1900-01-01' else "at" end as valid_from,
+        coalesce(lead("at") over (partition by subject_id order by "at", source_order), timestamp '9999-12-31') as valid_to
     from {{ ref('int_field_history') }}
     where subject_type = 'deal' and field = 'pipeline' and value is not null
 
@@ -32,17 +32,16 @@ from_history as (
         changes.subject_type,
         changes.subject_id,
         changes.source_stage,
-        coalesce(pipelines.pipeline, records.pipeline) as pipeline,
+        case when changes.subject_type = 'deal' then coalesce(pipelines.pipeline, records.pipeline) end as pipeline,
         changes.at,
         changes.source_order
     from stage_changes as changes
     inner join {{ ref('int_segments') }} as records
         on changes.subject_type = records.subject_type and changes.subject_id = records.subject_id
-    left join pipeline_entries as pipelines
-        on changes.subject_type = 'deal'
-        and changes.subject_id = pipelines.subject_id
-        and (changes.at >= pipelines.at or pipelines.place = 1)
-        and (changes.at < pipelines.valid_to or pipelines.valid_to is null)
+    left join pipeline_periods as pipelines
+        on changes.subject_id = pipelines.subject_id
+        and changes.at >= pipelines.valid_from
+        and changes.at < pipelines.valid_to
 
 ),
 

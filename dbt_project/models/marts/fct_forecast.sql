@@ -3,6 +3,7 @@ with locks as (
 
     select
         locks.*,
+        case when locks.level = 'total' then 'total' else coalesce(locks.segment, '(none)') end as segment_key,
         locks.period_end_date < run.as_of_date as is_period_over
     from {{ source('analysis', 'forecast_locks') }} as locks
     cross join {{ source('process', 'run') }} as run
@@ -58,7 +59,7 @@ joined as (
     left join actuals
         on locks.period_start_date = actuals.month_start_date
         and locks.level = actuals.level
-        and (locks.level = 'total' or coalesce(locks.segment, '(none)') = actuals.segment)
+        and locks.segment_key = actuals.segment
 
 ),
 

@@ -32,7 +32,9 @@ NAMES = "select lead_id, last_name, _line from raw_files.leads order by _row"
     ],
     ids=["plain", "no-last-newline", "crlf", "blank-inside", "line-break", "crlf-line-break", "cr", "mixed", "quotes", "blank-first", "stray", "case", "empty"],
 )  # fmt: skip
-def test_well_formed_rows_are_loaded_with_their_line(load_csv: Load, crm, content: str, rows: list[tuple[object, ...]]) -> None:  # type: ignore[no-untyped-def]
+def test_well_formed_rows_are_loaded_with_their_line(
+    load_csv: Load, crm, content: str, rows: list[tuple[object, ...]]
+) -> None:  # type: ignore[no-untyped-def]
     result = load_csv(content)
     assert result.error is None
     assert crm.rows(NAMES) == rows
@@ -56,7 +58,9 @@ def test_well_formed_rows_are_loaded_with_their_line(load_csv: Load, crm, conten
     ],
 )
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
-def test_a_row_that_does_not_fit_is_quarantined_and_the_others_are_loaded(load_csv: Load, crm, row: str, reason: str, ending: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_row_that_does_not_fit_is_quarantined_and_the_others_are_loaded(
+    load_csv: Load, crm, row: str, reason: str, ending: str
+) -> None:  # type: ignore[no-untyped-def]
     result = load_csv(ending.join([HEADER.strip(), "1,Ann,2026-01-01", row, "3,Cid,2026-01-01", ""]))
     assert result.total == TableCount(3, 2, 1, 0)
     assert crm.rows(NAMES) == [("1", "Ann", 2), ("3", "Cid", 4)]
@@ -84,7 +88,9 @@ def test_a_row_that_does_not_fit_is_quarantined_and_the_others_are_loaded(load_c
         (b"id,name,at\n1,Ann,2026\n", "    format: jsonl\n", "its first lines are no JSON objects"),
     ],
 )  # fmt: skip
-def test_a_file_that_does_not_fit_its_mapping_is_refused(load_csv: Load, crm, content: bytes | str, options: str, reason: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_that_does_not_fit_its_mapping_is_refused(
+    load_csv: Load, crm, content: bytes | str, options: str, reason: str
+) -> None:  # type: ignore[no-untyped-def]
     result = load_csv(content, options)
     assert result.state == "failed"
     assert "leads.csv: refused: " in str(result.error)
@@ -124,7 +130,10 @@ def test_a_row_in_another_encoding_is_quarantined(load_csv: Load, crm) -> None: 
 
 
 def test_other_marks_and_lines_before_the_header(load_csv: Load, crm) -> None:  # type: ignore[no-untyped-def]
-    result = load_csv("Export of today\n\nid|name|at\n1|'Ann | B.'|2026-01-01\n", "    delimiter: '|'\n    quote: \"'\"\n    skip: 2\n")
+    result = load_csv(
+        "Export of today\n\nid|name|at\n1|'Ann | B.'|2026-01-01\n",
+        "    delimiter: '|'\n    quote: \"'\"\n    skip: 2\n",
+    )
     assert result.error is None
     assert crm.rows(NAMES) == [("1", "Ann | B.", 4)]
 
@@ -135,14 +144,23 @@ def test_many_rows_add_up(load_csv: Load, crm) -> None:  # type: ignore[no-untyp
     for number in range(50_000):
         kind = number % 1000
         bad += kind in (7, 8, 9)
-        rows.append({7: f"{number},x", 8: f"{number},x,never", 9: ",x,2026-01-01", 10: f'{number},"x\ny",2026-01-01'}.get(kind, f"{number},x,2026-01-01"))
+        rows.append(
+            {7: f"{number},x", 8: f"{number},x,never", 9: ",x,2026-01-01", 10: f'{number},"x\ny",2026-01-01'}.get(
+                kind, f"{number},x,2026-01-01"
+            )
+        )
     result = load_csv(HEADER + "\n".join(rows))
     assert result.total == TableCount(50_000, 50_000 - bad, bad, 0)
-    assert crm.rows("select count(distinct _row), max(_row), max(_line) from raw_files.leads") == [(50_000 - bad, 50_000, 50_051)]
+    assert crm.rows("select count(distinct _row), max(_row), max(_line) from raw_files.leads") == [
+        (50_000 - bad, 50_000, 50_051)
+    ]
     assert crm.rows("select count(*), count(distinct line) from raw_log.quarantine") == [(bad, bad)]
 
 
 def test_a_field_of_megabytes(load_csv: Load, crm) -> None:  # type: ignore[no-untyped-def]
     result = load_csv(f"id,name,at\n1,{'x' * 5_000_000},2026-01-01\n2,Bob,2026-01-01\n")
     assert result.total == TableCount(2, 2, 0, 0)
-    assert crm.rows("select lead_id, length(last_name) from raw_files.leads order by _row") == [("1", 5_000_000), ("2", 3)]
+    assert crm.rows("select lead_id, length(last_name) from raw_files.leads order by _row") == [
+        ("1", 5_000_000),
+        ("2", 3),
+    ]

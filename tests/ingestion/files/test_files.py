@@ -28,9 +28,15 @@ HEADER = "id,value,created,planned,product,gone\n"
 
 def test_values_are_mapped_and_typed(crm) -> None:  # type: ignore[no-untyped-def]
     crm.mapping(DEALS)
-    crm.data("deals_1.csv", HEADER + '1,"1.234.567,89 €",31/01/2026 09:30,20260301, GTXPro ,true\n2,n/a,Select,,1,0\n3,-5,01/07/2026 00:00,,MG,\n')
+    crm.data(
+        "deals_1.csv",
+        HEADER
+        + '1,"1.234.567,89 €",31/01/2026 09:30,20260301, GTXPro ,true\n2,n/a,Select,,1,0\n3,-5,01/07/2026 00:00,,MG,\n',
+    )
     assert crm.run().total == TableCount(3, 3, 0, 0)
-    got = crm.rows("select deal_id, amount, created_at, expected_close_date, product_id, is_deleted, currency, source, _file from raw_files.deals order by _row")
+    got = crm.rows(
+        "select deal_id, amount, created_at, expected_close_date, product_id, is_deleted, currency, source, _file from raw_files.deals order by _row"
+    )
     place = ("EUR", "crm", "deals_1.csv")
     assert got == [
         ("1", Decimal("1234567.89"), datetime(2026, 1, 31, 15, 30), date(2026, 3, 1), "GTX Pro", True, *place),
@@ -43,11 +49,20 @@ def test_values_are_mapped_and_typed(crm) -> None:  # type: ignore[no-untyped-de
 @pytest.mark.parametrize(
     ("cells", "reason"),
     [
-        ('"1,5.0",,,,', "amount: '1,5.0' is not a number with ',' as decimal mark and '.' between groups of three digits"),
+        (
+            '"1,5.0",,,,',
+            "amount: '1,5.0' is not a number with ',' as decimal mark and '.' between groups of three digits",
+        ),
         ('"1.23,5",,,,', "amount: '1.23,5' is not a number"),
         ("12 USD,,,,", "amount: '12 USD' is not a number"),
-        (",2026-01-31,,,", "created_at: '2026-01-31' is not a time written as %d/%m/%Y %H:%M that exists in America/Chicago"),
-        (",08/03/2026 02:30,,,", "created_at: '08/03/2026 02:30' is not a time written as %d/%m/%Y %H:%M that exists in America/Chicago"),
+        (
+            ",2026-01-31,,,",
+            "created_at: '2026-01-31' is not a time written as %d/%m/%Y %H:%M that exists in America/Chicago",
+        ),
+        (
+            ",08/03/2026 02:30,,,",
+            "created_at: '08/03/2026 02:30' is not a time written as %d/%m/%Y %H:%M that exists in America/Chicago",
+        ),
         (",,20260230,,", "expected_close_date: '20260230' is not a date written as %Y%m%d"),
         (",,,,perhaps", "is_deleted: 'perhaps' is not true or false"),
     ],
@@ -78,7 +93,9 @@ def test_values_that_do_not_fit_are_quarantined_with_their_place(crm, cells: str
     ],
 )
 def test_local_times_become_utc(crm, zone: str, local: str, utc: datetime | None) -> None:  # type: ignore[no-untyped-def]
-    crm.mapping(f"files:\n  - {{path: a.csv, entity: leads, key: id, columns: {{created_at: at}}, dates: {{format: iso8601, timezone: {zone}}}}}\n")
+    crm.mapping(
+        f"files:\n  - {{path: a.csv, entity: leads, key: id, columns: {{created_at: at}}, dates: {{format: iso8601, timezone: {zone}}}}}\n"
+    )
     crm.data("a.csv", f"id,at\n1,{local}\n")
     result = crm.run()
     assert result.total == (TableCount(1, 1, 0, 0) if utc else TableCount(1, 0, 1, 0))
@@ -90,7 +107,9 @@ def test_several_formats_and_offsets(crm) -> None:  # type: ignore[no-untyped-de
         "files:\n  - path: a.csv\n    entity: leads\n    key: id\n    columns: {created_at: at}\n"
         '    dates: {format: ["%m/%d/%y %I:%M %p", "%Y-%m-%d %H:%M:%S.%f%z", "%d.%m.%Y"], timezone: Europe/Berlin}\n'
     )
-    crm.data("a.csv", "id,at\n1,01/31/26 3:05 PM\n2,2026-01-31 15:05:00.250+05:00\n3,31.01.2026\n4,2026-01-31 15:05:00.5Z\n")
+    crm.data(
+        "a.csv", "id,at\n1,01/31/26 3:05 PM\n2,2026-01-31 15:05:00.250+05:00\n3,31.01.2026\n4,2026-01-31 15:05:00.5Z\n"
+    )
     assert crm.run().error is None
     assert crm.rows("select created_at from raw_files.leads order by _row") == [
         (datetime(2026, 1, 31, 14, 5),),
@@ -129,7 +148,9 @@ def test_stage_events_come_from_dates_and_from_nothing_else(crm) -> None:  # typ
     assert crm.rows("select deal_id, stage from raw_files.deals order by 1") == [
         ("a", "won"), ("b", "lost"), ("c", "proposal"), ("d", "Prospecting"), ("e", "paid"),
     ]  # fmt: skip
-    events = crm.rows('select subject_id, subject_type, stage, pipeline, "at", source_order, event_id, _line from raw_files.stage_events order by _row')
+    events = crm.rows(
+        'select subject_id, subject_type, stage, pipeline, "at", source_order, event_id, _line from raw_files.stage_events order by _row'
+    )
     assert events == [
         ("a", "deal", "proposal", "x", datetime(2026, 1, 1), 2, "a:proposal", 2),
         ("a", "deal", "won", "x", datetime(2026, 1, 1), 3, "a:won", 2),
@@ -154,11 +175,15 @@ def test_an_event_log(crm) -> None:  # type: ignore[no-untyped-def]
     )
     crm.data("log.csv", "case:id,what,when,who,nr\n7,start,2026-01-01,ann,2\n7,end,2026-01-01,,1\n")
     assert crm.run().error is None
-    assert crm.rows("select event_id, subject_type, subject_id, stage, owner_id, source_order from raw_files.stage_events order by _row") == [
+    assert crm.rows(
+        "select event_id, subject_type, subject_id, stage, owner_id, source_order from raw_files.stage_events order by _row"
+    ) == [
         ("log.csv:2", "deal", "7", "start", "ann", 2),
         ("log.csv:3", "deal", "7", "end", None, 3),
     ]
-    assert crm.rows("select subject_type, subject_id, field, value, source_order from raw_files.field_history order by _row") == [
+    assert crm.rows(
+        "select subject_type, subject_id, field, value, source_order from raw_files.field_history order by _row"
+    ) == [
         ("lead", "7", "owner_id", "start", 2),
         ("lead", "7", "owner_id", "end", 1),
     ]
@@ -232,7 +257,9 @@ def test_parquet(crm) -> None:  # type: ignore[no-untyped-def]
     )
     duckdb.execute("reset timezone")
     assert crm.run().total == TableCount(4, 1, 3, 0)
-    assert crm.rows('select call_id, "at", duration_seconds, is_answered, direction, from_number, _line from raw_files.calls') == [
+    assert crm.rows(
+        'select call_id, "at", duration_seconds, is_answered, direction, from_number, _line from raw_files.calls'
+    ) == [
         ("1", datetime(2026, 1, 31, 15, 30), 61.5, True, "inbound", "[x]", 1),
     ]
     assert [(line, str(reason)[:20]) for _, line, reason, _ in crm.quarantine()] == [
@@ -261,7 +288,9 @@ def test_json_lines(crm) -> None:  # type: ignore[no-untyped-def]
         '{"response_id": "2", "answers": {"nps": 9.5}}\r\n{broken\r\n[1]\r\n{"response_id": "3", "answers": {"nps": "x"}}\r\n{"response_id": "4"}',
     )
     assert crm.run().total == TableCount(6, 2, 4, 0)
-    assert crm.rows("select response_id, form_id, submitted_at, nps_score, comment, _line from raw_files.survey_answers order by _row") == [
+    assert crm.rows(
+        "select response_id, form_id, submitted_at, nps_score, comment, _line from raw_files.survey_answers order by _row"
+    ) == [
         ("1", "f", datetime(2025, 12, 31, 23), 9, "ok", 1),
         ("4", None, None, None, None, 7),
     ]
@@ -319,7 +348,10 @@ def test_a_refused_file_is_taken_once_it_is_mended(crm) -> None:  # type: ignore
 
 def test_a_path_without_files_is_told_unless_it_is_optional(crm) -> None:  # type: ignore[no-untyped-def]
     crm.mapping(DEALS)
-    assert crm.run().error == "no file matches 'deals_*.csv' in the data directory (set `optional: true` if that is no mistake)"
+    assert (
+        crm.run().error
+        == "no file matches 'deals_*.csv' in the data directory (set `optional: true` if that is no mistake)"
+    )
     crm.mapping(DEALS + "    optional: true\n")
     assert (crm.run().state, crm.run().error) == ("unchanged", None)
 
@@ -328,11 +360,16 @@ def test_two_sources_show_in_one_view_and_a_removed_one_in_none(crm) -> None:  #
     import ingestion
 
     for name in ("crm", "old"):
-        crm.mapping(f"files:\n  - {{path: {name}.csv, entity: products, key: id, columns: {{name: name}}}}\n", name=name)
+        crm.mapping(
+            f"files:\n  - {{path: {name}.csv, entity: products, key: id, columns: {{name: name}}}}\n", name=name
+        )
         crm.data(f"{name}.csv", f"id,name\n1,{name}\n")
     ingestion.extract(crm.company, crm.process, received_at=datetime(2026, 7, 1))
     before = ingestion.rawlog.fingerprint(crm.company)
-    assert crm.rows("select source, product_id, name from raw_files.products order by 1") == [("crm", "1", "crm"), ("old", "1", "old")]
+    assert crm.rows("select source, product_id, name from raw_files.products order by 1") == [
+        ("crm", "1", "crm"),
+        ("old", "1", "old"),
+    ]
     (crm.company.sources_dir / "old.yml").unlink()
     assert crm.rows("select source, name from raw_files.products") == [("crm", "crm")]
     assert ingestion.rawlog.fingerprint(crm.company) != before

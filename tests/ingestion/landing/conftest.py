@@ -57,10 +57,18 @@ def known_tables(monkeypatch: pytest.MonkeyPatch) -> None:
 def load(company: Company) -> Callable[..., str | None]:
     """``load(records or bytes, cursor=…)`` lands and commits one load of deals."""
 
-    def run(records: list[dict[str, Any]] | bytes, *, cursor: Any = None, received_at: datetime = RECEIVED_AT, **options: Any) -> str | None:
+    def run(
+        records: list[dict[str, Any]] | bytes,
+        *,
+        cursor: Any = None,
+        received_at: datetime = RECEIVED_AT,
+        **options: Any,
+    ) -> str | None:
         with Landing(company, "hubspot", received_at=received_at) as landing:
             file = landing.folder / "records.jsonl"
-            data = records if isinstance(records, bytes) else "\n".join(json.dumps(record) for record in records).encode()
+            data = (
+                records if isinstance(records, bytes) else "\n".join(json.dumps(record) for record in records).encode()
+            )
             file.write_bytes(data)
             landing.records(DEALS, [file], **options)
             if cursor is not None:

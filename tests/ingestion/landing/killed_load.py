@@ -21,7 +21,17 @@ from salesgauge.process import Process
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
 
-_OPERATIONS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "shutil.copyfile", "shutil.move", "shutil.rmtree"}
+_OPERATIONS = {
+    "open",
+    "os.rename",
+    "os.remove",
+    "os.mkdir",
+    "os.rmdir",
+    "os.link",
+    "shutil.copyfile",
+    "shutil.move",
+    "shutil.rmtree",
+}
 _KEPT = "* exclude (_load_id, _loaded_at)"
 _QUERIES = {
     "deals": f"select {_KEPT} from raw_files.deals",

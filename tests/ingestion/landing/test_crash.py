@@ -47,7 +47,11 @@ def test_a_killed_load_counts_whole_or_not_at_all(tmp_path: Path) -> None:
     before = _company(tmp_path / "company")
     script = Path(__file__).with_name("killed_load.py")
     done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path), str(POINTS)], capture_output=True, text=True, cwd=Path(__file__).parents[3], check=False
+        [sys.executable, str(script), str(tmp_path), str(POINTS)],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[3],
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     whole, *killed = (json.loads(line) for line in done.stdout.splitlines())

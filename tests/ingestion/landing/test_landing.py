@@ -21,7 +21,9 @@ GOOD: dict[str, Any] = {"id": "1", "createdAt": "2026-01-01T00:00:00Z"}
 
 
 def counts(con: duckdb.DuckDBPyConnection) -> tuple[int, ...]:
-    return con.execute("select sum(received), sum(loaded), sum(quarantined), sum(duplicates) from raw_log.loads").fetchone()  # type: ignore[return-value]
+    return con.execute(
+        "select sum(received), sum(loaded), sum(quarantined), sum(duplicates) from raw_log.loads"
+    ).fetchone()  # type: ignore[return-value]
 
 
 def reasons(con: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
@@ -49,7 +51,9 @@ def reasons(con: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
         ({"rate": "y" * 100}, f"rate: '{'y' * 60}…' is not a number"),
     ],
 )  # fmt: skip
-def test_a_value_that_does_not_fit_sends_its_record_to_quarantine(load: Load, views: Views, change: dict[str, Any], reason: str) -> None:
+def test_a_value_that_does_not_fit_sends_its_record_to_quarantine(
+    load: Load, views: Views, change: dict[str, Any], reason: str
+) -> None:
     load([GOOD, {**GOOD, "id": "2", **change}, {**GOOD, "id": "3"}])
     con = views()
     assert counts(con) == (3, 2, 1, 0)
@@ -86,7 +90,11 @@ def test_a_line_that_is_no_record_is_quarantined_as_it_is(load: Load, views: Vie
 
 def test_blank_lines_long_lines_and_line_ends_lose_nothing(load: Load, views: Views) -> None:
     long = b'{"id": "2", "createdAt": "2026-01-01", "x": "' + b"y" * 3_000_000 + b'"}'
-    load(b'\n{"id": "1", "createdAt": "2026-01-01"}\r\n\n' + long + b'\n{"id": "3", "createdAt": "2026-01-01", "x": "\\u0000 \xc3\xa9"}\n\n')
+    load(
+        b'\n{"id": "1", "createdAt": "2026-01-01"}\r\n\n'
+        + long
+        + b'\n{"id": "3", "createdAt": "2026-01-01", "x": "\\u0000 \xc3\xa9"}\n\n'
+    )
     con = views()
     assert counts(con) == (3, 3, 0, 0)
     assert con.execute("select id, length(record) > 3000000 from raw_hubspot.deals order by _row").fetchall() == [
@@ -97,11 +105,32 @@ def test_blank_lines_long_lines_and_line_ends_lose_nothing(load: Load, views: Vi
 
 
 def test_values_are_typed_and_the_record_is_kept_whole(load: Load, views: Views) -> None:
-    record = {**GOOD, "createdAt": "2026-01-01T01:30:00.250+02:00", "archived": False, "score": 7, "rate": 0.5, "to": ["b", "a,c"], "other": {"x": [1]}}
+    record = {
+        **GOOD,
+        "createdAt": "2026-01-01T01:30:00.250+02:00",
+        "archived": False,
+        "score": 7,
+        "rate": 0.5,
+        "to": ["b", "a,c"],
+        "other": {"x": [1]},
+    }
     load_id = load([record])
     con = views()
-    row = con.execute("select id, created_at, updated_at, is_archived, score, rate, to_ids, _load_id, _loaded_at, _row from raw_hubspot.deals").fetchone()
-    assert row == ("1", datetime(2025, 12, 31, 23, 30, 0, 250000), None, False, 7, 0.5, ["b", "a,c"], load_id, datetime(2026, 7, 1, 5), 1)
+    row = con.execute(
+        "select id, created_at, updated_at, is_archived, score, rate, to_ids, _load_id, _loaded_at, _row from raw_hubspot.deals"
+    ).fetchone()
+    assert row == (
+        "1",
+        datetime(2025, 12, 31, 23, 30, 0, 250000),
+        None,
+        False,
+        7,
+        0.5,
+        ["b", "a,c"],
+        load_id,
+        datetime(2026, 7, 1, 5),
+        1,
+    )
     assert con.execute("select record->>'$.other.x[0]' from raw_hubspot.deals").fetchone() == ("1",)
 
 

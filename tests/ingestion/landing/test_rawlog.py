@@ -26,7 +26,10 @@ def ids(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 def test_load_ids_follow_each_other_whatever_the_clock_says(load: Load, company: Company) -> None:
     moment = datetime(2026, 7, 1)
-    loads = [load([RECORD], received_at=at) for at in (moment, moment, moment - timedelta(days=9), moment + timedelta(seconds=1))]
+    loads = [
+        load([RECORD], received_at=at)
+        for at in (moment, moment, moment - timedelta(days=9), moment + timedelta(seconds=1))
+    ]
     assert loads == sorted(set(loads), key=str)
     assert rawlog.committed(company, "hubspot") == loads
     assert loads[0] == "1782864000.000000"
@@ -40,7 +43,15 @@ def test_views_exist_before_anything_was_loaded(views: Views) -> None:
         columns = {row[0]: row[1].lower() for row in con.execute(f"describe raw_files.{entity.name}").fetchall()}
         for column in entity.columns:
             assert columns[column.name].replace(" ", "") == DUCKDB_TYPES[column.type].replace(" ", "")
-        assert list(columns)[len(entity.columns) :] == ["source", "_file", "_line", "_load_id", "_loaded_at", "_row", "record"]
+        assert list(columns)[len(entity.columns) :] == [
+            "source",
+            "_file",
+            "_line",
+            "_load_id",
+            "_loaded_at",
+            "_row",
+            "record",
+        ]
     assert con.execute("select count(*) from raw_log.loads").fetchone() == (0,)
     assert con.execute("select count(*) from raw_log.quarantine").fetchone() == (0,)
 
@@ -108,7 +119,9 @@ def test_the_fingerprint_changes_with_committed_loads_only(load: Load, company: 
     assert not rawlog.has_loads(company, "typeform")
 
 
-def test_a_raw_log_that_cannot_be_written_commits_nothing(load: Load, company: Company, views: Views, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_raw_log_that_cannot_be_written_commits_nothing(
+    load: Load, company: Company, views: Views, monkeypatch: pytest.MonkeyPatch
+) -> None:
     load([RECORD])
     blocked = company.raw_dir / "hubspot" / "_quarantine"
     blocked.write_bytes(b"a file where a folder should be")
@@ -120,7 +133,9 @@ def test_a_raw_log_that_cannot_be_written_commits_nothing(load: Load, company: C
     assert ids(views()) == ["1", "2"]
 
 
-def test_dlt_reads_no_settings_from_outside(load: Load, views: Views, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_dlt_reads_no_settings_from_outside(
+    load: Load, views: Views, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "true")
     monkeypatch.setenv("LOAD__WORKERS", "no number")
@@ -134,7 +149,9 @@ def test_dlt_reads_no_settings_from_outside(load: Load, views: Views, monkeypatc
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_package_whose_name_dlt_ignores_is_an_error(company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_whose_name_dlt_ignores_is_an_error(
+    company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Should a later dlt not take our load id, we must hear of it."""
     from contextlib import nullcontext
 
