@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from demo.truth import Truth, compute
 from orchestration import pipeline
 from orchestration.pipeline import RunOutcome
 from salesgauge.settings import Company
+from tests.e2e.processes import vary
 
 
 @dataclass
@@ -28,13 +30,20 @@ class Published:
     truth: Truth
 
 
-def publish(root: Path, log: CompanyLog, servers: DemoServers) -> Published:
-    """Run the pipeline on the company directory ``root``, with ``servers`` up; the test fails unless it publishes."""
+def publish(
+    root: Path, log: CompanyLog, servers: DemoServers, prepare: Callable[[Path], None] = lambda process_file: None
+) -> Published:
+    """Run the pipeline on the company directory ``root``, with ``servers`` up; the test fails unless it publishes.
+
+    ``prepare`` may change the process file before.
+    """
     write(root, log, hubspot_url=servers.hubspot_url, typeform_url=servers.typeform_url)
     company = Company.open(root)
+    prepare(company.process_file)
     outcome = pipeline.run(company)
     assert outcome.exit_code == 0, outcome.error
-    return Published(log, outcome, company.pointer, company.process_file, compute(log, company.process_file))
+    truth = compute(log, company.process_file)
+    return Published(log, outcome, company.pointer, company.process_file, truth)
 
 
 @pytest.fixture(
@@ -43,7 +52,9 @@ def publish(root: Path, log: CompanyLog, servers: DemoServers) -> Published:
     params=[(1, 1.0), *(pytest.param((seed, 0.3), marks=pytest.mark.slow) for seed in (2, 3, 4, 5))],
 )
 def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Published:
-    """A whole run of one seed: at full scale for the first, smaller for the others."""
-    log = simulate(*request.param)
+    """A whole run of one seed: at full scale for the first, smaller for the others; from the fourth on with another process file."""
+    seed, scale = request.param
+    log = simulate(seed, scale)
     with DemoServers(log) as servers:
-        return publish(tmp_path_factory.mktemp("company"), log, servers)
+        root = tmp_path_factory.mktemp("company")
+        return publish(root, log, servers, vary if seed > 3 else lambda process_file: None)

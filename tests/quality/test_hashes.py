@@ -46,7 +46,7 @@ def test_a_repeated_row_counts(con: duckdb.DuckDBPyConnection) -> None:
         ("select 1 as a", "select 1 as b"),
         ("select 'ab' as a, 'c' as b", "select 'a' as a, 'bc' as b"),
         ("select '1:x' as a, null::varchar as b", "select '1' as a, ':x' as b"),
-        ("select 1.5::double as a", "select 1.5000001::double as a"),
+        ("select 1.5::double as a", "select 1.500001::double as a"),
         ("select timestamp '2026-01-01 00:00:00' as a", "select timestamp '2026-01-01 00:00:00.000001' as a"),
         ("select [1, 2] as a", "select [2, 1] as a"),
         ("select [null, 1] as a", "select [1] as a"),
@@ -59,7 +59,15 @@ def test_different_content_differs(con: duckdb.DuckDBPyConnection, one: str, oth
 
 def test_last_bits_of_floating_sums_do_not_matter(con: duckdb.DuckDBPyConnection) -> None:
     assert _hash(con, "select 0.1::double + 0.2::double as a") == _hash(con, "select 0.3::double as a")
+    assert _hash(con, "select 0.1::double + 0.2::double - 0.3::double as a") == _hash(con, "select 0.0::double as a")
+    assert _hash(con, "select 1e9::double + 1e-5::double as a") == _hash(con, "select 1e9::double as a")
+    assert _hash(con, "select 1e9::double + 0.01::double as a") != _hash(con, "select 1e9::double as a")
     assert _hash(con, "select -0.0::double as a") == _hash(con, "select 0.0::double as a")
+
+
+def test_money_counts_to_the_cent(con: duckdb.DuckDBPyConnection) -> None:
+    query = "select {0}::decimal(18, 2) as a"
+    assert _hash(con, query.format("9999999999999999.98")) != _hash(con, query.format("9999999999999999.99"))
 
 
 def test_every_kind_of_double_has_a_hash(con: duckdb.DuckDBPyConnection) -> None:

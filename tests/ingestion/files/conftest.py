@@ -72,14 +72,15 @@ def crm(tmp_path: Path) -> FileCompany:
 
 @pytest.fixture
 def load_csv(crm: FileCompany) -> Callable[..., SourceResult]:
-    """``load_csv(content, options)`` runs a mapping of leads: id, name, at (ISO), amount is not there."""
+    """``load_csv(content, options)`` runs a mapping of leads: id, name, at (ISO). ``content``: of leads.csv, or of several files by name."""
 
-    def run(content: bytes | str, options: str = "") -> SourceResult:
+    def run(content: bytes | str | dict[str, bytes | str], options: str = "") -> SourceResult:
         crm.mapping(
-            "files:\n  - path: leads.csv\n    entity: leads\n    key: id\n    columns: {last_name: name, created_at: at}\n"
+            "files:\n  - path: '*.csv'\n    entity: leads\n    key: id\n    columns: {last_name: name, created_at: at}\n"
             f"    dates: {{format: iso8601, timezone: UTC}}\n{options}"
         )
-        crm.data("leads.csv", content)
+        for name, data in (content if isinstance(content, dict) else {"leads.csv": content}).items():
+            crm.data(name, data)
         return crm.run()
 
     return run

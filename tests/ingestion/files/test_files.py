@@ -6,6 +6,7 @@ import os
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -26,7 +27,7 @@ DEALS = """files:
 HEADER = "id,value,created,planned,product,gone\n"
 
 
-def test_values_are_mapped_and_typed(crm) -> None:  # type: ignore[no-untyped-def]
+def test_values_are_mapped_and_typed(crm: Any) -> None:
     crm.mapping(DEALS)
     crm.data(
         "deals_1.csv",
@@ -46,40 +47,35 @@ def test_values_are_mapped_and_typed(crm) -> None:  # type: ignore[no-untyped-de
     assert crm.rows("select record->>'$.product' from raw_files.deals where deal_id = '1'") == [(" GTXPro ",)]
 
 
-@pytest.mark.parametrize(
-    ("cells", "reason"),
-    [
+def test_values_that_do_not_fit_are_quarantined_with_their_place(crm: Any) -> None:
+    moment = "is not a time written as %d/%m/%Y %H:%M that exists in America/Chicago, between 1900 and 2200"
+    misfits = [
         (
             '"1,5.0",,,,',
             "amount: '1,5.0' is not a number with ',' as decimal mark and '.' between groups of three digits",
         ),
         ('"1.23,5",,,,', "amount: '1.23,5' is not a number"),
         ("12 USD,,,,", "amount: '12 USD' is not a number"),
-        (
-            ",2026-01-31,,,",
-            "created_at: '2026-01-31' is not a time written as %d/%m/%Y %H:%M that exists in America/Chicago",
-        ),
-        (
-            ",08/03/2026 02:30,,,",
-            "created_at: '08/03/2026 02:30' is not a time written as %d/%m/%Y %H:%M that exists in America/Chicago",
-        ),
+        (",2026-01-31,,,", f"created_at: '2026-01-31' {moment}"),
+        (",08/03/2026 02:30,,,", f"created_at: '08/03/2026 02:30' {moment}"),
         (",,20260230,,", "expected_close_date: '20260230' is not a date written as %Y%m%d"),
         (",,,,perhaps", "is_deleted: 'perhaps' is not true or false"),
-    ],
-)
-def test_values_that_do_not_fit_are_quarantined_with_their_place(crm, cells: str, reason: str) -> None:  # type: ignore[no-untyped-def]
+        (
+            "x,y,,,",
+            f"amount: 'x' is not a number with ',' as decimal mark and '.' between groups of three digits; created_at: 'y' {moment}",
+        ),
+    ]
     crm.mapping(DEALS)
-    crm.data("deals_1.csv", f"{HEADER}1,5,,,,\n2,{cells}\n")
-    assert crm.run().total == TableCount(2, 1, 1, 0)
-    ((file, line, said, record),) = crm.quarantine()
-    assert (file, line) == ("deals_1.csv", 3)
-    assert str(said).startswith(reason)
-    assert '"id":"2"' in str(record)
+    crm.data("deals_1.csv", HEADER + "1,5,,,,\n" + "".join(f"bad,{cells}\n" for cells, _ in misfits))
+    assert crm.run().total == TableCount(1 + len(misfits), 1, len(misfits), 0)
+    for (file, line, said, record), (number, (_, reason)) in zip(crm.quarantine(), enumerate(misfits, 3), strict=True):
+        assert (file, line) == ("deals_1.csv", number)
+        assert said[: len(reason)] == reason
+        assert '"id":"bad"' in record
 
 
-@pytest.mark.parametrize(
-    ("zone", "local", "utc"),
-    [
+def test_local_times_become_utc(crm: Any) -> None:
+    times = [
         ("America/Chicago", "2026-11-01 01:30:00", datetime(2026, 11, 1, 6, 30)),  # shown twice: the first
         ("America/Chicago", "2026-11-01 02:00:00", datetime(2026, 11, 1, 8, 0)),
         ("America/Chicago", "2026-03-08 02:00:00", None),  # skipped
@@ -90,19 +86,25 @@ def test_values_that_do_not_fit_are_quarantined_with_their_place(crm, cells: str
         ("Europe/Berlin", "2026-10-25T02:30:00+01:00", datetime(2026, 10, 25, 1, 30)),
         ("Europe/Berlin", "2026-10-25T02:30:00Z", datetime(2026, 10, 25, 2, 30)),
         ("UTC", "2026-03-08 02:30:00", datetime(2026, 3, 8, 2, 30)),
-    ],
-)
-def test_local_times_become_utc(crm, zone: str, local: str, utc: datetime | None) -> None:  # type: ignore[no-untyped-def]
+    ]
+    zones = sorted({zone for zone, _, _ in times})
     crm.mapping(
-        f"files:\n  - {{path: a.csv, entity: leads, key: id, columns: {{created_at: at}}, dates: {{format: iso8601, timezone: {zone}}}}}\n"
+        "files:\n"
+        + "".join(
+            f"  - {{path: {number}.csv, entity: leads, key: id, columns: {{created_at: at}}, dates: {{format: iso8601, timezone: {zone}}}}}\n"
+            for number, zone in enumerate(zones)
+        )
     )
-    crm.data("a.csv", f"id,at\n1,{local}\n")
-    result = crm.run()
-    assert result.total == (TableCount(1, 1, 0, 0) if utc else TableCount(1, 0, 1, 0))
-    assert crm.rows("select created_at from raw_files.leads") == ([(utc,)] if utc else [])
+    for number, zone in enumerate(zones):
+        rows = [f"{key},{local}\n" for key, (its_zone, local, _) in enumerate(times) if its_zone == zone]
+        crm.data(f"{number}.csv", "id,at\n" + "".join(rows))
+    missing = sum(utc is None for _, _, utc in times)
+    assert crm.run().total == TableCount(len(times), len(times) - missing, missing, 0)
+    got = dict(crm.rows("select cast(lead_id as integer), created_at from raw_files.leads"))
+    assert got == {key: utc for key, (_, _, utc) in enumerate(times) if utc is not None}
 
 
-def test_several_formats_and_offsets(crm) -> None:  # type: ignore[no-untyped-def]
+def test_several_formats_and_offsets(crm: Any) -> None:
     crm.mapping(
         "files:\n  - path: a.csv\n    entity: leads\n    key: id\n    columns: {created_at: at}\n"
         '    dates: {format: ["%m/%d/%y %I:%M %p", "%Y-%m-%d %H:%M:%S.%f%z", "%d.%m.%Y"], timezone: Europe/Berlin}\n'
@@ -131,7 +133,7 @@ STAGES = """files:
 """
 
 
-def test_stage_events_come_from_dates_and_from_nothing_else(crm) -> None:  # type: ignore[no-untyped-def]
+def test_stage_events_come_from_dates_and_from_nothing_else(crm: Any) -> None:
     crm.mapping(STAGES)
     crm.data(
         "deals.csv",
@@ -166,7 +168,7 @@ def test_stage_events_come_from_dates_and_from_nothing_else(crm) -> None:  # typ
     assert "proposal: 'soon'" in str(reason)
 
 
-def test_an_event_log(crm) -> None:  # type: ignore[no-untyped-def]
+def test_an_event_log(crm: Any) -> None:
     crm.mapping(
         "files:\n  - path: log.csv\n    entity: stage_events\n    order: file\n"
         '    columns: {deal: "case:id", stage: what, at: when, owner: who}\n    dates: {format: iso8601, timezone: UTC}\n'
@@ -189,7 +191,7 @@ def test_an_event_log(crm) -> None:  # type: ignore[no-untyped-def]
     ]
 
 
-def test_keys_of_several_columns_and_derived_keys(crm) -> None:  # type: ignore[no-untyped-def]
+def test_keys_of_several_columns_and_derived_keys(crm: Any) -> None:
     crm.mapping(
         "files:\n  - {path: a.csv, entity: accounts, key: [country, number], columns: {name: name}}\n"
         '  - {path: spend.tsv, entity: spend, columns: {date: day, amount: cost, channel: channel}, dates: {format: "%Y-%m-%d"}}\n'
@@ -204,7 +206,7 @@ def test_keys_of_several_columns_and_derived_keys(crm) -> None:  # type: ignore[
     ]
 
 
-def test_excel(crm) -> None:  # type: ignore[no-untyped-def]
+def test_excel(crm: Any) -> None:
     from openpyxl import Workbook
 
     book = Workbook()
@@ -242,7 +244,7 @@ def test_excel(crm) -> None:  # type: ignore[no-untyped-def]
     assert "it has no sheet 'Deals 2027'; it has: Notes, Deals 2026." in str(crm.run().error)
 
 
-def test_parquet(crm) -> None:  # type: ignore[no-untyped-def]
+def test_parquet(crm: Any) -> None:
     crm.mapping(
         "files:\n  - path: e.parquet\n    entity: calls\n    key: id\n"
         "    columns: {at: at, duration_seconds: seconds, is_answered: answered, direction: way, from_number: note}\n"
@@ -269,7 +271,7 @@ def test_parquet(crm) -> None:  # type: ignore[no-untyped-def]
     ]
 
 
-def test_parquet_instants(crm) -> None:  # type: ignore[no-untyped-def]
+def test_parquet_instants(crm: Any) -> None:
     crm.mapping("files:\n  - {path: e.parquet, entity: calls, key: id, columns: {at: at}}\n")
     path = crm.company.data_dir / "e.parquet"
     duckdb.execute(f"copy (select 1 as id, timestamptz '2026-01-31 09:30:00-06' as \"at\") to '{path}'")
@@ -277,7 +279,7 @@ def test_parquet_instants(crm) -> None:  # type: ignore[no-untyped-def]
     assert crm.rows('select "at" from raw_files.calls') == [(datetime(2026, 1, 31, 15, 30),)]
 
 
-def test_json_lines(crm) -> None:  # type: ignore[no-untyped-def]
+def test_json_lines(crm: Any) -> None:
     crm.mapping(
         "files:\n  - path: a.jsonl\n    entity: survey_answers\n    key: response_id\n"
         "    columns: {form_id: form, submitted_at: at, nps_score: $.answers.nps, comment: it's said}\n    dates: {format: iso8601, timezone: UTC}\n"
@@ -302,7 +304,7 @@ def test_json_lines(crm) -> None:  # type: ignore[no-untyped-def]
     ]
 
 
-def test_only_what_changed_is_read_again(crm, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_only_what_changed_is_read_again(crm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from ingestion import files
 
     crm.mapping(DEALS)
@@ -333,7 +335,7 @@ def test_only_what_changed_is_read_again(crm, monkeypatch: pytest.MonkeyPatch) -
     assert crm.run().state == "unchanged"
 
 
-def test_a_refused_file_is_taken_once_it_is_mended(crm) -> None:  # type: ignore[no-untyped-def]
+def test_a_refused_file_is_taken_once_it_is_mended(crm: Any) -> None:
     crm.mapping(DEALS)
     crm.data("deals_1.csv", HEADER + "1,5,,,,\n")
     crm.data("deals_2.csv", "id,value\n2,6\n")
@@ -346,7 +348,7 @@ def test_a_refused_file_is_taken_once_it_is_mended(crm) -> None:  # type: ignore
     assert crm.rows("select deal_id from raw_files.deals order by 1") == [("1",), ("2",)]
 
 
-def test_a_path_without_files_is_told_unless_it_is_optional(crm) -> None:  # type: ignore[no-untyped-def]
+def test_a_path_without_files_is_told_unless_it_is_optional(crm: Any) -> None:
     crm.mapping(DEALS)
     assert (
         crm.run().error
@@ -356,7 +358,7 @@ def test_a_path_without_files_is_told_unless_it_is_optional(crm) -> None:  # typ
     assert (crm.run().state, crm.run().error) == ("unchanged", None)
 
 
-def test_two_sources_show_in_one_view_and_a_removed_one_in_none(crm) -> None:  # type: ignore[no-untyped-def]
+def test_two_sources_show_in_one_view_and_a_removed_one_in_none(crm: Any) -> None:
     import ingestion
 
     for name in ("crm", "old"):
@@ -375,7 +377,7 @@ def test_two_sources_show_in_one_view_and_a_removed_one_in_none(crm) -> None:  #
     assert ingestion.rawlog.fingerprint(crm.company) != before
 
 
-def test_names_and_values_cannot_break_the_sql(crm) -> None:  # type: ignore[no-untyped-def]
+def test_names_and_values_cannot_break_the_sql(crm: Any) -> None:
     nasty = """x'); drop table a; --"""
     crm.mapping(
         f"""files:\n  - path: "*.csv"\n    entity: products\n    key: "a\\"b"\n    columns: {{name: "{nasty}"}}\n"""
@@ -391,7 +393,7 @@ def test_names_and_values_cannot_break_the_sql(crm) -> None:  # type: ignore[no-
     ]
 
 
-def test_an_unreadable_file_does_not_stop_the_others(crm, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_an_unreadable_file_does_not_stop_the_others(crm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     crm.mapping(DEALS)
     path = crm.data("deals_1.csv", HEADER)
     opened = Path.open

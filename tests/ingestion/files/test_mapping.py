@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 GOOD = """files:
@@ -47,7 +49,7 @@ GOOD = """files:
         (("files:", "fles:"), "crm.yml:1: files: is missing"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_its_line(crm, change: tuple[str, str], said: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_mistake_is_told_with_its_line(crm: Any, change: tuple[str, str], said: str) -> None:
     from ingestion.mapping import load
     from salesgauge.errors import ConfigurationError
 
@@ -59,7 +61,7 @@ def test_a_mistake_is_told_with_its_line(crm, change: tuple[str, str], said: str
     assert said in str(error.value)
 
 
-def test_a_mistake_fails_its_source_only(crm) -> None:  # type: ignore[no-untyped-def]
+def test_a_mistake_fails_its_source_only(crm: Any) -> None:
     import ingestion
 
     crm.mapping(GOOD.replace("entity: deals", "entity: deal"))
@@ -74,7 +76,7 @@ def test_a_mistake_fails_its_source_only(crm) -> None:  # type: ignore[no-untype
 
 
 @pytest.mark.parametrize("name", ["Legacy", "old-crm", "a__b", "1st"])
-def test_names_that_folders_and_ids_cannot_bear_are_refused(crm, name: str) -> None:  # type: ignore[no-untyped-def]
+def test_names_that_folders_and_ids_cannot_bear_are_refused(crm: Any, name: str) -> None:
     from ingestion.mapping import load
     from salesgauge.errors import ConfigurationError
 
@@ -83,7 +85,7 @@ def test_names_that_folders_and_ids_cannot_bear_are_refused(crm, name: str) -> N
         load(crm.company.sources_dir / f"{name}.yml", crm.process)
 
 
-def test_an_unknown_source_is_refused(crm) -> None:  # type: ignore[no-untyped-def]
+def test_an_unknown_source_is_refused(crm: Any) -> None:
     from datetime import datetime
 
     import ingestion

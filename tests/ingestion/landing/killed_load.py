@@ -112,11 +112,13 @@ def main(folder: Path, points: int) -> None:
 
     run(fresh("warm"))  # what is imported late is imported once
     whole = attempt(fresh("whole"), 0)
-    print(json.dumps(whole))
+    sys.stdout.write(json.dumps(whole) + "\n")
+    sys.stdout.flush()  # else the children that are forked would write it again
     total = int(whole["said"][-1])  # type: ignore[index]
     step = max(1, total // points)
     for point in range(1, total + 1, step):
-        print(json.dumps(attempt(fresh(f"killed-{point}"), point)))
+        sys.stdout.write(json.dumps(attempt(fresh(f"killed-{point}"), point)) + "\n")
+        sys.stdout.flush()
         shutil.rmtree(folder / f"killed-{point}")
 
 

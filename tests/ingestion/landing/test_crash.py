@@ -73,5 +73,5 @@ def test_a_killed_load_counts_whole_or_not_at_all(tmp_path: Path) -> None:
         assert attempt["rerun"] == ("loaded" if sizes == untouched else "unchanged"), attempt["point"]
         assert attempt["after"] == whole["after"], attempt["point"]
         assert attempt["left"] == [], attempt["point"]
-    assert 0 < halves
+    assert halves > 0
     assert before.raw_dir.is_dir()

@@ -1,0 +1,71 @@
+"""The command line: what it writes, and that every error ends with its exit code and no traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from orchestration.cli import main
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments, catch_exceptions=False)
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> str:
+    root = tmp_path / "mycompany"
+    assert call("init", str(root)).exit_code == 0
+    return str(root)
+
+
+def test_init_writes_a_directory_and_keeps_what_is_there(company: str) -> None:
+    root = Path(company)
+    names = ("process.yml", ".dlt/config.toml", ".dlt/secrets.toml.example", "sources/README.md", "data/README.md")
+    assert all((root / name).is_file() for name in names)
+    (root / "process.yml").write_text("mine", encoding="utf-8")
+    result = call("init", company)
+    assert result.exit_code == 0
+    assert (root / "process.yml").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_company_without_sources_is_told_what_to_configure(company: str) -> None:
+    result = call("--company", company, "run")
+    assert result.exit_code == 2
+    assert "[sources.hubspot]" in result.output
+
+
+def test_a_wrong_process_file_names_the_line(company: str) -> None:
+    path = Path(company) / "process.yml"
+    path.write_text(path.read_text(encoding="utf-8").replace("currency: USD", "currency: usd"), encoding="utf-8")
+    result = call("--company", company, "run")
+    assert result.exit_code == 2
+    assert "process.yml:6: company.currency" in result.output
+
+
+@pytest.mark.parametrize("command", [["query", "win_rate"], ["report"], ["rollback"]])
+def test_nothing_published_is_said(company: str, command: list[str]) -> None:
+    result = call("--company", company, *command)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+
+
+def test_status_and_versions_of_a_new_company(company: str) -> None:
+    assert "Nothing is published yet" in call("--company", company, "status").output
+    assert call("--company", company, "versions").exit_code == 0
+
+
+def test_no_company_here(tmp_path: Path) -> None:
+    result = call("--company", str(tmp_path), "status")
+    assert result.exit_code == 2
+    assert "salesgauge init" in result.output
+
+
+@pytest.mark.parametrize("command", [[], ["run"], ["query"], ["init"], ["demo"], ["demo", "run"], ["rollback"]])
+def test_help_teaches(command: list[str]) -> None:
+    result = call(*command, "--help")
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
+    assert len(result.output.splitlines()) >= 6
