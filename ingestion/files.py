@@ -1,7 +1,7 @@
 """The file source: files below the data directory, mapped by ``sources/<name>.yml``, into ``raw_files.<entity>``.
 
 A file is loaded when its content, or the mapping, is new; a file that does not fit its mapping is refused as a whole. How a file is read belongs to
-``tabular``, what the mapping may say to ``mapping``, the SQL to ``mapping_sql``.
+``tabular``, what the mapping may say to ``mapping``, the SQL to ``mapping_sql``, what is known of files to ``file_state``.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from ingestion import rawlog
+from ingestion.file_state import FileStates, state_of
 from ingestion.landing import Landing
 from ingestion.mapping import FileMapping, load
 from ingestion.mapping_sql import mapped, stage_events
@@ -44,30 +44,31 @@ def extract_files(
     """
     path = company.sources_dir / f"{name}.yml"
     source = load(path, process)
-    meaning = _digest(f"{_MEANING}\n{path.read_text(encoding='utf-8-sig')}\n{_process_part(process)}".encode())
-    known = _known(company, name, meaning)
-    entries, problems = _find(company, source.files)
-    states: dict[str, dict[str, Any]] = {}
+    meaning = _meaning(path, process)
+    states = FileStates(rawlog.cursors(company, name), meaning)
+    files, problems = _find(company, source.files)
     done = 0
-    for number, file in enumerate(entries):
-        reporter.advance(name, number, len(entries), "files")
-        before = known.get((file.entry.entity, file.name))
+    for number, file in enumerate(files):
+        reporter.advance(name, number, len(files), "files")
+        known = states.known(file.entry.entity, file.name)
         try:
-            state = _state(file.path, before)
+            state = state_of(file.path, known)
         except OSError as error:
             problems.append(f"{file.name}: can't be read: {error.strerror or error}")
             continue
-        if before is None or before["sha256"] != state["sha256"]:
+        if state is not known:
             done += 1
-            state["refused"] = _land(process, landing, file, name)
+            refused = _land(process, landing, file, name)
+            for fed in file.entry.feeds:
+                state = states.read(fed, file.name, state, landing.load_id, refused)
+        else:
+            for fed in file.entry.feeds:
+                states.keep(fed, file.name, states.known(fed, file.name) or known)
         if state["refused"]:
             problems.append(f"{file.name}: refused: {state['refused']}")
-        merged = states.setdefault(file.entry.entity, {}).get(file.name)
-        states[file.entry.entity][file.name] = _both(merged, state)
-    for (entity, file_name), state in known.items():  # of files that are gone too: one that comes back is not new
-        states.setdefault(entity, {}).setdefault(file_name, state)
-    for entity, files in states.items():
-        landing.cursor(entity, {"mapping": meaning, "files": files})
+    entities = {fed for entry in source.files for fed in entry.feeds}
+    for entity, cursor in states.cursors(entities, lambda file: (company.data_dir / file).is_file()).items():
+        landing.cursor(entity, cursor)
     return done, "; ".join(problems) or None
 
 
@@ -81,32 +82,6 @@ def _find(company: Company, entries: list[FileMapping]) -> tuple[list[_File], li
             )
         files += [_File(entry, path, path.relative_to(company.data_dir).as_posix()) for path in paths]
     return files, problems
-
-
-def _known(company: Company, name: str, meaning: str) -> dict[tuple[str, str], dict[str, Any]]:
-    """What the newest committed load knows of each (entity, file); nothing where the mapping has changed since."""
-    return {
-        (entity, file): state
-        for entity, cursor in rawlog.cursors(company, name).items()
-        if cursor.get("mapping") == meaning
-        for file, state in cursor["files"].items()
-    }
-
-
-def _state(path: Path, before: dict[str, Any] | None) -> dict[str, Any]:
-    """Size, time and hash of a file. A file with the size and time of before is not read; one with the same content keeps its state."""
-    stat = path.stat()
-    if before and (before["size"], before["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns):
-        return before
-    digest = _file_digest(path)
-    if before and before["sha256"] == digest:
-        return before
-    return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": digest, "refused": None}
-
-
-def _both(first: dict[str, Any] | None, second: dict[str, Any]) -> dict[str, Any]:
-    """The state of a file that two entries map to one entity."""
-    return second if first is None or not first["refused"] else {**second, "refused": first["refused"]}
 
 
 def _land(process: Process, landing: Landing, file: _File, source: str) -> str | None:
@@ -146,15 +121,8 @@ def _dialect(entry: FileMapping) -> Dialect:
     )
 
 
-def _process_part(process: Process) -> str:
-    """What of the process decides how files are mapped: its stages, in order, with their kinds."""
-    return json.dumps([(stage.key, stage.kind) for stage in process.process.stages])
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _meaning(path: Path, process: Process) -> str:
+    """A hash of what decides how files are mapped: the mapping, and the stages of the process with their order and kinds."""
+    stages = [(stage.key, stage.kind) for stage in process.process.stages]
+    text = json.dumps([_MEANING, path.read_text(encoding="utf-8-sig"), stages])
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -254,6 +254,11 @@ class FileMapping(_Strict):
         return self.delimiter or ("\t" if self.path.lower().endswith(".tsv") else ",")
 
     @property
+    def feeds(self) -> list[str]:
+        """The entities that rows of the file become: its own, and stage events where it has dates of stages."""
+        return [self.entity, *(["stage_events"] if self.stages and self.stages.entered else [])]
+
+    @property
     def provided(self) -> set[str]:
         """The canonical columns that rows of this mapping have."""
         names = {self.canonical(name) for name in (*self.columns, *self.constants)}

@@ -108,11 +108,7 @@ def create_views(con: duckdb.DuckDBPyConnection, company: Company) -> None:
         for table in api_tables(source):
             columns = [*((column.name, column.type) for column in table.columns), *_META]
             _create(con, f"raw_{source}", table.name, columns, _files(company, source, table.name, loads[source]))
-    file_sources = [source for source in loads if source not in API_SOURCES]
-    for entity in ENTITIES.values():
-        columns = [*((column.name, DUCKDB_TYPES[column.type]) for column in entity.columns), *FILE_COLUMNS, *_META]
-        files = [file for source in file_sources for file in _files(company, source, entity.name, loads[source])]
-        _create(con, "raw_files", entity.name, columns, files)
+    _create_file_views(con, company, {source: ids for source, ids in loads.items() if source not in API_SOURCES})
     for view, folder, columns in (("loads", "_accounting", _LOADS), ("quarantine", "_quarantine", _QUARANTINE)):
         parts = [
             f"select {quote(source)} as source, _load_id as load_id, _loaded_at as loaded_at, {_names(columns)} "
@@ -125,6 +121,33 @@ def create_views(con: duckdb.DuckDBPyConnection, company: Company) -> None:
             f"{_names(columns)} from ({_select([*columns, *_STAMP], [])})"
         )
         con.execute(f"create view raw_log.{view} as {' union all '.join(parts) or empty}")
+
+
+def _create_file_views(con: duckdb.DuckDBPyConnection, company: Company, loads: dict[str, list[str]]) -> None:
+    """The views of ``raw_files``: of each file the rows of the load that the newest cursor names, so that a changed file, or mapping, replaces what
+    came from it before.
+    """
+    known = {source: cursors(company, source) for source in loads}
+    for entity in ENTITIES.values():
+        columns = [*((column.name, DUCKDB_TYPES[column.type]) for column in entity.columns), *FILE_COLUMNS, *_META]
+        live = [
+            (source, file, state["load_id"])
+            for source, by_entity in known.items()
+            for file, state in by_entity.get(entity.name, {"files": {}})["files"].items()
+            if state["load_id"]
+        ]
+        files = [
+            file
+            for source, ids in loads.items()
+            for file in _files(
+                company, source, entity.name, sorted({load for name, _, load in live if name == source} & set(ids))
+            )
+        ]
+        query = _select(columns, files)
+        if files:
+            listed = ", ".join(f"({quote(source)}, {quote(file)}, {quote(load)})" for source, file, load in live)
+            query = f"select * from ({query}) where (source, _file, _load_id) in ({listed})"
+        con.execute(f"create view raw_files.{identifier(entity.name)} as {query}")
 
 
 def sweep(company: Company) -> int:

@@ -305,7 +305,7 @@ def test_json_lines(crm: Any) -> None:
 
 
 def test_only_what_changed_is_read_again(crm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ingestion import files
+    from ingestion import file_state
 
     crm.mapping(DEALS)
     crm.data("deals_1.csv", HEADER + "1,5,,,,\n")
@@ -313,7 +313,7 @@ def test_only_what_changed_is_read_again(crm: Any, monkeypatch: pytest.MonkeyPat
     first = crm.run()
     assert (first.state, first.requests) == ("loaded", 2)
 
-    monkeypatch.setattr(files, "_file_digest", lambda path: pytest.fail(f"{path.name} was read"))
+    monkeypatch.setattr(file_state.hashlib, "file_digest", lambda file, _: pytest.fail(f"{file.name} was read"))
     again = crm.run()
     assert (again.state, again.requests, again.tables, again.load_id) == ("unchanged", 0, {}, None)
     monkeypatch.undo()
@@ -327,7 +327,7 @@ def test_only_what_changed_is_read_again(crm: Any, monkeypatch: pytest.MonkeyPat
     crm.data("deals_3.csv", HEADER + "4,8,,,,\n")
     assert crm.run().total == TableCount(1, 1, 0, 0)
 
-    newest = "select deal_id, amount from (select *, max(_load_id) over (partition by _file) as newest from raw_files.deals) where _load_id = newest order by 1"
+    newest = "select deal_id, amount from raw_files.deals order by 1"
     assert crm.rows(newest) == [("1", 5), ("2", 7), ("3", 8), ("4", 8)]
 
     crm.mapping(DEALS.replace("currency: EUR", "currency: USD"))  # the mapping says something else now
@@ -408,3 +408,41 @@ def test_an_unreadable_file_does_not_stop_the_others(crm: Any, monkeypatch: pyte
     result = crm.run()
     assert (result.state, result.error) == ("failed", "deals_1.csv: can't be read: Permission denied")
     assert crm.rows("select deal_id from raw_files.deals") == [("2",)]
+
+
+def test_a_changed_file_or_mapping_replaces_what_came_from_it(crm: Any) -> None:
+    rows = "select deal_id, _file from raw_files.deals order by 1"
+    events = "select subject_id, stage from raw_files.stage_events order by 1, 2"
+    mapping = STAGES.replace("path: deals.csv", 'path: "deals*.csv"')
+    header = "id,stage,begun,closed,paid,pipe\n"
+    crm.mapping(mapping)
+    crm.data("deals1.csv", header + "a,Won,2026-01-01,2026-01-02,,\nb,Open,2026-01-01,,,\n")
+    moved = crm.data("deals2.csv", header + "c,Open,2026-01-01,,,\n")
+    crm.run()
+    assert crm.rows(rows) == [("a", "deals1.csv"), ("b", "deals1.csv"), ("c", "deals2.csv")]
+    assert crm.rows(events) == [("a", "proposal"), ("a", "won"), ("b", "proposal"), ("c", "proposal")]
+
+    crm.data("deals1.csv", header + "a,Open,2026-01-01,2026-01-02,,\n")
+    moved.unlink()  # a file that is moved away keeps its rows
+    crm.run()
+    assert crm.rows(rows) == [("a", "deals1.csv"), ("c", "deals2.csv")]
+    assert crm.rows(events) == [("a", "proposal"), ("c", "proposal")]
+
+    crm.mapping(mapping.replace("proposal: begun, ", ""))  # for files that are there the mapping of today holds
+    crm.run()
+    assert crm.rows(rows) == [("a", "deals1.csv"), ("c", "deals2.csv")]
+    assert crm.rows(events) == [("c", "proposal")]
+
+    crm.data("deals1.csv", "id,stage\nx,Won\n")  # refused: the version before stays
+    assert "deals1.csv: refused: it lacks" in str(crm.run().error)
+    assert crm.rows(rows) == [("a", "deals1.csv"), ("c", "deals2.csv")]
+
+    crm.data("deals1.csv", header)  # no rows any more
+    crm.run()
+    assert crm.rows(rows) == [("c", "deals2.csv")]
+
+    crm.data("deals2.csv", header + "c,Open,2026-01-01,,,\n")  # back again, and no longer named
+    crm.mapping(mapping.replace('path: "deals*.csv"', "path: deals1.csv"))
+    crm.run()
+    assert crm.rows(rows) == []
+    assert crm.run().state == "unchanged"
