@@ -71,7 +71,7 @@ def poll(pointer: str, stop: Event, errors: multiprocessing.SimpleQueue[str], po
             errors.put(f"{type(error).__name__}: {error}")
         with polls.get_lock():  # type: ignore[attr-defined]
             polls.value += 1  # type: ignore[attr-defined]
-        time.sleep(0.02)
+        time.sleep(0.2)
 
 
 def torture(work: Path, *, kills: int, seed: int, scale: float, readers: int = 4) -> Figures:

@@ -95,12 +95,23 @@ def _land(process: Process, landing: Landing, file: _File, source: str) -> str |
             landing.refuse(entry.entity, file.name, str(error))
             return str(error)
         rows = mapped(entry, relation.sql, relation.columns, source=source, file=file.name)
-        landing.relation(rows.table, rows.sql, received=relation.received, also=rows.also)
+        if not _land_plain(landing, file, relation, source):
+            landing.relation(rows.table, rows.sql, received=relation.received, also=rows.also)
         if entry.stages and entry.stages.entered:
             good = landing.good_rows(rows.table, rows.sql, rows.also)
             table, sql = stage_events(entry, good, process, source=source)
             landing.relation(table, sql)
     return None
+
+
+def _land_plain(landing: Landing, file: _File, relation: Relation, source: str) -> bool:
+    """Land the rows without numbering them, where they follow each other and all are good; False where they have to be numbered."""
+    if relation.plain_sql is None:
+        return False
+    rows = mapped(
+        file.entry, relation.plain_sql, relation.columns, source=source, file=file.name, first_line=relation.first_line
+    )
+    return landing.relation_if_clean(rows.table, rows.sql, received=relation.received, also=rows.also)
 
 
 def _check_columns(entry: FileMapping, relation: Relation) -> None:

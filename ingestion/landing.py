@@ -145,7 +145,8 @@ class Landing:
         """Land the rows of the DuckDB query ``sql`` (run on ``self.con``).
 
         It has the table's columns by name (of their type, or text that is cast as in ``records``) and ``record`` (JSON as text). It may have
-        ``_line`` (place in the source; default: place in the query, used for quarantined rows only), ``_file``, and ``_reason`` (not null: quarantine the row for it).
+        ``_line`` (place in the source; default: place in the query, for quarantined rows), ``_file``, and ``_reason`` (not null: quarantine the row
+        for it).
         ``also``: columns of the query that must fit too, but are not written. ``received``: the number of rows, where it is known.
         """
         query, types = self._completed(table, sql, also)
@@ -153,6 +154,18 @@ class Landing:
             received = self._scalar(f"select count(*) from ({sql})")
         count = self._write(table, query, types, received, also)
         return self._count(table.name, count + TableCount(duplicates, 0, 0, duplicates))
+
+    def relation_if_clean(self, table: RawTable, sql: str, *, received: int, also: Sequence[RawColumn] = ()) -> bool:
+        """Like ``relation``, but where a row does not fit nothing is landed or counted, and the answer is False."""
+        query, types = self._completed(table, sql, also)
+        file, loaded = self._good(table, _checked(self._typed(table, types, also), query))
+        if loaded != received:
+            file.unlink()
+            return False
+        self._keep(table.name, file, loaded)
+        self._rows[table.name] = self._rows.get(table.name, 0) + received
+        self._count(table.name, TableCount(received, loaded, 0, 0))
+        return True
 
     def good_rows(self, table: RawTable, sql: str, also: Sequence[RawColumn] = ()) -> str:
         """A query for the rows of ``sql`` that ``relation`` would load, with the typed value of column ``x`` as ``t:x``."""
@@ -219,15 +232,8 @@ class Landing:
         """Write the good rows of ``sql`` to one Parquet file and the bad ones to another; memory stays flat, as nothing is collected."""
         columns = self._typed(table, types, also)
         checked = _checked(columns, sql)
-        values = ", ".join(
-            f"{column.typed_name} as {identifier(column.name)}" for column in columns[: len(table.columns)]
-        )
-        target = self._path(table.name)
-        loaded = self._scalar(
-            f"copy (select {values}, {self._stamp()}, cast({self._rows.get(table.name, 0)} as bigint) as _base, cast(record as json) as record "
-            f"from ({checked}) where not _bad and record is not null) to {quote(str(target))} {_PARQUET}"
-        )
-        self._keep(table.name, target, loaded)
+        file, loaded = self._good(table, checked)
+        self._keep(table.name, file, loaded)
         quarantined = self._quarantine(table, columns, checked, types) if loaded != received else 0
         if loaded + quarantined != received:
             raise SourceError(
@@ -235,6 +241,17 @@ class Landing:
             )
         self._rows[table.name] = self._rows.get(table.name, 0) + received
         return TableCount(received, loaded, quarantined, 0)
+
+    def _good(self, table: RawTable, checked: str) -> tuple[Path, int]:
+        """Write the good rows to a Parquet file; the file and the number of rows."""
+        values = ", ".join(f"{identifier(f't:{column.name}')} as {identifier(column.name)}" for column in table.columns)
+        base = f"cast({self._rows.get(table.name, 0)} as bigint) as _base"
+        target = self._path(table.name)
+        loaded = self._scalar(
+            f"copy (select {values}, {self._stamp()}, {base}, cast(record as json) as record "
+            f"from ({checked}) where not _bad and record is not null) to {quote(str(target))} {_PARQUET}"
+        )
+        return target, loaded
 
     def _typed(self, table: RawTable, types: Mapping[str, str], also: Sequence[RawColumn]) -> list[TypedColumn]:
         return [

@@ -199,6 +199,8 @@ class FileMapping(_Strict):
             raise ValueError(f"'{self.definition.key}' is mapped twice: by key and by columns or constants")
         if self.order is not None and "source_order" not in known:
             raise ValueError(f"order can't stand with {self.entity}; it belongs to stage_events and field_history")
+        if self.order is not None and "source_order" in given:
+            raise ValueError("'source_order' is mapped twice: by order and by columns or constants")
         missing = [name for name in self.definition.required if name not in self.provided]
         if missing:
             raise ValueError(

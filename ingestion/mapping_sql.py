@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ingestion.landing import RawColumn, RawTable
 from ingestion.lines import identifier, quote
 from ingestion.mapping import STAGE_COLUMN, DateRule, FileMapping, Numbers
+from ingestion.rawlog import FILE_COLUMNS
 from salesgauge.entities import DUCKDB_TYPES, ENTITIES, Column, Entity
 from salesgauge.process import Process
 
@@ -50,12 +51,23 @@ def raw_table(source: str, entity: Entity, converted: Mapping[str, tuple[str, st
         columns.append(
             RawColumn(column.name, DUCKDB_TYPES[column.type], "", column.name in entity.required, convert, expected)
         )
-    columns += [RawColumn("source", "varchar", ""), RawColumn("_file", "varchar", ""), RawColumn("_line", "bigint", "")]
+    columns += [RawColumn(name, kind, "") for name, kind in (*FILE_COLUMNS, ("_first_line", "bigint"))]
     return RawTable(source, entity.name, tuple(columns), (entity.key,))
 
 
-def mapped(mapping: FileMapping, relation_sql: str, types: Mapping[str, str], *, source: str, file: str) -> Mapped:
-    """The rows of a file, ``relation_sql`` (see ``tabular.Relation``, its columns' types in ``types``), as rows of the mapping's entity."""
+def mapped(
+    mapping: FileMapping,
+    relation_sql: str,
+    types: Mapping[str, str],
+    *,
+    source: str,
+    file: str,
+    first_line: int | None = None,
+) -> Mapped:
+    """The rows of a file, ``relation_sql`` (see ``tabular.Relation``, its columns' types in ``types``), as rows of the mapping's entity.
+
+    ``first_line``: the rows have no ``_line``, but follow each other from there on.
+    """
     entity = mapping.definition
     values, given, moments = _values(mapping, types, file)
     converted = {
@@ -76,7 +88,11 @@ def mapped(mapping: FileMapping, relation_sql: str, types: Mapping[str, str], *,
         if moment.name.startswith("e:")
     )
     listed = ", ".join(f"{expression} as {identifier(name)}" for name, expression in values.items())
-    sql = f"select {listed}, {quote(source)} as source, {quote(file)} as _file, _line, _reject as _reason, _record as record from ({relation_sql})"
+    first = "null" if first_line is None else str(first_line)
+    sql = (
+        f"select {listed}, {quote(source)} as source, {quote(file)} as _file, _line, cast({first} as bigint) as _first_line, "
+        f"_reject as _reason, _record as record from ({relation_sql})"
+    )
     return Mapped(raw_table(source, entity, converted), _with_moments(sql, moments, mapping.kind), also)
 
 
@@ -114,7 +130,8 @@ def stage_events(mapping: FileMapping, good_rows: str, process: Process, *, sour
         for column in entity.columns
     )
     sql = (
-        f"select {listed}, {quote(source)} as source, _file, _line, record from ({unnested}) where event.at is not null"
+        f"select {listed}, {quote(source)} as source, _file, _line, cast(null as bigint) as _first_line, record "
+        f"from ({unnested}) where event.at is not null"
     )
     return raw_table(source, entity), sql
 
@@ -132,6 +149,8 @@ def _values(
     """Expressions by canonical column, their DuckDB types, and the dates and times among them."""
     entity = mapping.definition
     columns = {mapping.canonical(name): source for name, source in mapping.columns.items()}
+    if mapping.order not in (None, "file"):
+        columns["source_order"] = str(mapping.order)
     constants = {mapping.canonical(name): text for name, text in mapping.constants.items()}
     maps = {mapping.canonical(name): table for name, table in mapping.values.items()}
     values: dict[str, str] = {}
@@ -181,10 +200,8 @@ def _derived(mapping: FileMapping, types: Mapping[str, str], file: str) -> dict[
         derived[entity.key] = f"{quote(file + ':')} || _line"
     if "subject_type" in names and "subject_type" not in given:
         derived["subject_type"] = quote("lead" if "lead" in mapping.columns else "deal")
-    if "source_order" in names and mapping.order is not None:
+    if mapping.order == "file":
         derived["source_order"] = "_line"
-        if mapping.order != "file":
-            derived["source_order"] = f"try_cast({identifier(f's:{mapping.order}')} as bigint)"
     if mapping.stages and mapping.stages.current:
         current = mapping.stages.current
         derived[STAGE_COLUMN[mapping.entity]] = _value(
@@ -248,10 +265,10 @@ def _written(moment: _Moment, kind: str) -> tuple[str, str]:
     instants, locals_ = [], []
     for form in moment.rule.format or ["iso8601"]:
         if form == "iso8601":
-            instants.append(
-                f"case when regexp_matches({text}, {_OFFSET}) then timezone('UTC', try_cast({text} as timestamptz)) end"
-            )
-            locals_.append(f"case when not regexp_matches({text}, {_OFFSET}) then try_cast({text} as timestamp) end")
+            # words such as epoch are none: a time begins with a digit, and digits sort before ':'
+            has_offset = f"regexp_matches({text}, {_OFFSET})"
+            instants.append(f"case when {has_offset} then timezone('UTC', try_cast({text} as timestamptz)) end")
+            locals_.append(f"case when {text} < ':' and not {has_offset} then try_cast({text} as timestamp) end")
         elif "%z" in form:
             instants.append(f"timezone('UTC', try_strptime(regexp_replace({text}, 'Z$', '+00:00'), {quote(form)}))")
         else:

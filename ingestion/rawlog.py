@@ -188,7 +188,11 @@ def _select(columns: list[tuple[str, str]], files: list[Path]) -> str:
     rows = f"select * from {_read(files)}"
     if ("_row", "bigint") in columns:
         # a row's place in its load: what was received before its file, and its place in the file
-        rows = f"select *, _base + file_row_number + 1 as _row from {_read(files, ', file_row_number = true')}"
+        reader = _read(files, ", file_row_number = true")
+        values = "*"
+        if ("_line", "bigint") in columns:  # of a file whose rows all are good only the first line is kept
+            values = "* replace (coalesce(_line, _first_line + file_row_number) as _line)"
+        rows = f"select {values}, _base + file_row_number + 1 as _row from {reader}"
     return f"select {_names(columns)} from (select {empty} where false union all by name {rows})"
 
 

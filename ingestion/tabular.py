@@ -48,11 +48,16 @@ class Dialect:
 class Relation:
     """A file as a query. ``sql`` yields ``s:<column>`` for each column in ``columns`` (name → DuckDB type), ``_line``, ``_record`` (JSON), and
     ``_reject``: why the row can't be used at all (then ``_record`` is the row's text). ``received`` is the number of its rows.
+
+    Numbering rows takes the use of more than one core. Where the rows stand on lines without a gap, ``plain_sql`` is the same query with an empty
+    ``_line``, and the rows begin on ``first_line``.
     """
 
     sql: str
     columns: dict[str, str]
     received: int
+    plain_sql: str | None = None
+    first_line: int = 0
 
 
 def read(
@@ -116,11 +121,22 @@ def _csv(con: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect, folder: P
             row = con.execute(f"select count(*) from {reader}").fetchone()
             rows = row[0] if row else 0
             if rows == _lines_with_text(path) - header_lines:
-                sql = f"select *, {header_lines} + row_number() over () as _line, cast(null as varchar) as _reject, {_record(header)} from {reader}"
-                return Relation(sql, columns, rows)
+                return Relation(
+                    _numbered(reader, header, f"{header_lines} + row_number() over ()"),
+                    columns,
+                    rows,
+                    _numbered(reader, header, "cast(null as bigint)"),
+                    header_lines + 1,
+                )
         except duckdb.Error:
             pass  # a malformed row: find out which
     return _kept(con, folder, header, _csv_records(path, dialect, len(header)))
+
+
+def _numbered(reader: str, header: list[str], line: str) -> str:
+    return (
+        f"select *, {line} as _line, cast(null as varchar) as _reject, {_record_value(header)} as _record from {reader}"
+    )
 
 
 def _lines_with_text(path: Path) -> int:
@@ -309,7 +325,7 @@ def _parquet(con: duckdb.DuckDBPyConnection, path: Path) -> Relation:
     columns = {name: str(kind).lower() for name, kind, *_ in described}
     values = ", ".join(f"{identifier(name)} as {identifier(f's:{name}')}" for name in columns)
     inner = f"select {values}, file_row_number + 1 as _line from {reader}"
-    sql = f"select *, cast(null as varchar) as _reject, {_record(columns)} from ({inner})"
+    sql = f"select *, cast(null as varchar) as _reject, {_record_value(columns)} as _record from ({inner})"
     return Relation(sql, columns, row[0] if row else 0)
 
 
@@ -320,17 +336,22 @@ def _json_lines(con: duckdb.DuckDBPyConnection, path: Path, folder: Path, wanted
     if carriage_returns or not _is_readable(con, source):
         safe = sanitise(path, folder)
         source = read_lines([safe.path], safe.longest)
-    row = con.execute(f"select count(line) from {source}").fetchone()
-    received = row[0] if row else 0
+    row = con.execute(f"select count(line), count(*) from {source}").fetchone()
+    received, lines = row if row else (0, 0)
     if received and not _is_object(con, source):
         raise RefusedError("its first lines are no JSON objects. Expected one JSON object a line.")
     paths = ", ".join(quote(name if name.startswith("$") else f'$."{name}"') for name in wanted)
     values = "".join(f", v[{position}] as {identifier(f's:{name}')}" for position, name in enumerate(wanted, 1))
-    sql = (
-        f"select line as _record, _line{values}, case when v is null then 'it is no valid JSON' end as _reject "
-        f"from (select line, try(json_extract_string(line, [{paths}])) as v, row_number() over () as _line from {source}) where line is not null"
-    )
-    return Relation(sql, dict.fromkeys(wanted, "varchar"), received)
+
+    def query(line: str) -> str:
+        parsed = f"select line, try(json_extract_string(line, [{paths}])) as v, {line} as _line from {source}"
+        return (
+            f"select line as _record, _line{values}, case when v is null then 'it is no valid JSON' end as _reject "
+            f"from ({parsed}) where line is not null"
+        )
+
+    plain = query("cast(null as bigint)") if received == lines else None
+    return Relation(query("row_number() over ()"), dict.fromkeys(wanted, "varchar"), received, plain, 1)
 
 
 def _is_readable(con: duckdb.DuckDBPyConnection, source: str) -> bool:
@@ -390,15 +411,11 @@ def _kept(
                 flush()
         flush()
     inner = f"read_parquet({quote(str(target))}, hive_partitioning = false)"
-    record = f"case when _reject is not null then _raw else {_record_value(header)} end as _record"
+    record = f"case when _reject is not null then _raw else cast({_record_value(header)} as varchar) end as _record"
     return Relation(f"select * exclude (_raw), {record} from {inner}", dict.fromkeys(header, "varchar"), received)
 
 
-def _record(columns: Iterable[str]) -> str:
-    return f"{_record_value(columns)} as _record"
-
-
 def _record_value(columns: Iterable[str]) -> str:
-    """The row as JSON text under the names that the source gives."""
+    """The row as JSON under the names that the source gives."""
     fields = ", ".join(f"{identifier(name)} := {identifier(f's:{name}')}" for name in columns)
-    return f"cast(to_json(struct_pack({fields})) as varchar)"
+    return f"to_json(struct_pack({fields}))"

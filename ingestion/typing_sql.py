@@ -55,8 +55,9 @@ class TypedColumn:
             return f"try_cast(try_cast({text} as json) as {self.wanted})"
         if self.wanted == "timestamp":
             # A cast to timestamp would drop an offset, a cast to timestamptz is slow: most times end in Z. Connections are in UTC.
-            offset = f"timezone('UTC', try_cast({text} as timestamptz))"
-            return f"case when suffix({text}, 'Z') then try_cast({text} as timestamp) else {offset} end"
+            # Words such as epoch are none: a time begins with a digit, and digits sort before ':'.
+            offset = f"when {text} < ':' then timezone('UTC', try_cast({text} as timestamptz))"
+            return f"case when suffix({text}, 'Z') then try_cast({text} as timestamp) {offset} end"
         return f"try_cast({text} as {self.wanted})"
 
     @property

@@ -48,7 +48,7 @@ def publish(
 
 @pytest.fixture(
     scope="module",
-    ids=lambda param: f"seed {param[0]}, scale {param[1]}",
+    ids=lambda param: f"seed{param[0]}_scale{param[1]}",
     params=[(1, 1.0), *(pytest.param((seed, 0.3), marks=pytest.mark.slow) for seed in (2, 3, 4, 5))],
 )
 def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Published:

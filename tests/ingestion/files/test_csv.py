@@ -184,3 +184,13 @@ def test_a_field_of_megabytes(load_csv: Load, crm: Any) -> None:
     assert result.total == TableCount(2, 2, 0, 0)
     sizes = crm.rows("select lead_id, length(last_name) from raw_files.leads order by _row")
     assert sizes == [("1", 5_000_000), ("2", 3)]
+
+
+def test_rows_read_by_several_threads_keep_their_lines(load_csv: Load, crm: Any) -> None:
+    count = 150_000
+    rows = "".join(f"{number},{'x' * (number % 50)},2026-01-01\n" for number in range(count))
+    assert load_csv(HEADER + rows).total == TableCount(count, count, 0, 0)
+    wrong = crm.rows(
+        "select count(*) from raw_files.leads where _line <> cast(lead_id as integer) + 2 or _row <> _line - 1"
+    )
+    assert wrong == [(0,)]

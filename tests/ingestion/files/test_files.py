@@ -86,6 +86,12 @@ def test_local_times_become_utc(crm: Any) -> None:
         ("Europe/Berlin", "2026-10-25T02:30:00+01:00", datetime(2026, 10, 25, 1, 30)),
         ("Europe/Berlin", "2026-10-25T02:30:00Z", datetime(2026, 10, 25, 2, 30)),
         ("UTC", "2026-03-08 02:30:00", datetime(2026, 3, 8, 2, 30)),
+        ("UTC", "infinity", None),
+        ("America/Chicago", "infinity", None),
+        ("America/Chicago", "-infinity", None),
+        ("America/Chicago", "294246-12-31 23:59:59", None),
+        ("America/Chicago", "0001-01-01", None),
+        ("America/Chicago", "epoch", None),
     ]
     zones = sorted({zone for zone, _, _ in times})
     crm.mapping(
@@ -175,13 +181,15 @@ def test_an_event_log(crm: Any) -> None:
         "  - path: log.csv\n    entity: field_history\n    order: nr\n"
         '    columns: {lead: "case:id", value: what, at: when}\n    constants: {field: owner_id}\n    dates: {format: iso8601, timezone: UTC}\n'
     )
-    crm.data("log.csv", "case:id,what,when,who,nr\n7,start,2026-01-01,ann,2\n7,end,2026-01-01,,1\n")
-    assert crm.run().error is None
+    crm.data("log.csv", "case:id,what,when,who,nr\n7,start,2026-01-01,ann,2\n7,end,2026-01-01,,1\n7,mid,2026-01-01,,last\n")
+    assert crm.run().total == TableCount(6, 5, 1, 0)
+    assert [row[1:3] for row in crm.quarantine()] == [(4, "source_order: 'last' is not a whole number")]
     assert crm.rows(
         "select event_id, subject_type, subject_id, stage, owner_id, source_order from raw_files.stage_events order by _row"
     ) == [
         ("log.csv:2", "deal", "7", "start", "ann", 2),
         ("log.csv:3", "deal", "7", "end", None, 3),
+        ("log.csv:4", "deal", "7", "mid", None, 4),
     ]
     assert crm.rows(
         "select subject_type, subject_id, field, value, source_order from raw_files.field_history order by _row"

@@ -59,7 +59,7 @@ def test_a_killed_load_counts_whole_or_not_at_all(tmp_path: Path) -> None:
     assert whole["said"][0] == "loaded"
     assert len(whole["said"]) == 2, "a load connects to nothing"
     assert (whole["rerun"], whole["after"]) == ("unchanged", whole["between"])
-    assert len(whole["after"]["deals"]) == 5
+    assert len(whole["after"]["deals"]) == 3
     assert len(whole["after"]["quarantine"]) == 2
 
     assert len(killed) >= POINTS

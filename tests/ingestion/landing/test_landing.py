@@ -40,6 +40,7 @@ MISFITS: list[tuple[dict[str, Any], str]] = [
     ),
     ({"createdAt": "0001-01-01T00:00:00Z"}, "created_at: '0001-01-01T00:00:00Z' is not a time"),
     ({"createdAt": "infinity"}, "created_at: 'infinity' is not a time"),
+    ({"createdAt": "epoch"}, "created_at: 'epoch' is not a time"),
     ({"createdAt": "2026-02-30"}, "created_at: '2026-02-30' is not a time"),
     ({"createdAt": {"a": 1}}, "created_at: '{\"a\":1}' is not a time"),
     ({"archived": "maybe"}, "is_archived: 'maybe' is not true or false"),
