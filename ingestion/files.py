@@ -23,7 +23,7 @@ from salesgauge.process import Process
 from salesgauge.progress import Reporter
 from salesgauge.settings import Company
 
-_MEANING = 1  # raise it when the same mapping comes to mean something else: every file is then read again
+_MEANING = 2  # raise it when the same mapping comes to mean something else: every file is then read again
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _land(process: Process, landing: Landing, file: _File, source: str) -> str |
 
 def _land_plain(landing: Landing, file: _File, relation: Relation, source: str) -> bool:
     """Land the rows without numbering them, where they follow each other and all are good; False where they have to be numbered."""
-    if relation.plain_sql is None:
+    if relation.plain_sql is None or file.entry.needs_lines:
         return False
     rows = mapped(
         file.entry, relation.plain_sql, relation.columns, source=source, file=file.name, first_line=relation.first_line

@@ -30,7 +30,7 @@ from salesgauge.warehouse import connect
 _PARQUET = "(format parquet, compression zstd, string_dictionary_page_size_limit 1000)"
 
 _MEMORY = "1GB"
-_AT_ONCE = 256 << 20  # bytes read by one statement: what it buffers to keep the order grows with its input
+_AT_ONCE = 128 << 20  # bytes read by one statement: what it buffers to keep the order grows with its input
 
 
 @dataclass(frozen=True)

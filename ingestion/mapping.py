@@ -261,6 +261,12 @@ class FileMapping(_Strict):
         return [self.entity, *(["stage_events"] if self.stages and self.stages.entered else [])]
 
     @property
+    def needs_lines(self) -> bool:
+        """Whether the number of a row's line is part of the row: as its key, or as its order."""
+        given = {self.canonical(name) for name in (*self.columns, *self.constants)}
+        return self.order == "file" or not (self.key or self.definition.key in given)
+
+    @property
     def provided(self) -> set[str]:
         """The canonical columns that rows of this mapping have."""
         names = {self.canonical(name) for name in (*self.columns, *self.constants)}

@@ -190,12 +190,9 @@ def _derived(mapping: FileMapping, types: Mapping[str, str], file: str) -> dict[
     given = {mapping.canonical(name) for name in (*mapping.columns, *mapping.constants)}
     derived: dict[str, str] = {}
     if mapping.key:
-        parts = [
-            _value(source, "text" if types[source] != "varchar" else "varchar", mapping.nulls, {})[0]
-            for source in mapping.key
-        ]
-        whole = " || '|' || ".join(parts)  # null where a part is missing
-        derived[entity.key] = whole
+        texts = ["varchar" if types[source] == "varchar" else "text" for source in mapping.key]
+        parts = [_value(source, kind, mapping.nulls, {})[0] for source, kind in zip(mapping.key, texts, strict=True)]
+        derived[entity.key] = " || '|' || ".join(f"({part})" for part in parts)  # null where a part is missing
     elif entity.key not in given:
         derived[entity.key] = f"{quote(file + ':')} || _line"
     if "subject_type" in names and "subject_type" not in given:
@@ -217,19 +214,18 @@ def _value(source: str, given: str, nulls: Iterable[str], table: Mapping[str, st
         if given not in ("text", "uuid", "json") and not table:
             return column, given
         column = f"cast({column} as varchar)"
+    # most values have no blank at an end: trimming them all is slow
+    trimmed = f"case when {column} >= '!' and not suffix({column}, ' ') then {column} else trim({column}) end"
     words = sorted(set(nulls))
-    value = f"trim({column})"
-    value = (
-        f"nullif({value}, '')"
-        if words == [""]
-        else f"case when {value} in ({_texts(words)}) then null else {value} end"
-        if words
-        else value
-    )
+    value = trimmed
+    if words == [""]:
+        value = f"nullif({trimmed}, '')"
+    elif words:
+        value = f"case when {trimmed} in ({_texts(words)}) then null else {trimmed} end"
     if not table:
         return value, "varchar"
     cases = " ".join(f"when {quote(key)} then {quote(text)}" for key, text in table.items())
-    return f"case trim({column}) {cases} else {value} end", "varchar"
+    return f"case {trimmed} {cases} else {value} end", "varchar"
 
 
 def _with_moments(sql: str, moments: list[_Moment], kind: str) -> str:

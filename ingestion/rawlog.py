@@ -134,7 +134,7 @@ def _create_file_views(con: duckdb.DuckDBPyConnection, company: Company, loads: 
             (source, file, state["load_id"])
             for source, by_entity in known.items()
             for file, state in by_entity.get(entity.name, {"files": {}})["files"].items()
-            if state["load_id"]
+            if state.get("load_id")
         ]
         files = [
             file
@@ -185,24 +185,25 @@ def _select(columns: list[tuple[str, str]], files: list[Path]) -> str:
     empty = ", ".join(f"cast(null as {kind}) as {identifier(name)}" for name, kind in columns)
     if not files:
         return f"select {empty} where false"
-    rows = f"select * from {_read(files)}"
-    if ("_row", "bigint") in columns:
+    places = {
         # a row's place in its load: what was received before its file, and its place in the file
-        reader = _read(files, ", file_row_number = true")
-        values = "*"
-        if ("_line", "bigint") in columns:  # of a file whose rows all are good only the first line is kept
-            values = "* replace (coalesce(_line, _first_line + file_row_number) as _line)"
-        rows = f"select {values}, _base + file_row_number + 1 as _row from {reader}"
-    return f"select {_names(columns)} from (select {empty} where false union all by name {rows})"
+        "_row": "coalesce(_row, _base + file_row_number + 1)",
+        # of a file whose rows all are good only the first line is kept
+        "_line": "coalesce(_line, _first_line + file_row_number)",
+    }
+    counted = "".join(f", cast(null as bigint) as {name}" for name in ("_base", "_first_line", "file_row_number"))
+    rows = f"select {empty}{counted} where false union all by name select * from {_read(files)}"
+    values = ", ".join(f"{places[name]} as {name}" if name in places else identifier(name) for name, _ in columns)
+    return f"select {values} from ({rows})"
 
 
 def _names(columns: Iterable[tuple[str, str]]) -> str:
     return ", ".join(identifier(name) for name, _ in columns)
 
 
-def _read(files: list[Path], options: str = "") -> str:
+def _read(files: list[Path]) -> str:
     listed = ", ".join(quote(str(file)) for file in files)
-    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false{options})"
+    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false, file_row_number = true)"
 
 
 def _files(company: Company, source: str, table: str, loads: list[str]) -> list[Path]:

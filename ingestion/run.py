@@ -69,7 +69,9 @@ def _load(
             return SourceResult(name, state, dict(landing.counts), load_id, problems, seconds, requests)
     except Exception as error:  # isolation is the point: whatever one source does, the others go on
         seconds, is_misconfigured = time.monotonic() - started, isinstance(error, ConfigurationError)
-        return SourceResult(name, "failed", error=_words(name, error), seconds=seconds, is_misconfigured=is_misconfigured)
+        return SourceResult(
+            name, "failed", error=_words(name, error), seconds=seconds, is_misconfigured=is_misconfigured
+        )
 
 
 def _connector(name: str) -> Callable[..., Any]:

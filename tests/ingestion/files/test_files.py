@@ -181,7 +181,9 @@ def test_an_event_log(crm: Any) -> None:
         "  - path: log.csv\n    entity: field_history\n    order: nr\n"
         '    columns: {lead: "case:id", value: what, at: when}\n    constants: {field: owner_id}\n    dates: {format: iso8601, timezone: UTC}\n'
     )
-    crm.data("log.csv", "case:id,what,when,who,nr\n7,start,2026-01-01,ann,2\n7,end,2026-01-01,,1\n7,mid,2026-01-01,,last\n")
+    crm.data(
+        "log.csv", "case:id,what,when,who,nr\n7,start,2026-01-01,ann,2\n7,end,2026-01-01,,1\n7,mid,2026-01-01,,last\n"
+    )
     assert crm.run().total == TableCount(6, 5, 1, 0)
     assert [row[1:3] for row in crm.quarantine()] == [(4, "source_order: 'last' is not a whole number")]
     assert crm.rows(
@@ -196,6 +198,24 @@ def test_an_event_log(crm: Any) -> None:
     ) == [
         ("lead", "7", "owner_id", "start", 2),
         ("lead", "7", "owner_id", "end", 1),
+    ]
+
+
+def test_order_and_lines_of_a_file_without_a_bad_row(crm: Any) -> None:
+    crm.mapping(
+        "files:\n  - {path: log.csv, entity: stage_events, order: file, key: id, columns: {deal: d, stage: s, at: t}, "
+        "dates: {format: iso8601, timezone: UTC}}\n"
+        "  - {path: more.csv, entity: stage_events, key: id, columns: {deal: d, stage: s, at: t}, "
+        "dates: {format: iso8601, timezone: UTC}}\n"
+    )
+    for name in ("log", "more"):
+        crm.data(f"{name}.csv", f"id,d,s,t\n{name}1,7,a,2026-01-01\n{name}2,7,b,2026-01-01\n")
+    assert crm.run().error is None
+    assert crm.rows("select event_id, source_order, _line, _row from raw_files.stage_events order by _row") == [
+        ("log1", 2, 2, 1),
+        ("log2", 3, 3, 2),
+        ("more1", None, 2, 3),
+        ("more2", None, 3, 4),
     ]
 
 
