@@ -21,6 +21,7 @@ from pathlib import Path
 import click
 import duckdb
 
+from benchmarks.figures import BENCH_DIR
 from demo.company import write
 from demo.serve import DemoServers
 from demo.simulate import simulate
@@ -113,6 +114,8 @@ def torture(work: Path, *, kills: int, seed: int, scale: float, readers: int = 4
                     shutil.rmtree(victim / "var" / "warehouse", ignore_errors=True)
                 _kill_once(victim, draw.uniform(0.5, duration), figures)
                 _compare(victim, expected, number, figures)
+                # Kept after every kill: what was found so far survives when the torture itself is ended.
+                write_figures(figures)
         stop.set()
         for reader in processes:
             reader.join(timeout=10)
@@ -148,6 +151,20 @@ def _compare(root: Path, expected: dict[str, str], number: int, figures: Figures
         figures.reasons.append(f"kill {number}: other content in {', '.join(differing[:5])}")
 
 
+def write_figures(figures: Figures) -> dict[str, int]:
+    """Write the counts to ``var/bench/torture_run.json``; the counts."""
+    numbers = {
+        "run_kills_tested": figures.kills,
+        "run_kills_bad": figures.bad,
+        "run_kills_ended_before": figures.ended_before_kill,
+        "reader_polls": figures.reader_polls,
+        "reader_errors": figures.reader_errors,
+    }
+    BENCH_DIR.mkdir(parents=True, exist_ok=True)
+    (BENCH_DIR / "torture_run.json").write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
+    return numbers
+
+
 @click.command()
 @click.option("--kills", default=40, show_default=True)
 @click.option("--seed", default=1, show_default=True)
@@ -156,16 +173,7 @@ def _compare(root: Path, expected: dict[str, str], number: int, figures: Figures
 def main(kills: int, seed: int, scale: float, work: Path) -> None:
     """Kill runs at random moments and prove that one rerun heals each."""
     figures = torture(work, kills=kills, seed=seed, scale=scale)
-    bench = PROJECT_ROOT / "var" / "bench"
-    bench.mkdir(parents=True, exist_ok=True)
-    numbers = {
-        "run_kills_tested": figures.kills,
-        "run_kills_bad": figures.bad,
-        "run_kills_ended_before": figures.ended_before_kill,
-        "reader_polls": figures.reader_polls,
-        "reader_errors": figures.reader_errors,
-    }
-    (bench / "torture_run.json").write_text(json.dumps(numbers, indent=2), encoding="utf-8")
+    numbers = write_figures(figures)
     for name, value in numbers.items():
         click.echo(f"{name:<28}{value:>8}")
     for reason in figures.reasons[:20]:
