@@ -2,27 +2,41 @@
 
 It stands on ``requests`` alone. dlt's client was the first choice, but it shortens a long ``Retry-After``, takes ``Retry-After: 0`` for
 absent, retries limits that last until tomorrow, has no bound in time and no limit shared by threads. What an endpoint means does not
-belong here: that is each source's own module.
+belong here: that is each source's own module. Credentials are in ``auth``, limits in ``limits``, declared resources in ``rest``.
 """
 
 from __future__ import annotations
 
 import json
-import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import NewConnectionError
 
+from ingestion.auth import Auth
+from ingestion.limits import RateLimit, RetryPolicy, retry_after, server_clock
 from salesgauge.errors import ConfigurationError, SourceError
 from salesgauge.settings import SourceSettings
+
+__all__ = [
+    "Answer",
+    "ErrorReading",
+    "HttpClient",
+    "RateLimit",
+    "Refused",
+    "RetryPolicy",
+    "Stopped",
+    "number",
+    "pages",
+    "server_clock",
+]
 
 RETRIED = frozenset({408, 425, 429, 477, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 PAGE_CAP = 1_000_000
@@ -32,106 +46,80 @@ _CUT = (
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ContentDecodingError,
 )
+_BLOCK = 1 << 20
 
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """How long a request is tried. ``seconds`` bounds the time from the first failure; ``attempts`` the tries in it."""
-
-    attempts: int = 8
-    seconds: float = 300.0
-    first_wait: float = 0.5
-    longest_wait: float = 30.0
-    connect_timeout: float = 10.0
-    read_timeout: float = 90.0
-
-    def backoff(self, failures: int) -> float:
-        """Seconds after the ``failures``-th failure in a row: doubling, with jitter so that threads do not come back as one."""
-        wait = min(self.longest_wait, self.first_wait * 2 ** (failures - 1))
-        return wait * random.uniform(0.7, 1.0)
+Body = Literal["object", "array", "json"]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class ErrorReading:
-    """What a source's error answer says. ``wait``: seconds to wait without ``Retry-After``; ``is_final``: retrying is of no use."""
+    """What a source's error answer says. ``wait``: seconds to wait without ``Retry-After``; ``is_final``: retrying is of no use;
+    ``is_retried``: retrying may help though the status code does not say so.
+    """
 
     code: str | None = None
     message: str | None = None
     advice: str | None = None
     wait: float | None = None
     is_final: bool = False
+    is_retried: bool = False
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A JSON object that a source answered with one of the expected status codes."""
+    """What a source answered with one of the expected status codes. ``body`` is a JSON object, unless the request asked for another kind."""
 
     status: int
-    body: dict[str, Any]
+    body: Any
     headers: Mapping[str, str]
 
 
 class Refused(SourceError):
-    """The source answered with an error that a retry does not heal; ``status`` is its HTTP code."""
+    """The source answered with an error that a retry does not heal; ``status`` is its HTTP code, ``code`` the vendor's own."""
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int, code: str | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.code = code
 
 
 class Stopped(SourceError):
     """The client was stopped while a thread waited: another thread's error is the one to show."""
 
 
-class RateLimit:
-    """At most ``requests`` in any ``seconds``, for all threads that share it: an exact rolling window, as the vendors count."""
+class _Incomplete(Exception):
+    """An answer that can't be used as it came; its text says why. A retry may help."""
 
-    def __init__(self, requests: float, seconds: float, is_fixed: bool = True) -> None:
-        self.requests, self.seconds, self.is_fixed = max(1, int(requests)), float(seconds), is_fixed
-        self._taken: deque[float] = deque()
-        self._paused_until = 0.0
-        self._lock = threading.Lock()
 
-    def reserve(self) -> float:
-        """Book the next free place; returns the seconds to wait for it."""
-        with self._lock:
-            now = time.monotonic()
-            at = max(now, self._paused_until)
-            while len(self._taken) > self.requests:
-                self._taken.popleft()
-            if len(self._taken) >= self.requests:
-                at = max(at, self._taken[-self.requests] + self.seconds)
-            self._taken.append(at)
-            return at - now
+@dataclass(frozen=True)
+class _Call:
+    """A request as errors name it, and how its answer is judged."""
 
-    def pause(self, seconds: float) -> None:
-        """No further place before ``seconds`` from now: after a 429 every thread waits, not only the one that saw it."""
-        with self._lock:
-            self._paused_until = max(self._paused_until, time.monotonic() + seconds)
-
-    def follow(self, requests: int, seconds: float) -> None:
-        """Take the limit that the server states, unless the configuration fixed one."""
-        if self.is_fixed or requests < 1 or seconds <= 0:
-            return
-        with self._lock:
-            self.requests, self.seconds = requests, seconds
+    method: str
+    path: str
+    name: str
+    limit: str
+    expected: tuple[int, ...]
 
 
 @dataclass
 class HttpClient:
-    """Requests to one host with one token, for all threads of one source.
+    """Requests to one host with one set of credentials, for all threads of one source.
 
-    ``read_error(status, path, body, headers)`` explains an error answer in the source's own words; ``on_answer(headers)`` may read limits.
-    ``sent`` counts requests, retries included. ConfigurationError for a ``base_url`` that would leak the token.
+    ``read_error(status, path, body, headers)`` explains an error answer in the source's own words (``body``: its JSON object; a JSON array is
+    given as ``{"errors": [...]}``, anything else as ``{}``); ``on_answer(headers)`` may read limits. ``sent`` counts requests, retries included.
+    ConfigurationError for a ``base_url`` that would leak credentials.
     """
 
     source: str
     base_url: str
-    token: str
+    auth: Auth
     limits: Mapping[str, RateLimit]
     read_error: Callable[[int, str, Mapping[str, Any], Mapping[str, str]], ErrorReading]
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     on_answer: Callable[[Mapping[str, str]], None] = lambda headers: None
+    headers: Mapping[str, str] = field(default_factory=dict)
     sent: int = 0
 
     def __post_init__(self) -> None:
@@ -147,6 +135,7 @@ class HttpClient:
                 f"Use https in [sources.{self.source}] of .dlt/config.toml; http is for this machine only."
             )
         self._is_local = parts.scheme == "http"
+        self._origin = (parts.scheme, parts.hostname, parts.port)
         self._adapter = HTTPAdapter(pool_connections=4, pool_maxsize=16)
         self._local = threading.local()
         self._lock = threading.Lock()
@@ -175,102 +164,215 @@ class HttpClient:
         path: str,
         *,
         params: Mapping[str, Any] | None = None,
-        body: Mapping[str, Any] | None = None,
+        body: Any = None,
+        form: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        limit: str = "default",
+        expected: tuple[int, ...] = (200,),
+        kind: Body = "object",
+    ) -> Answer:
+        """One JSON document from ``path``: an object, an array, or either (``json``). ``path`` may hold a query.
+
+        SourceError with method, path and advice once it can't be had; never with query or credentials.
+        """
+        request = requests.Request(method, self._url(path), params=params, json=body, data=form, headers=headers)
+
+        def read(response: requests.Response) -> Answer:
+            return Answer(response.status_code, self._document(call, response, kind), response.headers)
+
+        call = self._call(method, path, limit, expected)
+        return self._exchange(call, lambda: self._session().prepare_request(request), read)
+
+    def download(
+        self,
+        path: str,
+        target: Path,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
         limit: str = "default",
         expected: tuple[int, ...] = (200,),
     ) -> Answer:
-        """One JSON object from ``path``. SourceError with method, path and advice once it can't be had; never with query or token."""
-        call = f"{self.source}: {method} {path}"
-        failures, first_failure = 0, 0.0
+        """The body of ``path`` into the file ``target``, unpacked; memory stays flat. A body that ends early is fetched again as a whole."""
+        request = requests.Request("GET", self._url(path), params=params, headers=headers)
+
+        def read(response: requests.Response) -> Answer:
+            length = response.headers.get("Content-Length")
+            with target.open("wb") as file:
+                for block in response.iter_content(_BLOCK):
+                    file.write(block)
+            # Content-Length counts what came over the wire: of a packed body only the decoder can tell whether it was whole.
+            if length and not response.headers.get("Content-Encoding") and target.stat().st_size != int(length):
+                raise _Incomplete("answered with a body that ends early")
+            return Answer(response.status_code, {}, response.headers)
+
+        call = self._call("GET", path, limit, expected)
+        return self._exchange(call, lambda: self._session().prepare_request(request), read, stream=True)
+
+    def forward(self, request: requests.PreparedRequest, limit: str = "default") -> requests.Response:
+        """Send a request that a library prepared, as ``send`` would; its answer is 200 and complete JSON."""
+        path = self.local(request.url or "")
+        call = self._call(request.method or "GET", path, limit, (200,))
+
+        def read(response: requests.Response) -> requests.Response:
+            self._document(call, response, "json")
+            return response
+
+        def prepare() -> requests.PreparedRequest:
+            again = request.copy()
+            again.url = self._url(path)
+            again.headers.update(self._session().headers)
+            return again
+
+        return self._exchange(call, prepare, read)
+
+    def local(self, url: str) -> str:
+        """Path and query of an address that the server gave, such as that of the next page, for ``get``.
+
+        SourceError if it leads to another host: the credentials go to the configured one only.
+        """
+        parts = urlsplit(url)
+        if parts.scheme or parts.netloc:
+            if (parts.scheme, parts.hostname, parts.port) != self._origin:
+                raise SourceError(
+                    f"{self.source}: the server named an address on another host ({parts.hostname}); it was not followed. "
+                    f"Check base_url in [sources.{self.source}] of .dlt/config.toml."
+                )
+            prefix = urlsplit(self.base_url).path.rstrip("/")
+            path = parts.path.removeprefix(prefix) if prefix and parts.path.startswith(f"{prefix}/") else parts.path
+        else:
+            path = parts.path
+        return path + (f"?{parts.query}" if parts.query else "")
+
+    def _url(self, path: str) -> str:
+        return self.base_url.rstrip("/") + path
+
+    def _call(self, method: str, path: str, limit: str, expected: tuple[int, ...]) -> _Call:
+        plain = path.partition("?")[0]
+        return _Call(method, plain, f"{self.source}: {method} {plain}", limit, expected)
+
+    def _exchange(
+        self,
+        call: _Call,
+        prepare: Callable[[], requests.PreparedRequest],
+        read: Callable[[requests.Response], Result],
+        *,
+        stream: bool = False,
+    ) -> Result:
+        """Send until there is an answer that ``read`` takes, within the policy's bounds."""
+        failures, first_failure, unreachable, may_renew = 0, 0.0, 0, True
         while True:
-            self._wait(self.limits[limit].reserve())
-            wait, problem = self._try(call, method, path, params, body, limit, expected)
-            if isinstance(problem, Answer):
-                return problem
+            self._wait(self.limits[call.limit].reserve())
+            given = self.auth.headers()
+            outcome = self._try(call, prepare, given, read, stream)
+            if not isinstance(outcome, _Failure):
+                return outcome.result
+            if outcome.is_unauthorised and may_renew and self.auth.renew(given):
+                may_renew = False
+                continue
+            if outcome.refused is not None:
+                raise outcome.refused
             failures += 1
+            unreachable += outcome.is_unreachable
             now = time.monotonic()
             first_failure = first_failure or now
+            wait = outcome.wait
             if wait is None:
                 wait = self.policy.backoff(failures)
             elif failures > 1:  # a server that says "Retry-After: 0" for ever must not be hammered
                 wait = max(wait, self.policy.backoff(failures - 1))
-            if failures >= self.policy.attempts or now + wait - first_failure > self.policy.seconds:
+            is_over = failures >= self.policy.attempts or now + wait - first_failure > self.policy.seconds
+            if is_over or unreachable >= self.policy.unreachable_attempts:
                 raise SourceError(
-                    f"{call} {problem} ({failures} tries in {now - first_failure:.0f} s; the next would be in {wait:.0f} s). "
+                    f"{call.name} {outcome.problem} ({failures} tries in {now - first_failure:.0f} s; the next would be in {wait:.0f} s). "
                     "Nothing of this load was kept. Run again later; what earlier runs loaded stays."
                 )
             self._wait(wait)
 
     def _try(
         self,
-        call: str,
-        method: str,
-        path: str,
-        params: Mapping[str, Any] | None,
-        body: Mapping[str, Any] | None,
-        limit: str,
-        expected: tuple[int, ...],
-    ) -> tuple[float | None, Answer | str]:
-        """One try: the answer, or (seconds to wait or None, what went wrong). SourceError where a retry is of no use."""
+        call: _Call,
+        prepare: Callable[[], requests.PreparedRequest],
+        given: Mapping[str, str],
+        read: Callable[[requests.Response], Result],
+        stream: bool,
+    ) -> _Success[Result] | _Failure:
         with self._lock:
             self.sent += 1
+        request = prepare()
+        request.headers.update(given)
         try:
-            response = self._session().request(
-                method,
-                self.base_url.rstrip("/") + path,
-                params=params,
-                json=body,
+            session = self._session()
+            settings = session.merge_environment_settings(request.url, {}, stream, None, None)
+            with session.send(
+                request,
                 timeout=(self.policy.connect_timeout, self.policy.read_timeout),
-                allow_redirects=False,  # the token goes to the configured host and nowhere else
-            )
+                allow_redirects=False,  # the credentials go to the configured host and nowhere else
+                **settings,
+            ) as response:
+                if response.status_code not in call.expected:
+                    return self._refused(call, response)
+                self.on_answer(response.headers)
+                return _Success(read(response))
         except requests.exceptions.SSLError:
             raise SourceError(
-                f"{call}: the server's certificate is not trusted. Check base_url and the proxy."
+                f"{call.name}: the server's certificate is not trusted. Check base_url and the proxy."
             ) from None
+        except _Incomplete as error:
+            return _Failure(str(error))
         except _CUT as error:
-            return None, f"got no complete answer ({type(error).__name__})"
+            return _Failure(f"got no complete answer ({type(error).__name__})", is_unreachable=_is_unreachable(error))
         except requests.RequestException as error:
-            raise SourceError(f"{call} can't be sent ({type(error).__name__}). Check base_url.") from None
-        if response.status_code in expected:
-            self.on_answer(response.headers)
-            try:
-                parsed = json.loads(response.content, parse_constant=str)
-            except (ValueError, RecursionError):
-                return None, f"answered {response.status_code} with a body that is no complete JSON"
-            if not isinstance(parsed, dict):
-                raise SourceError(
-                    f"{call} answered a JSON {type(parsed).__name__}; expected an object. Check base_url."
-                )
-            return None, Answer(response.status_code, parsed, response.headers)
-        return self._refused(call, path, response, limit, expected)
+            raise SourceError(f"{call.name} can't be sent ({type(error).__name__}). Check base_url.") from None
 
-    def _refused(
-        self, call: str, path: str, response: requests.Response, limit: str, expected: tuple[int, ...]
-    ) -> tuple[float | None, str]:
-        """The waiting time of an error answer that may be retried; SourceError for any other."""
+    def _document(self, call: _Call, response: requests.Response, kind: Body) -> Any:
+        try:
+            parsed = json.loads(response.content, parse_constant=str)
+        except (ValueError, RecursionError):
+            raise _Incomplete(f"answered {response.status_code} with a body that is no complete JSON") from None
+        wanted = {"object": dict, "array": list, "json": (dict, list)}[kind]
+        if not isinstance(parsed, wanted):
+            expected = "an object or array" if kind == "json" else f"an {kind}"
+            raise SourceError(
+                f"{call.name} answered a JSON {type(parsed).__name__}; expected {expected}. Check base_url."
+            )
+        return parsed
+
+    def _refused(self, call: _Call, response: requests.Response) -> _Failure:
+        """What an error answer means: wait and try again, renew the credentials, or give up."""
         try:
             body = json.loads(response.content)
         except (ValueError, RecursionError):
             body = {}
-        reading = self.read_error(response.status_code, path, body if isinstance(body, dict) else {}, response.headers)
+        if isinstance(body, list):
+            body = {"errors": body}
+        reading = self.read_error(
+            response.status_code, call.path, body if isinstance(body, dict) else {}, response.headers
+        )
         said = " ".join(part for part in (reading.code, self._clean(reading.message)) if part)
         problem = f"answered {response.status_code}" + (f" ({said})" if said else "")
-        if response.status_code not in RETRIED or reading.is_final:
-            wanted = " or ".join(str(code) for code in expected)
+        if (response.status_code not in RETRIED and not reading.is_retried) or reading.is_final:
+            wanted = " or ".join(str(code) for code in call.expected)
             advice = reading.advice or "Check the base_url and the API version in .dlt/config.toml."
-            raise Refused(f"{call} {problem}; expected {wanted}. {advice}", response.status_code)
-        wait = _retry_after(response.headers)
+            message = f"{call.name} {problem}; expected {wanted}. {advice}"
+            return _Failure(
+                problem,
+                refused=Refused(message, response.status_code, reading.code),
+                is_unauthorised=response.status_code == 401,
+            )
+        wait = retry_after(response.headers)
         if wait is None:
             wait = reading.wait
         if response.status_code == 429 and wait is not None and wait <= self.policy.seconds:
-            self.limits[limit].pause(wait)
-        return wait, problem
+            self.limits[call.limit].pause(wait)
+        return _Failure(problem, wait)
 
     def _clean(self, text: str | None) -> str:
-        """``text`` of an error body for people: one line, short, without the token."""
+        """``text`` of an error body for people: one line, short, without credentials."""
         cleaned = " ".join(str(text or "").split())
-        if self.token:
-            cleaned = cleaned.replace(self.token, "***")
+        for secret in sorted(self.auth.secrets(), key=len, reverse=True):
+            if secret:
+                cleaned = cleaned.replace(secret, "***")
         return cleaned[:300]
 
     def _wait(self, seconds: float) -> None:
@@ -282,27 +384,41 @@ class HttpClient:
         if session is None:
             session = requests.Session()
             session.trust_env = not self._is_local  # no proxy between us and this machine
-            session.auth = _Bearer(self.token)
-            session.headers["Accept"] = "application/json"
-            session.headers["User-Agent"] = "salesgauge"
+            session.auth = _no_password
+            session.headers.update({"Accept": "application/json", "User-Agent": "salesgauge", **self.headers})
             session.mount("http://", self._adapter)
             session.mount("https://", self._adapter)
             self._local.session = session
         return session
 
 
-class _Bearer(requests.auth.AuthBase):
-    """The token as a header. An auth object and not a default header: else ``~/.netrc`` would replace it."""
+@dataclass(frozen=True)
+class _Success(Generic[Result]):
+    result: Result
 
-    def __init__(self, token: str) -> None:
-        self._token = token
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
+@dataclass(frozen=True)
+class _Failure:
+    """Why a try came to nothing. ``wait``: the seconds that the server asks for; ``refused``: a retry is of no use."""
 
-    def __repr__(self) -> str:
-        return "Bearer ***"
+    problem: str
+    wait: float | None = None
+    refused: Refused | None = None
+    is_unauthorised: bool = False
+    is_unreachable: bool = False
+
+
+def _no_password(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """An auth callable that does nothing: without one ``~/.netrc`` would add a password, or replace ours."""
+    return request
+
+
+def _is_unreachable(error: requests.RequestException) -> bool:
+    """Whether there was no connection at all: refused, an unknown name, no route."""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, NewConnectionError)
 
 
 def pages(
@@ -340,28 +456,3 @@ def number(settings: SourceSettings, key: str, default: float) -> float:
             f".dlt/config.toml: [sources.{settings.name}] {key} = {given!r}; expected a number above 0."
         )
     return value
-
-
-def server_clock(headers: Mapping[str, str]) -> float | None:
-    """The server's clock in an answer (seconds since 1970), or None where it sends none."""
-    try:
-        return parsedate_to_datetime(headers.get("Date", "")).timestamp()
-    except (TypeError, ValueError):
-        return None
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that ``Retry-After`` asks for: a number, or a date measured by the server's own clock. None where it says nothing."""
-    text = (headers.get("Retry-After") or "").strip()
-    if not text:
-        return None
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
-    try:
-        at = parsedate_to_datetime(text).timestamp()
-    except (TypeError, ValueError):
-        return None
-    now = server_clock(headers)
-    return max(0.0, at - (time.time() if now is None else now))

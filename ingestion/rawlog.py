@@ -150,6 +150,22 @@ def _create_file_views(con: duckdb.DuckDBPyConnection, company: Company, loads: 
         con.execute(f"create view raw_files.{identifier(entity.name)} as {query}")
 
 
+def table_files(company: Company, source: str, table: str) -> list[Path]:
+    """The committed files of a raw table, oldest load first."""
+    return _files(company, source, table, committed(company, source))
+
+
+def relation(company: Company, table: RawTable) -> str:
+    """SQL of all committed versions of a raw table, as its view shows them."""
+    columns = [*((column.name, column.type) for column in table.columns), *_META]
+    return _select(columns, table_files(company, table.source, table.name))
+
+
+def quarantined(company: Company, source: str) -> str:
+    """SQL of the quarantined records of ``source``, of its committed loads."""
+    return _select([*_QUARANTINE, *_STAMP], table_files(company, source, "_quarantine"))
+
+
 def sweep(company: Company) -> int:
     """Remove files of loads that were never committed; returns how many. Call it only while no run is active.
 

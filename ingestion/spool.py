@@ -68,6 +68,14 @@ class Spool:
             self.count += 1
             self.longest = max(self.longest, len(line))
 
+    def flush(self) -> None:
+        """Let others read what was written so far."""
+        self._file.flush()
+
+    def close(self) -> None:
+        """No more is written."""
+        self._file.close()
+
     def __enter__(self) -> Spool:
         return self
 

@@ -19,7 +19,20 @@ from salesgauge.errors import ConfigurationError
 from salesgauge.yaml_file import load_yaml
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
-API_SOURCES = ("hubspot", "typeform", "ga4")
+# CRM and field service first: their order is the order of everything that lists sources.
+API_SOURCES = (
+    "hubspot",
+    "salesforce",
+    "servicetitan",
+    "housecall_pro",
+    "jobber",
+    "ga4",
+    "callrail",
+    "twilio",
+    "calendly",
+    "typeform",
+    "surveymonkey",
+)
 
 
 @dataclass(frozen=True)
@@ -134,6 +147,11 @@ class Company:
     def locks_dir(self) -> Path:
         """Forecast locks that were recorded on their Monday."""
         return self.var / "locks"
+
+    @property
+    def credentials_dir(self) -> Path:
+        """Tokens that a source changes with every use; readable by the owner only."""
+        return self.var / "credentials"
 
     @property
     def dagster_home(self) -> Path:

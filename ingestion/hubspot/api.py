@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from ingestion.auth import Bearer
 from ingestion.http import Answer, ErrorReading, HttpClient, RateLimit, RetryPolicy, number, pages
 from ingestion.hubspot.tables import SOURCE, ObjectType
 from ingestion.moments import epoch_ms
@@ -226,7 +227,7 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> HubS
     client = HttpClient(
         source=SOURCE,
         base_url=str(settings.get("base_url", "https://api.hubapi.com")),
-        token=settings.secret("access_token"),
+        auth=Bearer(settings.secret("access_token")),
         limits=limits,
         read_error=read_error,
         policy=policy or RetryPolicy(),

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from ingestion import rawlog
+from ingestion.auth import Bearer
 from ingestion.http import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number, pages, server_clock
 from ingestion.landing import Landing
 from ingestion.lines import quote, read_lines
@@ -231,7 +232,7 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> Http
     return HttpClient(
         source=SOURCE,
         base_url=str(settings.get("base_url", "https://api.typeform.com")),
-        token=settings.secret("access_token"),
+        auth=Bearer(settings.secret("access_token")),
         limits={"default": RateLimit(number(settings, "requests_per_second", 2), 1.0)},
         read_error=read_error,
         policy=policy or RetryPolicy(first_wait=1.0),

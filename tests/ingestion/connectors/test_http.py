@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from ingestion.auth import Bearer
 from ingestion.http import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, Stopped, pages
 from salesgauge.errors import ConfigurationError, SourceError
 
@@ -52,7 +53,7 @@ class Script:
 def client(serve: Callable[[Any], str]) -> Callable[..., HttpClient]:
     def make(app: Any, policy: RetryPolicy = QUICK, limit: RateLimit | None = None) -> HttpClient:
         limits = {"default": limit or RateLimit(1_000, 1.0)}
-        return HttpClient("crm", serve(app), TOKEN, limits, _read_error, policy)
+        return HttpClient("crm", serve(app), Bearer(TOKEN), limits, _read_error, policy)
 
     return make
 
@@ -196,7 +197,7 @@ def test_an_error_names_call_status_and_advice_but_no_secret(client: Any, status
 
 def test_no_secret_in_the_error_of_a_dead_server(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
-    http = HttpClient("crm", "http://127.0.0.1:9", TOKEN, {"default": RateLimit(100, 1.0)}, _read_error, QUICK)
+    http = HttpClient("crm", "http://127.0.0.1:9", Bearer(TOKEN), {"default": RateLimit(100, 1.0)}, _read_error, QUICK)
 
     with pytest.raises(SourceError) as caught:
         http.get("/x", {"after": "hidden"})
@@ -217,7 +218,7 @@ def test_json_that_is_no_object_is_refused(client: Any) -> None:
 )
 def test_an_address_that_would_leak_the_token_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="base_url"):
-        HttpClient("crm", url, TOKEN, {}, _read_error)
+        HttpClient("crm", url, Bearer(TOKEN), {}, _read_error)
 
 
 def test_netrc_does_not_replace_the_token(client: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,55 @@
+"""What people are told of a source: its settings, what it provides, what it can't tell, and what a check of its credentials found.
+
+Each connector states it as ``ABOUT`` and ``check``; showing it belongs to the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["crm", "field_service", "web", "calls", "scheduling", "surveys", "any"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A key under ``[sources.<name>]`` of ``.dlt/config.toml``, or of ``.dlt/secrets.toml`` where it is a secret."""
+
+    key: str
+    meaning: str
+    is_required: bool = False
+    is_secret: bool = False
+
+
+@dataclass(frozen=True)
+class About:
+    """A source in words.
+
+    ``provides``: canonical entity → what of it there is (exact history, derived from time stamps, ...). ``limits``: metric → why this source's
+    data does not allow it, or not exactly. ``scopes``: rights to grant, in the vendor's words. ``requests_when_unchanged``: the cost of a sync
+    that finds nothing new.
+    """
+
+    name: str
+    label: str
+    kind: Kind
+    settings: tuple[Setting, ...]
+    provides: Mapping[str, str]
+    requests_when_unchanged: str
+    scopes: tuple[str, ...] = ()
+    limits: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def docs(self) -> str:
+        """The page that tells how to connect it."""
+        return f"docs/sources/{self.name}.md"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of a check: ``what`` was tried, whether it went well, and what to do where it did not."""
+
+    what: str
+    is_ok: bool
+    advice: str = ""
