@@ -85,7 +85,7 @@ def torture(work: Path, *, kills: int, seed: int, scale: float, readers: int = 4
         def fresh(name: str) -> Path:
             root = work / name
             shutil.rmtree(root, ignore_errors=True)
-            write(root, log, hubspot_url=servers.hubspot_url, typeform_url=servers.typeform_url)
+            write(root, log, crm_url=servers.crm_url, typeform_url=servers.typeform_url)
             return root
 
         reference = fresh("reference")

@@ -60,7 +60,7 @@ def measure(work: Path, *, seed: int = 1) -> dict[str, float]:
     log = simulate(seed)
     memory = StepMemory()
     with DemoServers(log) as servers:
-        write(work, log, hubspot_url=servers.hubspot_url, typeform_url=servers.typeform_url)
+        write(work, log, crm_url=servers.crm_url, typeform_url=servers.typeform_url)
         company = Company.open(work)
         outcome = pipeline.run(company, reporter=memory)
     memory.close()

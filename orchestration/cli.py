@@ -195,45 +195,63 @@ def rollback(root: Path, version: str | None) -> None:
     click.echo(f"Version {moved.name} is served now.")
 
 
+def _demo_options(command: Any) -> Any:
+    """What all demo commands take."""
+    from demo.crms import CRMS
+
+    for option in (
+        click.option(
+            "--directory",
+            type=click.Path(path_type=Path),
+            help="Where it lives (default: var/demo; with another CRM var/demo-NAME).",
+        ),
+        click.option(
+            "--crm", type=click.Choice(CRMS), default="hubspot", show_default=True, help="What the company runs."
+        ),
+        click.option("--seed", default=1, show_default=True, help="Another seed is another company."),
+    ):
+        command = option(command)
+    return command
+
+
+def _demo_directory(directory: Path | None, crm: str) -> Path:
+    return directory or (DEMO_ROOT if crm == "hubspot" else DEMO_ROOT.with_name(f"demo-{crm}"))
+
+
 @main.group()
 def demo() -> None:
     """The simulated company: the whole path on data that you may show to anybody."""
 
 
 @demo.command("run")
-@click.option("--seed", default=1, show_default=True, help="Another seed is another company.")
-@click.option(
-    "--directory", type=click.Path(path_type=Path), default=DEMO_ROOT, help="Where it lives (default: var/demo)."
-)
-def demo_run(seed: int, directory: Path) -> None:
+@_demo_options
+def demo_run(seed: int, crm: str, directory: Path | None) -> None:
     """Simulate, serve the APIs on loopback, and run everything against them."""
     from orchestration.demo import demo_company
 
-    with demo_company(directory, seed=seed) as company:
+    with demo_company(_demo_directory(directory, crm), seed=seed, crm=crm) as company:
         sys.exit(_run(company))
 
 
 @demo.command("serve")
-@click.option("--seed", default=1, show_default=True)
-@click.option("--directory", type=click.Path(path_type=Path), default=DEMO_ROOT)
-def demo_serve(seed: int, directory: Path) -> None:
+@_demo_options
+def demo_serve(seed: int, crm: str, directory: Path | None) -> None:
     """Write the demo company and serve its APIs until Ctrl-C."""
     from orchestration.demo import demo_company, wait
 
-    with demo_company(directory, seed=seed) as company:
+    with demo_company(_demo_directory(directory, crm), seed=seed, crm=crm) as company:
         click.echo(f"The demo's APIs are up; the company directory is {company.root}. Ctrl-C ends it.")
         wait()
 
 
 @demo.command("dev")
-@click.option("--seed", default=1, show_default=True)
-@click.option("--directory", type=click.Path(path_type=Path), default=DEMO_ROOT)
+@_demo_options
 @click.option("--port", default=3000, show_default=True, help="Port of Dagster's page on 127.0.0.1.")
-def demo_dev(seed: int, directory: Path, port: int) -> None:
+def demo_dev(seed: int, crm: str, directory: Path | None, port: int) -> None:
     """The demo's APIs with Dagster's page and daemon, until Ctrl-C."""
     from orchestration.demo import dagster_dev, demo_company
 
-    with demo_company(directory, seed=seed) as company:
+    with demo_company(_demo_directory(directory, crm), seed=seed, crm=crm) as company:
         click.echo(f"Dagster: http://127.0.0.1:{port}  ·  company directory: {company.root}  ·  Ctrl-C ends it.")
         sys.exit(dagster_dev(company, port=port))
 

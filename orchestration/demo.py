@@ -15,15 +15,15 @@ from salesgauge.settings import PROJECT_ROOT, Company
 
 
 @contextmanager
-def demo_company(directory: Path, *, seed: int) -> Iterator[Company]:
-    """The company directory of ``seed`` in ``directory``, with its APIs on loopback for as long as the context lasts."""
+def demo_company(directory: Path, *, seed: int, crm: str = "hubspot") -> Iterator[Company]:
+    """The company of ``seed`` in ``directory``, running ``crm``, with its APIs on loopback for as long as the context lasts."""
     from demo.company import write
     from demo.serve import DemoServers
     from demo.simulate import simulate
 
     log = simulate(seed)
-    with DemoServers(log) as servers:
-        write(directory, log, hubspot_url=servers.hubspot_url, typeform_url=servers.typeform_url)
+    with DemoServers(log, crm) as servers:
+        write(directory, log, crm_url=servers.crm_url, typeform_url=servers.typeform_url, crm_name=crm)
         yield Company.open(directory)
 
 

@@ -123,8 +123,11 @@ def project_vars(company: Company, process: Process) -> dict[str, Any]:
         values["hubspot_fields"] = {record: dict(names) for record, names in fields.items()}
     if teams := hubspot.get("teams"):
         values["hubspot_team_branches"] = dict(teams)
-    if questions := _document(company, "typeform").get("questions"):
+    typeform = _document(company, "typeform")
+    if questions := typeform.get("questions"):
         values["typeform_questions"] = {kind: list(names) for kind, names in questions.items()}
+    if records := typeform.get("records"):
+        values["typeform_records"] = str(records)
     return values
 
 

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from demo.log import CompanyLog
 from demo.servers.hubspot_shape import ALIASES, LINK_TYPES, SINGULAR, definitions, no_link, shown
 from demo.servers.hubspot_state import HubSpotState, Record, timestamp
 from demo.servers.search import BadRequest, ServerFault, search
@@ -68,6 +69,10 @@ class HubSpotServer:
         self._state = state
         self._searches: dict[str, dict[str, list[Record]]] = {}
         self._order: dict[tuple[str, bool], list[int]] = {}
+
+    def replace(self, log: CompanyLog) -> None:
+        """Answer from ``log`` from now on."""
+        self.state = HubSpotState(log)
 
     def _routes(self) -> list[Route]:
         routes = []

@@ -68,7 +68,7 @@ def when(moment: datetime) -> str:
 class TypeformState:
     """The responses of every form: (moment by which they are sorted and filtered, item), newest first, by response type."""
 
-    def __init__(self, log: CompanyLog) -> None:
+    def __init__(self, log: CompanyLog, record_id: Callable[[str, str], str] = lambda kind, log_id: log_id) -> None:
         self.as_of = log.as_of
         events = log.events[log.events["kind"].isin(["survey_response", "survey_partial"])]
         self.responses: dict[tuple[str, str], list[tuple[datetime, dict[str, Any]]]] = {
@@ -78,7 +78,7 @@ class TypeformState:
         for event in events.itertuples():
             at, data = event.at.to_pydatetime(), event.data
             key = (data["form_id"], "completed" if event.kind == "survey_response" else "partial")
-            item = _item(event, at, landed.get(data["response_id"]))
+            item = _item(event, at, landed.get(data["response_id"]), record_id)
             landed[data["response_id"]] = at
             self.responses[key].append((at, item))
         for form_id in FORMS:  # what was sent off in the end is no longer partial
@@ -89,13 +89,15 @@ class TypeformState:
             rows.sort(key=lambda row: (row[0], row[1]["token"]), reverse=True)
 
 
-def _item(event: Any, at: datetime, landed: datetime | None) -> dict[str, Any]:
+def _item(event: Any, at: datetime, landed: datetime | None, record_id: Callable[[str, str], str]) -> dict[str, Any]:
     data, is_completed = event.data, event.kind == "survey_response"
     token, form = data["response_id"], FORMS[data["form_id"]]
     hidden = {}
     if data["is_hidden_linked"]:
         hidden = {
-            name: value for name, value in (("lead_id", event.lead_id), ("deal_id", event.deal_id)) if value is not None
+            f"{kind}_id": record_id(kind, value)
+            for kind, value in (("lead", event.lead_id), ("deal", event.deal_id))
+            if value is not None
         }
     query = "&".join(f"{name}={value}" for name, value in hidden.items())
     started = landed if landed is not None else at - ANSWERING if is_completed else at

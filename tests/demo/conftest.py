@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 
+from demo.crms.hubspot import server
 from demo.log import CompanyLog
 from demo.serve import DemoServers
 from demo.servers.hubspot import TOKEN as HUBSPOT_TOKEN
@@ -37,7 +38,7 @@ def small() -> CompanyLog:
 def servers(small: CompanyLog) -> Iterator[DemoServers]:
     """Both servers of the small company, without limits."""
     hubspot, typeform = HubSpotOptions(burst=PLENTY, search=PLENTY, link_page=3), TypeformOptions(rate=PLENTY)
-    with DemoServers(small, hubspot=hubspot, typeform=typeform) as running:
+    with DemoServers(small, crm_server=server(small, hubspot), typeform=typeform) as running:
         yield running
 
 
@@ -59,7 +60,7 @@ def _caller(url: str, token: str) -> Call:
 @pytest.fixture(scope="session")
 def hubspot(servers: DemoServers) -> Call:
     """A call to the small company's HubSpot."""
-    return _caller(servers.hubspot_url, HUBSPOT_TOKEN)
+    return _caller(servers.crm_url, HUBSPOT_TOKEN)
 
 
 @pytest.fixture(scope="session")

@@ -27,13 +27,13 @@ from salesgauge.yaml_file import load_yaml
 @pytest.fixture(scope="module")
 def root(small: CompanyLog, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("demo")
-    write(path, small, hubspot_url="http://127.0.0.1:1", typeform_url="http://127.0.0.1:2")
+    write(path, small, crm_url="http://127.0.0.1:1", typeform_url="http://127.0.0.1:2")
     return path
 
 
 def test_it_is_a_company_with_all_three_sources(root: Path, small: CompanyLog) -> None:
     company = Company.open(root, environ={})
-    assert company.configured_sources() == ["hubspot", "typeform", "ga4"]
+    assert company.configured_sources() == ["hubspot", "ga4", "typeform"]
     assert company.as_of == small.as_of
     assert company.source("hubspot").require("base_url") == "http://127.0.0.1:1"
     assert company.source("hubspot").secret("access_token") == TOKEN
@@ -68,7 +68,7 @@ def test_written_twice_it_is_the_same_and_var_is_left_alone(root: Path, small: C
     (root / "var").mkdir(exist_ok=True)
     (root / "var" / "kept.txt").write_text("kept")
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
-    write(root, small, hubspot_url="http://127.0.0.1:1", typeform_url="http://127.0.0.1:2")
+    write(root, small, crm_url="http://127.0.0.1:1", typeform_url="http://127.0.0.1:2")
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()} == before
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from demo.crms.hubspot import server
 from demo.log import CompanyLog
 from demo.serve import DemoServers
 from demo.servers.hubspot import TOKEN, HubSpotOptions
@@ -40,7 +41,7 @@ def test_listing_walks_all_live_records_once_in_the_order_of_ids(
 ) -> None:
     records = walk(hubspot, path, {"limit": 7})
     ids = [int(record["id"]) for record in records]
-    live = [record for record in servers.hubspot.state.records["deals"].values() if record.archived_at is None]
+    live = [record for record in servers.crm.state.records["deals"].values() if record.archived_at is None]
     assert ids == sorted(ids)
     assert set(ids) == {int(record.id) for record in live}
     assert len(ids) > 50
@@ -49,7 +50,7 @@ def test_listing_walks_all_live_records_once_in_the_order_of_ids(
 def test_archived_records_are_listed_apart(hubspot: Call, servers: DemoServers) -> None:
     for kind in ("contacts", "deals"):
         archived = walk(hubspot, f"/crm/v3/objects/{kind}", {"limit": 100, "archived": "true"})
-        expected = {one.id for one in servers.hubspot.state.records[kind].values() if one.archived_at is not None}
+        expected = {one.id for one in servers.crm.state.records[kind].values() if one.archived_at is not None}
         assert {record["id"] for record in archived} == expected
         assert all(record["archived"] is True and record["archivedAt"].endswith("Z") for record in archived)
     assert expected
@@ -123,7 +124,7 @@ def test_a_token_is_needed(hubspot: Call) -> None:
 
 
 def test_batch_read_answers_207_for_unknown_ids(hubspot: Call, servers: DemoServers) -> None:
-    known = [record.id for record in servers.hubspot.state.records["deals"].values() if record.archived_at is None][:3]
+    known = [record.id for record in servers.crm.state.records["deals"].values() if record.archived_at is None][:3]
     body = {
         "inputs": [{"id": one} for one in [*known, "1"]],
         "properties": ["amount"],
@@ -143,7 +144,7 @@ def test_batch_read_answers_207_for_unknown_ids(hubspot: Call, servers: DemoServ
 
 
 def test_search_filters_sorts_and_pages(hubspot: Call, servers: DemoServers) -> None:
-    calls = [one for one in servers.hubspot.state.records["calls"].values() if one.archived_at is None]
+    calls = [one for one in servers.crm.state.records["calls"].values() if one.archived_at is None]
     cut = sorted(one.properties["hs_lastmodifieddate"] for one in calls)[len(calls) // 2]
     body: dict[str, Any] = {
         "filterGroups": [{"filters": [{"propertyName": "hs_lastmodifieddate", "operator": "GTE", "value": cut}]}],
@@ -165,7 +166,7 @@ def test_search_filters_sorts_and_pages(hubspot: Call, servers: DemoServers) -> 
 
 
 def test_search_by_id_within_one_millisecond_and_from_the_epoch(hubspot: Call, servers: DemoServers) -> None:
-    records = servers.hubspot.state.records["deals"].values()
+    records = servers.crm.state.records["deals"].values()
     at = next(one.properties["hs_lastmodifieddate"] for one in records if one.archived_at is None)
     same = [
         {"propertyName": "hs_lastmodifieddate", "operator": "EQ", "value": at},
@@ -193,7 +194,7 @@ def test_search_stops_at_ten_thousand(full: CompanyLog) -> None:
 
 @pytest.mark.parametrize("root", ["/crm/v4/associations", "/crm/associations/2026-03"])
 def test_associations_with_pages_and_those_without_links(hubspot: Call, servers: DemoServers, root: str) -> None:
-    links = servers.hubspot.state.links["contacts", "calls"]
+    links = servers.crm.state.links["contacts", "calls"]
     one, many = next(iter(links)), max(links, key=lambda contact: len(links[contact]))
     answer = hubspot(
         "POST", f"{root}/contacts/calls/batch/read", json={"inputs": [{"id": one}, {"id": many}, {"id": "5"}]}
@@ -246,8 +247,8 @@ def test_limits_scopes_and_counts(small: CompanyLog, caller: Callable[[str, str]
     options = HubSpotOptions(
         burst=Limit(3, 3600.0, "TEN_SECONDLY_ROLLING", retry_after=None), search=PLENTY, denied=frozenset({"emails"})
     )
-    with DemoServers(small, hubspot=options) as running:
-        hubspot = caller(running.hubspot_url, TOKEN)
+    with DemoServers(small, crm_server=server(small, options)) as running:
+        hubspot = caller(running.crm_url, TOKEN)
         denied = hubspot("GET", "/crm/v3/objects/emails")
         assert denied.status_code == 403
         assert denied.json()["category"] == "MISSING_SCOPES"
@@ -261,19 +262,19 @@ def test_limits_scopes_and_counts(small: CompanyLog, caller: Callable[[str, str]
         assert refused.json()["errorType"] == "RATE_LIMIT"
         assert "Retry-After" not in refused.headers
         assert hubspot("POST", "/crm/v3/objects/deals/search", json={}).status_code == 200  # counted apart
-        stats = requests.get(running.hubspot_url + "/__stats", timeout=10).json()
+        stats = requests.get(running.crm_url + "/__stats", timeout=10).json()
         assert stats["requests"] == {"deals.list": 2, "deals.search": 1}
         assert stats["records"] == {"deals.list": 10, "deals.search": 10}
         assert stats["refused"] == {"deals": 1}
         assert stats["served_twice"]["deals"] == 5
-        requests.post(running.hubspot_url + "/__stats", timeout=10)
-        assert not running.hubspot.traffic.requests
+        requests.post(running.crm_url + "/__stats", timeout=10)
+        assert not running.crm.traffic.requests
 
 
 def test_each_nth_request_is_refused_where_wanted(small: CompanyLog, caller: Callable[[str, str], Call]) -> None:
     options = HubSpotOptions(burst=PLENTY, search=PLENTY, refuse_every=3)
-    with DemoServers(small, hubspot=options) as running:
-        hubspot = caller(running.hubspot_url, TOKEN)
+    with DemoServers(small, crm_server=server(small, options)) as running:
+        hubspot = caller(running.crm_url, TOKEN)
         codes = [hubspot("GET", "/crm/v3/owners").status_code for _ in range(6)]
         assert codes == [200, 200, 429, 200, 200, 429]
 

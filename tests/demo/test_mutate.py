@@ -55,5 +55,5 @@ def test_the_servers_answer_from_the_new_log(small: CompanyLog) -> None:
     running = DemoServers(small)
     changed = mutate(small, 5)
     running.replace(changed)
-    assert running.hubspot.state.log is changed
+    assert running.crm.state.log is changed
     assert running.typeform.state.as_of == small.as_of

@@ -35,14 +35,14 @@ def publish(
 ) -> Published:
     """Run the pipeline on the company directory ``root``, with ``servers`` up; the test fails unless it publishes.
 
-    ``prepare`` may change the process file before.
+    ``prepare`` may change the process file before. The truth is that of the log as the company's CRM can tell it.
     """
-    write(root, log, hubspot_url=servers.hubspot_url, typeform_url=servers.typeform_url)
+    write(root, log, crm_url=servers.crm_url, typeform_url=servers.typeform_url, crm_name=servers.crm_name)
     company = Company.open(root)
     prepare(company.process_file)
     outcome = pipeline.run(company)
     assert outcome.exit_code == 0, outcome.error
-    truth = compute(log, company.process_file)
+    truth = compute(servers.module.known(log), company.process_file)
     return Published(log, outcome, company.pointer, company.process_file, truth)
 
 

@@ -56,7 +56,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     root = tmp_path_factory.mktemp("company")
     log = simulate(7, scale=0.08)
     with DemoServers(log) as servers:
-        write(root, log, hubspot_url=servers.hubspot_url, typeform_url=servers.typeform_url)
+        write(root, log, crm_url=servers.crm_url, typeform_url=servers.typeform_url)
         yield Scene(root, log, servers)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import demo.company
+from demo.crms.hubspot import server
 from demo.mutate import mutate
 from demo.serve import DemoServers
 from demo.servers.hubspot import HubSpotOptions
@@ -50,15 +51,15 @@ class Demo:
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     log = simulate(3, 0.05)
     root = tmp_path_factory.mktemp("demo") / "company"
-    with DemoServers(log, hubspot=HUBSPOT, typeform=TYPEFORM) as servers:
-        demo.company.write(root, log, hubspot_url=servers.hubspot_url, typeform_url=servers.typeform_url)
+    with DemoServers(log, crm_server=server(log, HUBSPOT), typeform=TYPEFORM) as servers:
+        demo.company.write(root, log, crm_url=servers.crm_url, typeform_url=servers.typeform_url)
         found = Demo(root, servers, log)
         found.first = found.run()  # type: ignore[attr-defined]
         yield found
 
 
 def test_every_record_is_loaded_once(company: Demo) -> None:
-    state = company.servers.hubspot.state
+    state = company.servers.crm.state
     for kind, records in state.records.items():
         if kind not in company.first["hubspot"].tables:  # type: ignore[attr-defined]
             continue
@@ -85,10 +86,10 @@ def test_a_second_run_loads_nothing_and_asks_little(company: Demo) -> None:
     results = company.run()
 
     assert {result.state for result in results.values()} == {"unchanged"}
-    asked = company.servers.hubspot.traffic.requests
+    asked = company.servers.crm.traffic.requests
     assert sum(asked.values()) == 19
     assert not [name for name in asked if name.endswith((".list", ".batch_read"))]
-    assert company.servers.hubspot.traffic.refused  # and was refused now and then
+    assert company.servers.crm.traffic.refused  # and was refused now and then
 
 
 def test_changed_deals_are_loaded_and_nothing_else(company: Demo) -> None:
@@ -105,5 +106,5 @@ def test_changed_deals_are_loaded_and_nothing_else(company: Demo) -> None:
     )
     assert {one for one, _ in newest} == changed
     assert all(isinstance(at, datetime) and at > before[one] for one, at in newest)
-    assert company.servers.hubspot.traffic.records["deals.batch_read"] == 20
+    assert company.servers.crm.traffic.records["deals.batch_read"] == 20
     assert {result.state for result in company.run().values()} == {"unchanged"}
