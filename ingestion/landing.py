@@ -21,6 +21,7 @@ import duckdb
 from ingestion import rawlog
 from ingestion.accounting import TableCount
 from ingestion.lines import identifier, quote, read_lines, sanitise
+from ingestion.suppression import Suppressions, without
 from ingestion.typing_sql import TypedColumn
 from salesgauge.errors import SourceError
 from salesgauge.settings import Company
@@ -81,6 +82,7 @@ class Landing:
         self._files: dict[str, list[Path]] = {}
         self._cursors: dict[str, Any] = {}
         self._rows: dict[str, int] = {}
+        self._keys: dict[str, tuple[str, ...]] = {"_quarantine": ("table_name", "record_key")}
 
     def __enter__(self) -> Landing:
         home = self.company.work_dir / "landing" / self.source
@@ -203,6 +205,7 @@ class Landing:
 
     def commit(self) -> str | None:
         """Append the load to the raw log, all of it or nothing. Returns its id, or None where nothing was new (no row, no cursor that moved)."""
+        self._leave_out_erased()
         moved = any(self._previous.get(table) != value for table, value in self._cursors.items())
         if not self._files and not moved:
             return None
@@ -216,6 +219,24 @@ class Landing:
         finally:
             shutil.rmtree(self._dlt_home, ignore_errors=True)
         return self.load_id
+
+    def _leave_out_erased(self) -> None:
+        """Take the records of erased persons out of what was written: they were received, and count as duplicates."""
+        suppressions = Suppressions(self.company)
+        if not len(suppressions):
+            return
+        for table, key in self._keys.items():
+            place = self.source if table == "_quarantine" else f"{self.source}|{table}"
+            for file in list(self._files.get(table, [])):
+                found = suppressions.find(self.con, file, place, key)
+                gone = without(self.con, file, found, key) if found else []
+                for place_of_row in gone:
+                    name = str(place_of_row).partition("|")[0] if table == "_quarantine" else table
+                    change = TableCount(0, 0, -1, 1) if table == "_quarantine" else TableCount(0, -1, 0, 1)
+                    self._count(name, change)
+                if gone and not self._scalar(f"select count(*) from read_parquet({quote(str(file))})"):
+                    self._files[table].remove(file)
+        self._files = {table: files for table, files in self._files.items() if files}
 
     @property
     def _dlt_home(self) -> Path:
@@ -244,6 +265,7 @@ class Landing:
 
     def _good(self, table: RawTable, checked: str) -> tuple[Path, int]:
         """Write the good rows to a Parquet file; the file and the number of rows."""
+        self._keys[table.name] = table.key
         values = ", ".join(f"{identifier(f't:{column.name}')} as {identifier(column.name)}" for column in table.columns)
         base = f"cast({self._rows.get(table.name, 0)} as bigint) as _base"
         target = self._path(table.name)

@@ -299,6 +299,7 @@ def published_version(
         audit=audit,
         semantic_manifest=directory.dbt_target_dir / "semantic_manifest.json",
     )
+    quality.finish_erasure(directory)
     reporter.done("publish", f"version {version.name}" + (" (unchanged)" if version.unchanged else ""))
     return dg.MaterializeResult(metadata={"version": version.name, "unchanged": version.unchanged})
 

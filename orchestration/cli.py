@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from orchestration.cli_data import erase, quarantine
 from salesgauge.errors import SalesgaugeError
 from salesgauge.settings import PROJECT_ROOT, Company
 
@@ -254,6 +255,10 @@ def demo_dev(seed: int, crm: str, directory: Path | None, port: int) -> None:
     with demo_company(_demo_directory(directory, crm), seed=seed, crm=crm) as company:
         click.echo(f"Dagster: http://127.0.0.1:{port}  ·  company directory: {company.root}  ·  Ctrl-C ends it.")
         sys.exit(dagster_dev(company, port=port))
+
+
+main.add_command(quarantine)
+main.add_command(erase)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ and only when a suite runs.
 from quality.audit import audit, audit_checks
 from quality.publish import publish
 from quality.results import AuditOutcome, Check, DbtTestResult, Failure
-from quality.versions import Version, current, rollback, versions
+from quality.versions import Version, announce_erasure, current, finish_erasure, rollback, versions
 
 __all__ = [
     "AuditOutcome",
@@ -15,9 +15,11 @@ __all__ = [
     "DbtTestResult",
     "Failure",
     "Version",
+    "announce_erasure",
     "audit",
     "audit_checks",
     "current",
+    "finish_erasure",
     "publish",
     "rollback",
     "versions",

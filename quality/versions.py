@@ -30,6 +30,7 @@ KEEP = 10
 HELD_BY_READERS = timedelta(hours=1)
 LOCK_SECONDS = 120
 TEMPORARY = ".tmp-"
+_ERASURE = ".erasure"
 _NAME = re.compile(r"(\d{6,})-(\d{8}T\d{6}Z)")
 
 
@@ -141,6 +142,26 @@ def delete_old(company: Company, *, keep: int, now: datetime) -> list[str]:
             _delete(version.path)
             deleted.append(version.name)
     return deleted
+
+
+def announce_erasure(company: Company) -> None:
+    """Somebody is being erased: all versions there are now go as soon as a newer run has published (:func:`finish_erasure`)."""
+    company.published_dir.mkdir(parents=True, exist_ok=True)
+    (company.published_dir / _ERASURE).touch()
+    sync(company.published_dir)
+
+
+def finish_erasure(company: Company) -> list[str]:
+    """After a publish: where an erasure was announced, delete all versions but the one that is served; their names."""
+    mark = company.published_dir / _ERASURE
+    if not mark.exists():
+        return []
+    with exclusive(company):
+        older = [version for version in versions(company) if not version.is_current]
+        for version in older:
+            _delete(version.path)
+        mark.unlink()
+    return [version.name for version in older]
 
 
 @contextmanager

@@ -1,0 +1,147 @@
+"""Erasing a person from what Salesgauge keeps: raw log, quarantine, working folders. What is published is made anew and purged by ``quality``.
+
+All versions of every record that mentions the person go. What is left is a keyed hash per address, number and record (``suppression``), so that a
+source that still sends the person is not believed. Files in ``data/`` are the company's own: they are named, not changed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from ingestion import rawlog
+from ingestion.suppression import (
+    Found,
+    Suppressions,
+    columns,
+    key_text,
+    matching,
+    normal_email,
+    normal_phone,
+    without,
+)
+from salesgauge.entities import ENTITIES
+from salesgauge.errors import ConfigurationError
+from salesgauge.settings import API_SOURCES, Company
+from salesgauge.warehouse import connect
+
+_WORK = ("work", "warehouse")
+
+
+@dataclass
+class Erasure:
+    """What was erased, or would be: rows by ``source.table``, and the company's own files that name the person."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    own_files: list[Path] = field(default_factory=list)
+    suppressed: int = 0
+
+    @property
+    def total(self) -> int:
+        """All rows."""
+        return sum(self.rows.values())
+
+
+def erase(
+    company: Company, *, emails: Iterable[str] = (), phones: Iterable[str] = (), is_trial: bool = False
+) -> Erasure:
+    """Erase the person with these e-mails and telephone numbers; with ``is_trial`` only say what would go. Call it while no run is active.
+
+    It can be repeated: after a crash the next call goes on. ConfigurationError where no identifier is usable.
+    """
+    wanted = Found(
+        frozenset(normal_email(one) for one in emails if "@" in one),
+        frozenset(number for one in phones if (number := normal_phone(one))),
+    )
+    if not wanted:
+        raise ConfigurationError(
+            "nothing to look for: give an e-mail address, or a telephone number of at least seven digits."
+        )
+    outcome = Erasure()
+    suppressions = Suppressions(company)
+    if not is_trial:  # before anything goes: a crash between the two must not let the person come back
+        outcome.suppressed += suppressions.add(emails=wanted.emails, phones=wanted.phones)
+    with connect(":memory:") as con:
+        for source, table, key, files in _tables(company):
+            keys = _keys(con, files, wanted, key)
+            if not is_trial:
+                outcome.suppressed += suppressions.add(keys=(f"{source}|{table}|{one}" for one in keys))
+            found = Found(wanted.emails, wanted.phones, frozenset(keys))
+            count = sum(_remove(con, file, found, key, is_trial) for file in files)
+            if count:
+                outcome.rows[f"{source}.{table}"] = count
+    outcome.own_files = _own_files(company, wanted)
+    if not is_trial:
+        for name in _WORK:
+            shutil.rmtree(company.var / name, ignore_errors=True)
+    return outcome
+
+
+def mentions(path: Path, texts: Iterable[str]) -> bool:
+    """Whether a file holds one of ``texts`` as plain bytes, in any case."""
+    wanted = [text.lower().encode() for text in texts]
+    overlap = max((len(one) for one in wanted), default=1) - 1
+    with path.open("rb") as file:
+        rest = b""
+        while block := file.read(1 << 20):
+            block = rest + block.lower()
+            if any(one in block for one in wanted):
+                return True
+            rest = block[-overlap:] if overlap else b""
+    return False
+
+
+def _tables(company: Company) -> Iterator[tuple[str, str, tuple[str, ...], list[Path]]]:
+    """Source, table, key columns and Parquet files of all that the raw log holds, files of uncommitted loads included."""
+    for folder in sorted(path for path in company.raw_dir.glob("*/*") if path.is_dir()):
+        source, table = folder.parent.name, folder.name
+        files = sorted(folder.glob("*.parquet"))
+        if table == "_quarantine":
+            yield source, table, ("table_name", "record_key"), files
+        elif not table.startswith("_") and files:
+            yield source, table, _key(source, table), files
+
+
+def _key(source: str, table: str) -> tuple[str, ...]:
+    if source in API_SOURCES:
+        return next((one.key for one in rawlog.api_tables(source) if one.name == table), ())
+    return (ENTITIES[table].key,) if table in ENTITIES else ()
+
+
+def _keys(con: duckdb.DuckDBPyConnection, files: list[Path], wanted: Found, key: tuple[str, ...]) -> set[str]:
+    """The keys of the records one version of which mentions the person: their other versions are about the same person."""
+    if not key:
+        return set()
+    keys: set[str] = set()
+    for file in files:
+        if set(key) <= set(columns(con, file)):
+            rows = con.execute(
+                f"select distinct {key_text(key)} from read_parquet('{_sql(file)}', hive_partitioning = false) where {matching(con, file, wanted, key)}"
+            ).fetchall()
+            keys |= {row[0] for row in rows if row[0] is not None}
+    return keys
+
+
+def _remove(con: duckdb.DuckDBPyConnection, file: Path, found: Found, key: tuple[str, ...], is_trial: bool) -> int:
+    if not is_trial:
+        return len(without(con, file, found, key))
+    row = con.execute(
+        f"select count(*) from read_parquet('{_sql(file)}', hive_partitioning = false) where {matching(con, file, found, key)}"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _own_files(company: Company, wanted: Found) -> list[Path]:
+    """Text files of ``data/`` that name the person; packed ones can't be searched like this."""
+    if not company.data_dir.is_dir():
+        return []
+    files = (path for path in sorted(company.data_dir.rglob("*")) if path.is_file())
+    return [path for path in files if mentions(path, [*wanted.emails, *wanted.phones])]
+
+
+def _sql(file: Path) -> str:
+    return str(file).replace("'", "''")

@@ -1,0 +1,182 @@
+"""Records that could not be loaded: which wait, why, and loading them again once the cause is gone. Why a record goes there is ``landing``'s matter.
+
+A record waits until a later load holds it, or its key, or until its file is read again. Nothing is ever removed from the quarantine but by erasure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from ingestion import rawlog
+from ingestion.landing import Landing, RawTable
+from ingestion.lines import identifier, quote, read_lines
+from ingestion.spool import spool_folder
+from salesgauge.errors import ConfigurationError
+from salesgauge.settings import API_SOURCES, Company
+from salesgauge.warehouse import connect
+
+_ID = "left(md5(concat_ws('|', source, table_name, load_id, file, cast(line as varchar), record_key, record)), 10)"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A record in quarantine. ``file`` and ``line`` say where it came from, where it came from a file; ``record`` is as it was received."""
+
+    id: str
+    source: str
+    table: str
+    load_id: str
+    loaded_at: datetime
+    file: str | None
+    line: int | None
+    key: str | None
+    reason: str
+    record: str | None
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What came of loading records again: ``loaded`` fit now, ``waiting`` still do not; ``by_run``: those of files, which the next run reads."""
+
+    loaded: int
+    waiting: int
+    by_run: int
+
+
+def waiting(company: Company, *, source: str | None = None, table: str | None = None) -> list[Waiting]:
+    """The records that wait, the newest first; of all that were received twice only the last."""
+    with connect(":memory:") as con:
+        rawlog.create_views(con, company)
+        found = _waiting(con, company)
+    return [one for one in found if (source is None or one.source == source) and (table is None or one.table == table)]
+
+
+def find(company: Company, wanted: str) -> Waiting:
+    """The waiting record whose id begins with ``wanted``; ConfigurationError where there is none, or more than one."""
+    found = [one for one in waiting(company) if one.id.startswith(wanted)]
+    if len(found) != 1:
+        raise ConfigurationError(
+            f"{len(found) or 'no'} waiting record{'s have an id that begins' if found else ' has an id that begins'} with '{wanted}'. "
+            "List them with: salesgauge quarantine list"
+        )
+    return found[0]
+
+
+def replay(company: Company, records: Sequence[Waiting], *, received_at: datetime) -> Replay:
+    """Land ``records`` again, one load per source; those that still do not fit stay where they are. Call it while no run is active.
+
+    Records of files are not landed here: a file is read again as a whole by the next run when it or its mapping has changed.
+    """
+    by_run = sum(one.source not in API_SOURCES for one in records)
+    loaded = 0
+    for source in API_SOURCES:
+        mine = [one for one in records if one.source == source]
+        if mine:
+            loaded += _replay(company, source, mine, received_at)
+    return Replay(loaded, len(records) - by_run - loaded, by_run)
+
+
+def _replay(company: Company, source: str, records: Sequence[Waiting], received_at: datetime) -> int:
+    tables = {table.name: table for table in rawlog.api_tables(source)}
+    with (
+        Landing(company, source, received_at=received_at) as landing,
+        spool_folder(company.work_dir, source) as folder,
+    ):
+        for name in dict.fromkeys(one.table for one in records):
+            if name in tables:
+                lines = [one.record for one in records if one.table == name and one.record and "\n" not in one.record]
+                good = _fitting(landing, tables[name], lines, folder)
+                if good is not None:
+                    landing.records(tables[name], [good])
+        landing.commit()
+        return sum(count.loaded for count in landing.counts.values())
+
+
+def _fitting(landing: Landing, table: RawTable, lines: Iterable[str], folder: Path) -> Path | None:
+    """A file with those of ``lines`` that would be loaded; None where there is none."""
+    kept = list(lines)
+    if not kept:
+        return None
+    candidates = folder / f"{table.name}.candidates.jsonl"
+    candidates.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+    paths = ", ".join(quote(column.path) for column in table.columns)
+    values = ", ".join(f"v[{place}] as {identifier(column.name)}" for place, column in enumerate(table.columns, 1))
+    longest = max(len(line.encode()) for line in kept)
+    rows = f"(select line, row_number() over () as number from {read_lines([candidates], longest)})"
+    sql = (
+        f"select {values}, line as record, number as _line, case when v is null then 'no JSON' end as _reason "
+        f"from (select line, number, try(json_extract_string(line, [{paths}])) as v from {rows})"
+    )
+    numbers = {row[0] for row in landing.con.execute(f"select _line from ({landing.good_rows(table, sql)})").fetchall()}
+    if not numbers:
+        return None
+    good = folder / f"{table.name}.good.jsonl"
+    good.write_text("".join(f"{line}\n" for place, line in enumerate(kept, 1) if place in numbers), encoding="utf-8")
+    return good
+
+
+def _waiting(con: duckdb.DuckDBPyConnection, company: Company) -> list[Waiting]:
+    """Newest quarantine row of each record, without those that were healed."""
+    rows = con.execute(
+        f"select {_ID} as id, source, table_name, load_id, loaded_at, file, line, record_key, reason, record "
+        "from raw_log.quarantine "
+        "qualify row_number() over (partition by source, table_name, file, line, record_key, md5(record) order by load_id desc) = 1 "
+        "order by load_id desc, source, table_name, line, id"
+    ).fetchall()
+    found = [Waiting(*row) for row in rows]
+    healed = _healed(con, company, found)
+    live = _live_files(company, {one.source for one in found} - set(API_SOURCES))
+    return [
+        one
+        for one in found
+        if (
+            one.id not in healed
+            if one.source in API_SOURCES
+            else live.get((one.source, one.table, one.file or "")) == one.load_id
+        )
+    ]
+
+
+def _healed(con: duckdb.DuckDBPyConnection, company: Company, found: Sequence[Waiting]) -> set[str]:
+    """Ids of API records whose key, or whose very text, was loaded after they were quarantined."""
+    healed: set[str] = set()
+    for source, name in {(one.source, one.table) for one in found if one.source in API_SOURCES}:
+        table = next((table for table in rawlog.api_tables(source) if table.name == name), None)
+        if table is None:
+            continue
+        mine = [
+            (one.id, one.key, one.record, one.load_id) for one in found if (one.source, one.table) == (source, name)
+        ]
+        con.execute("create or replace temp table mine (id varchar, key varchar, record varchar, load_id varchar)")
+        con.executemany("insert into mine values (?, ?, ?, ?)", mine)
+        key = " || '|' || ".join(f"cast({identifier(column)} as varchar)" for column in table.key)
+        rows = con.execute(
+            f"select distinct mine.id from mine join ({rawlog.relation(company, table)}) as loaded "
+            f"on loaded._load_id >= mine.load_id and (({key}) = mine.key and loaded._load_id > mine.load_id "
+            "or md5(cast(loaded.record as varchar)) = md5(mine.record))"
+        ).fetchall()
+        healed |= {row[0] for row in rows}
+    return healed
+
+
+def _live_files(company: Company, sources: Iterable[str]) -> dict[tuple[str, str, str], str]:
+    """Of every file (source, entity, name) the load that read it last."""
+    live: dict[tuple[str, str, str], str] = {}
+    for source in sources:
+        loads = rawlog.committed(company, source)
+        with connect(":memory:") as con:
+            rows = con.execute(
+                f"select table_name, file, max(_load_id) from ({rawlog.quarantined(company, source)}) group by all"
+            ).fetchall()
+        cursors = rawlog.cursors(company, source)
+        for table, file, load in rows:
+            state = cursors.get(table, {}).get("files", {}).get(file or "")
+            newest = state.get("load_id") if state else None
+            if loads and (newest is None or load >= newest):
+                live[source, table, file or ""] = load
+    return live

@@ -1,0 +1,197 @@
+"""Persons who were erased: keyed hashes of their e-mail, telephone number and record ids, and how records of theirs are found in what is loaded.
+
+The list holds no address and no number, only hashes with a key that never leaves the company directory. Erasing itself belongs to ``erasure``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from ingestion.lines import identifier, quote
+from salesgauge.settings import Company
+
+PARQUET = "(format parquet, compression zstd, string_dictionary_page_size_limit 1000)"
+_DIGITS = 10  # of a telephone number, from its end: country codes and leading zeros are written or not
+_EMAILS = r"[a-z0-9_+][a-z0-9._+'-]*(?:@|%40)[a-z0-9-]+(?:\.[a-z0-9-]+)+"
+_PHONES = r"\+?[(]?[0-9][0-9() ./-]{5,20}[0-9]"
+_LOCK = threading.Lock()
+
+
+def normal_email(text: str) -> str:
+    """An e-mail address as it is compared."""
+    return text.strip().lower().replace("%40", "@")
+
+
+def normal_phone(text: str) -> str:
+    """The last ten digits of a telephone number; empty where there are fewer than seven."""
+    digits = re.sub(r"\D", "", text)
+    return digits[-_DIGITS:] if len(digits) >= 7 else ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What of a load belongs to erased persons, in plain: only ever in memory. ``keys``: record keys of one table."""
+
+    emails: frozenset[str] = frozenset()
+    phones: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.emails or self.phones or self.keys)
+
+
+class Suppressions:
+    """The suppression list of a company, in ``var/credentials``: ``suppression.key`` and ``suppressed.json``, readable by the owner only."""
+
+    def __init__(self, company: Company) -> None:
+        self._folder = company.credentials_dir
+        self._file = self._folder / "suppressed.json"
+        self._hashes: frozenset[str] = frozenset(self._read())
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+    def hash(self, kind: str, value: str) -> str:
+        """The keyed hash of ``value`` (``kind``: email, phone or key)."""
+        return hmac.new(self._key(), f"{kind}|{value}".encode(), hashlib.sha256).hexdigest()
+
+    def add(self, *, emails: Iterable[str] = (), phones: Iterable[str] = (), keys: Iterable[str] = ()) -> int:
+        """Add normal e-mails and phones, and record keys (``source|table|key``); how many are new."""
+        new = {self.hash("email", one) for one in emails} | {self.hash("phone", one) for one in phones}
+        new |= {self.hash("key", one) for one in keys}
+        added = new - self._hashes
+        if added:
+            self._hashes |= added
+            _write(self._file, json.dumps(sorted(self._hashes)))
+        return len(added)
+
+    def find(self, con: duckdb.DuckDBPyConnection, file: Path, place: str, key: Sequence[str]) -> Found:
+        """What of the Parquet file ``file`` is suppressed. ``place``: ``source|table``; ``key``: the key columns of its table."""
+        if not self._hashes:
+            return Found()
+        emails, phones = candidates(con, file)
+        keys = set()
+        if key and set(key) <= set(columns(con, file)):
+            keys = {row[0] for row in con.execute(f"select distinct {key_text(key)} from {_read(file)}").fetchall()}
+        return Found(
+            frozenset(one for one in emails if self.hash("email", one) in self._hashes),
+            frozenset(one for one in phones if self.hash("phone", one) in self._hashes),
+            frozenset(one for one in keys if one is not None and self.hash("key", f"{place}|{one}") in self._hashes),
+        )
+
+    def _read(self) -> list[str]:
+        try:
+            return list(json.loads(self._file.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return []
+
+    def _key(self) -> bytes:
+        file = self._folder / "suppression.key"
+        with _LOCK:
+            if not file.is_file():
+                _write(file, secrets.token_hex(32))
+            return bytes.fromhex(file.read_text(encoding="utf-8"))
+
+
+def candidates(con: duckdb.DuckDBPyConnection, file: Path) -> tuple[set[str], set[str]]:
+    """The distinct e-mails and phones that stand anywhere in the rows of ``file``, normal."""
+    text = f"(select {_row_text(con, file)} as text from {_read(file)})"
+    emails = con.execute(
+        f"select distinct unnest(regexp_extract_all(text, {quote(_EMAILS)})) from {text} where text like '%@%' or text like '%\\%40%' escape '\\'"
+    ).fetchall()
+    phones = con.execute(f"select distinct unnest(regexp_extract_all(text, {quote(_PHONES)})) from {text}").fetchall()
+    return {normal_email(row[0]) for row in emails}, {normal_phone(row[0]) for row in phones} - {""}
+
+
+def without(con: duckdb.DuckDBPyConnection, file: Path, found: Found, key: Sequence[str]) -> list[str | None]:
+    """Rewrite ``file`` without the rows of ``found``, in one step; the keys of those that went (null where a part is missing)."""
+    condition = matching(con, file, found, key)
+    of_key = key_text(key) if key and set(key) <= set(columns(con, file)) else "cast(null as varchar)"
+    gone = con.execute(f"select {of_key} from {_read(file)} where {condition}").fetchall()
+    if gone:
+        beside = file.with_name(f".{file.name}.new")
+        con.execute(
+            f"copy (select {_placed(con, file)} from {_read(file)} where not {condition}) to {quote(str(beside))} {PARQUET}"
+        )
+        with beside.open("rb+") as written:
+            os.fsync(written.fileno())
+        beside.replace(file)
+    return [row[0] for row in gone]
+
+
+def matching(con: duckdb.DuckDBPyConnection, file: Path, found: Found, key: Sequence[str]) -> str:
+    """SQL condition for the rows of ``file`` that belong to ``found``; never null."""
+    text = _row_text(con, file)
+    parts = [
+        f"list_has_any(regexp_extract_all({text}, {quote(_EMAILS)}), {_list([*found.emails, *(one.replace('@', '%40') for one in found.emails)])})"
+        if found.emails
+        else "false",
+        "list_has_any(list_transform("
+        f"regexp_extract_all({text}, {quote(_PHONES)}), lambda one: right(regexp_replace(one, '[^0-9]', '', 'g'), {_DIGITS})), {_list(found.phones)})"
+        if found.phones
+        else "false",
+        f"{key_text(key)} in (select unnest({_list(found.keys)}))"
+        if found.keys and key and set(key) <= set(columns(con, file))
+        else "false",
+    ]
+    return f"coalesce({' or '.join(parts)}, false)"
+
+
+def columns(con: duckdb.DuckDBPyConnection, file: Path) -> list[str]:
+    """The columns of a Parquet file."""
+    return [row[0] for row in con.execute(f"describe select * from {_read(file, False)}").fetchall()]
+
+
+def key_text(key: Sequence[str]) -> str:
+    """SQL of a record's key: its parts joined by ``|``."""
+    return " || '|' || ".join(f"cast({identifier(name)} as varchar)" for name in key)
+
+
+def _row_text(con: duckdb.DuckDBPyConnection, file: Path) -> str:
+    """All that a row says, as lower-case text."""
+    names = [name for name in columns(con, file) if not name.startswith("_") or name == "_file"]
+    return f"lower(concat_ws(' | ', {', '.join(f'cast({identifier(name)} as varchar)' for name in names)}))"
+
+
+def _placed(con: duckdb.DuckDBPyConnection, file: Path) -> str:
+    """All columns, with the places of the rows that stay written out: they would be counted anew where they follow from the position."""
+    names = columns(con, file)
+    rules = {
+        "_base": "_base + file_row_number + 1 as _row",
+        "_first_line": "_first_line + file_row_number as _line",
+    }
+    derived = {"_base": "_row", "_first_line": "_line"}
+    dropped = [name for name in ("_base", "_first_line") if name in names and derived[name] not in names]
+    values = [identifier(name) for name in names if name not in dropped]
+    return ", ".join([*values, *(rules[name] for name in dropped)])
+
+
+def _read(file: Path, numbered: bool = True) -> str:
+    option = ", file_row_number = true" if numbered else ""
+    return f"read_parquet({quote(str(file))}, hive_partitioning = false{option})"
+
+
+def _list(values: Iterable[str]) -> str:
+    return "[" + ", ".join(quote(value) for value in sorted(values)) + "]::varchar[]"
+
+
+def _write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f"{file.name}.new")
+    beside.unlink(missing_ok=True)
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    beside.replace(file)
