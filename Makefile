@@ -9,7 +9,7 @@ export DO_NOT_TRACK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev test test-fast lint format bench torture lock clean
+.PHONY: help setup run dev test test-fast truth lint format bench torture lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,9 @@ test: $(STAMP) ## all tests, with coverage
 
 test-fast: $(STAMP) ## the tests that take seconds
 	@$(BIN)/python -m pytest -m "not slow"
+
+truth: $(STAMP) ## every KPI of five full-size companies against their truth (ten minutes)
+	@SALESGAUGE_FULL_SCALE=1 $(BIN)/python -m pytest -q tests/e2e/test_truth.py
 
 lint: $(STAMP) ## style and import directions
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
