@@ -90,13 +90,14 @@ def fingerprint(company: Company) -> str:
 
 
 def sources(company: Company) -> list[str]:
-    """The sources that the views show: every API source, and the file sources that ``sources/*.yml`` describes today."""
-    files = [name for name in company.configured_sources() if name not in API_SOURCES]
-    return [*API_SOURCES, *files]
+    """The sources that the views show: those with a connector that are configured or once were, and what ``sources/*.yml`` describes today."""
+    configured = company.configured_sources()
+    connectors = [name for name in API_SOURCES if name in configured or has_loads(company, name)]
+    return [*connectors, *(name for name in configured if name not in API_SOURCES)]
 
 
 def create_views(con: duckdb.DuckDBPyConnection, company: Company) -> None:
-    """(Re)create the schemas ``raw_hubspot``, ``raw_typeform``, ``raw_ga4``, ``raw_files`` and ``raw_log`` with all views of ``docs/tables.md``.
+    """(Re)create the schemas ``raw_<source>`` of every source with a connector, ``raw_files`` and ``raw_log`` with all views of ``docs/tables.md``.
 
     Each view names the committed files one by one, so it shows just these until it is created again; a table without files is an empty view.
     """
@@ -107,7 +108,8 @@ def create_views(con: duckdb.DuckDBPyConnection, company: Company) -> None:
     for source in API_SOURCES:
         for table in api_tables(source):
             columns = [*((column.name, column.type) for column in table.columns), *_META]
-            _create(con, f"raw_{source}", table.name, columns, _files(company, source, table.name, loads[source]))
+            files = _files(company, source, table.name, loads.get(source, []))
+            _create(con, f"raw_{source}", table.name, columns, files)
     _create_file_views(con, company, {source: ids for source, ids in loads.items() if source not in API_SOURCES})
     for view, folder, columns in (("loads", "_accounting", _LOADS), ("quarantine", "_quarantine", _QUARANTINE)):
         parts = [

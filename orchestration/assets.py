@@ -19,10 +19,23 @@ from orchestration.resources import CompanyResource, RunLock, load_outcome, run_
 from quality.results import DbtTestResult
 from salesgauge.errors import AuditError, ConfigurationError, SourceError
 from salesgauge.progress import Reporter
-from salesgauge.settings import API_SOURCES, PROJECT_ROOT
+from salesgauge.settings import API_SOURCES, PROJECT_ROOT, Company, default_company_root
 from salesgauge.warehouse import connect
 
-RAW_SOURCES = (*API_SOURCES, "files")
+DEMO_SOURCES = ("hubspot", "ga4", "typeform")
+
+
+def _location_sources() -> tuple[str, ...]:
+    """The sources of the company which this code location is for; those of the demo where there is no company yet."""
+    try:
+        return transform.company_sources(Company.open(default_company_root())) or DEMO_SOURCES
+    except ConfigurationError:  # the run says what is wrong
+        return DEMO_SOURCES
+
+
+# The graph is that of one company; a run of another one in the same process builds what that one has.
+SOURCE_NAMES = _location_sources()
+RAW_SOURCES = (*SOURCE_NAMES, "files")
 UNIQUE_ID = "dagster_dbt/unique_id"
 ReporterParam = dg.ResourceParam[Reporter]
 
@@ -52,13 +65,13 @@ def _source_key(source: str, table: str) -> list[str]:
 
 @cache
 def manifest() -> dict[str, Any]:
-    """dbt's manifest of the project; parsed anew where a file of it is newer."""
-    target = PROJECT_ROOT / "dbt_project" / "target"
+    """dbt's manifest of the project as the company has it; parsed anew where a file of it is newer."""
+    target = PROJECT_ROOT / "dbt_project" / "target" / ("-".join(SOURCE_NAMES) or "files")
     path = target / "manifest.json"
     files = [file for folder in ("models", "macros", "tests") for file in (transform.DBT_PROJECT / folder).rglob("*.*")]
     files.append(transform.DBT_PROJECT / "dbt_project.yml")
     if not path.is_file() or path.stat().st_mtime < max(file.stat().st_mtime for file in files):
-        transform.parse(target)
+        transform.parse(target, SOURCE_NAMES)
     return json.loads(path.read_text(encoding="utf-8"))
 
 

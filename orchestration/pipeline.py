@@ -88,6 +88,7 @@ def _check_sources(known: list[str], wanted: list[str] | None) -> None:
 def _execute(company: Company, reporter: Reporter, as_of: str | None, sources: list[str] | None) -> RunOutcome:
     import dagster as dg
 
+    os.environ["SALESGAUGE_COMPANY"] = str(company.root)  # whose sources the graph shows
     from orchestration.definitions import build_definitions
 
     home = dagster_home(company)

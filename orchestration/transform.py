@@ -15,7 +15,7 @@ from quality.results import DbtTestResult
 from salesgauge.errors import AuditError
 from salesgauge.process import Process
 from salesgauge.progress import SILENT, Reporter
-from salesgauge.settings import PROJECT_ROOT, Company
+from salesgauge.settings import API_SOURCES, PROJECT_ROOT, Company
 from salesgauge.warehouse import connect
 from salesgauge.yaml_file import load_yaml
 
@@ -94,9 +94,15 @@ def build(
     return _outcome(result.result.results)
 
 
-def parse(target: Path) -> Path:
-    """Parse the project without any company; the path of its ``manifest.json`` in ``target``."""
-    result = invoke(["parse"], warehouse=target / "parse.duckdb", target=target)
+def company_sources(company: Company) -> tuple[str, ...]:
+    """The sources with a connector that the company has, or once had: those whose models are built."""
+    return tuple(name for name in rawlog.sources(company) if name in API_SOURCES)
+
+
+def parse(target: Path, sources: Iterable[str]) -> Path:
+    """Parse the project as a company with ``sources`` has it; the path of its ``manifest.json`` in ``target``."""
+    values = json.dumps({"sources": list(sources)})
+    result = invoke(["parse", "--vars", values], warehouse=target / "parse.duckdb", target=target)
     if not result.success:
         raise RuntimeError(f"dbt_project can't be parsed: {result.exception}")
     return target / "manifest.json"
@@ -117,7 +123,7 @@ def invoke(arguments: list[str], *, warehouse: Path, target: Path, callbacks: li
 
 def project_vars(company: Company, process: Process) -> dict[str, Any]:
     """What the company's files say about the shape of the models. It changes rarely: dbt parses anew when it does."""
-    values: dict[str, Any] = {"exclusions": process.exclusion_rules()}
+    values: dict[str, Any] = {"exclusions": process.exclusion_rules(), "sources": list(company_sources(company))}
     hubspot = _document(company, "hubspot")
     if fields := hubspot.get("fields"):
         values["hubspot_fields"] = {record: dict(names) for record, names in fields.items()}

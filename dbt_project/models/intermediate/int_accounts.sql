@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 with united as (
 
-    {{ union_by_name([ref('stg_hubspot__companies'), ref('stg_files__accounts')]) }}
+    {{ canonical('accounts') }}
 
 )
 

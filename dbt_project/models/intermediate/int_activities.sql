@@ -32,17 +32,14 @@ appointments as (
         user_id,
         lead_id,
         deal_id,
-        false as is_deleted
+        is_deleted
     from {{ ref('int_appointments') }}
 
 ),
 
 united as (
 
-    {{ union_by_name([
-        ref('stg_hubspot__calls'), ref('stg_hubspot__emails'), ref('stg_hubspot__meetings'), ref('stg_hubspot__tasks'),
-        ref('stg_files__activities'), 'calls', 'appointments',
-    ]) }}
+    {{ canonical('activities', also=['calls', 'appointments']) }}
 
 ),
 

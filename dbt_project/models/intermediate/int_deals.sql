@@ -1,6 +1,12 @@
 with united as (
 
-    {{ union_by_name([ref('stg_hubspot__deals'), ref('stg_files__deals')]) }}
+    {{ canonical('deals') }}
+
+),
+
+logged as (
+
+    {{ canonical('stage_events') }}
 
 ),
 
@@ -14,7 +20,7 @@ from_events as (
         owner_id,
         min("at") over (partition by subject_id) as created_at,
         row_number() over (partition by subject_id order by "at" desc, source_order desc, event_id desc) as place
-    from {{ ref('stg_files__stage_events') }}
+    from logged
     where subject_type = 'deal' and subject_id is not null
 
 ),

@@ -1,11 +1,17 @@
 -- Every known change of a field up to as_of: owner_id, stage, pipeline, amount, expected_close_date and what files bring.
-with united as (
+with logged as (
+
+    {{ canonical('stage_events') }}
+
+),
+
+united as (
 
     select subject_type, subject_id, field, value, "at", source_order from {{ ref('int_field_changes') }}
     union all
     -- a record that only an event log tells of belongs to whoever did the step
     select events.subject_type, events.subject_id, 'owner_id' as field, events.owner_id as value, events.at, events.source_order
-    from {{ ref('stg_files__stage_events') }} as events
+    from logged as events
     inner join {{ ref('int_segments') }} as records
         on events.subject_type = records.subject_type and events.subject_id = records.subject_id and records.is_derived
 

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 with united as (
 
-    select * from {{ ref('stg_files__jobs') }}
+    {{ canonical('jobs') }}
 
 )
 

@@ -1,6 +1,12 @@
 with united as (
 
-    {{ union_by_name([ref('stg_hubspot__contacts'), ref('stg_files__leads')]) }}
+    {{ canonical('leads') }}
+
+),
+
+logged as (
+
+    {{ canonical('stage_events') }}
 
 ),
 
@@ -10,7 +16,7 @@ from_events as (
     select
         subject_id as lead_id,
         min("at") as created_at
-    from {{ ref('stg_files__stage_events') }}
+    from logged
     where subject_type = 'lead' and subject_id is not null
     group by subject_id
 

@@ -1,9 +1,21 @@
 -- Which record went into which. A survivor can be merged away later, so the chain is followed to its end.
-with claims as (
+with leads as (
 
-    select 'lead' as subject_type, lead_id as survivor_id, merged_ids from {{ ref('stg_hubspot__contacts') }} where merged_ids is not null
+    {{ canonical('leads') }}
+
+),
+
+deals as (
+
+    {{ canonical('deals') }}
+
+),
+
+claims as (
+
+    select 'lead' as subject_type, lead_id as survivor_id, merged_ids from leads where merged_ids is not null
     union all
-    select 'deal' as subject_type, deal_id as survivor_id, merged_ids from {{ ref('stg_hubspot__deals') }} where merged_ids is not null
+    select 'deal' as subject_type, deal_id as survivor_id, merged_ids from deals where merged_ids is not null
 
 ),
 
@@ -25,11 +37,11 @@ listed as (
 
 links as (
 
-    select subject_type, {{ source_id("'hubspot'", 'item') }} as record_id, survivor_id from listed
+    select subject_type, {{ source_id(id_source('survivor_id'), 'item') }} as record_id, survivor_id from listed
     union
-    select 'lead', lead_id, merged_into_id from {{ ref('stg_files__leads') }} where merged_into_id is not null
+    select 'lead', lead_id, merged_into_id from leads where merged_into_id is not null
     union
-    select 'deal', deal_id, merged_into_id from {{ ref('stg_files__deals') }} where merged_into_id is not null
+    select 'deal', deal_id, merged_into_id from deals where merged_into_id is not null
 
 ),
 

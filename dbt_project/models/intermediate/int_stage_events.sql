@@ -1,5 +1,11 @@
 -- Every dated entry into a stage up to as_of, mapped to the stages of process.yml; stage_key is null where nothing maps it (kpi_unmapped_stages).
-with stage_changes as (
+with logged as (
+
+    {{ canonical('stage_events') }}
+
+),
+
+stage_changes as (
 
     select
         subject_type,
@@ -54,7 +60,7 @@ from_logs as (
         coalesce(events.pipeline, records.pipeline) as pipeline,
         events.at,
         events.source_order
-    from {{ ref('stg_files__stage_events') }} as events
+    from logged as events
     inner join {{ ref('int_segments') }} as records
         on events.subject_type = records.subject_type and events.subject_id = records.subject_id
     where events.stage is not null and events.at <= {{ as_of() }}

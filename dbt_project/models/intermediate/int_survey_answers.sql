@@ -1,7 +1,7 @@
 -- Completed answers up to as_of, linked to a lead or deal: by the ids that the form was sent with, else by the e-mail.
 with united as (
 
-    {{ union_by_name([ref('stg_typeform__responses'), ref('stg_files__survey_answers')]) }}
+    {{ canonical('survey_answers') }}
 
 ),
 

@@ -1,6 +1,6 @@
 with united as (
 
-    {{ union_by_name([ref('stg_hubspot__owners'), ref('stg_files__users')]) }}
+    {{ canonical('users') }}
 
 ),
 

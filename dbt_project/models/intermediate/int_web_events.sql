@@ -1,6 +1,6 @@
 with united as (
 
-    {{ union_by_name([ref('stg_ga4__events'), ref('stg_files__web_events')]) }}
+    {{ canonical('web_events') }}
 
 ),
 

@@ -1,14 +1,17 @@
 {# Received is counted where records come in (staging, quarantine), the others where they are judged: a record that gets lost between shows. #}
 with received_records as (
-    select 'lead' as entity, lead_id as record_id from {{ ref('stg_hubspot__contacts') }}
+    {%- for relation in canonical_relations('leads') %}
+    select 'lead' as entity, lead_id as record_id from {{ relation }}
     union
-    select 'lead' as entity, lead_id as record_id from {{ ref('stg_files__leads') }}
+    {%- endfor %}
+    {%- for relation in canonical_relations('deals') %}
+    select 'deal' as entity, deal_id as record_id from {{ relation }}
     union
-    select subject_type as entity, subject_id as record_id from {{ ref('stg_files__stage_events') }} where subject_id is not null
-    union
-    select 'deal' as entity, deal_id as record_id from {{ ref('stg_hubspot__deals') }}
-    union
-    select 'deal' as entity, deal_id as record_id from {{ ref('stg_files__deals') }}
+    {%- endfor %}
+    {%- for relation in canonical_relations('stage_events') %}
+    select subject_type as entity, subject_id as record_id from {{ relation }} where subject_id is not null
+    {{ 'union' if not loop.last }}
+    {%- endfor %}
 ),
 
 judged_records as (
@@ -20,11 +23,11 @@ judged_records as (
 {# A record that came in right in another load was not rejected in the end. Without a key each rejected line is a record. #}
 rejected_records as (
     select distinct
-        case when quarantine.table_name in ('contacts', 'leads') then 'lead' else 'deal' end as entity,
+        {{ rejected_entity('quarantine.source', 'quarantine.table_name') }} as entity,
         coalesce(quarantine.source || ':' || quarantine.record_key, quarantine.source || '/' || quarantine.load_id || '/' || coalesce(quarantine.file, '')
             || '/' || coalesce(cast(quarantine.line as varchar), '') || '/' || coalesce(quarantine.record, '')) as record_id
     from {{ source('raw_log', 'quarantine') }} as quarantine
-    where quarantine.table_name in ('contacts', 'leads', 'deals')
+    where {{ rejected_entity('quarantine.source', 'quarantine.table_name') }} is not null
 ),
 
 rejected as (

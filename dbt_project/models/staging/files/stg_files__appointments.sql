@@ -14,7 +14,9 @@ renamed as (
         {{ clean('status') }} as status,
         {{ source_id('source', 'user_id') }} as user_id,
         {{ source_id('source', 'lead_id') }} as lead_id,
-        {{ source_id('source', 'deal_id') }} as deal_id
+        {{ source_id('source', 'deal_id') }} as deal_id,
+        {{ source_id('source', 'job_id') }} as job_id,
+        coalesce(is_deleted, false) as is_deleted
     from newest
 
 )

@@ -18,7 +18,9 @@ renamed as (
         {{ clean('campaign') }} as campaign,
         {{ source_id('source', 'user_id') }} as user_id,
         {{ source_id('source', 'lead_id') }} as lead_id,
-        {{ clean('recording_url') }} as recording_url
+        {{ clean('recording_url') }} as recording_url,
+        {{ clean('transcript') }} as transcript,
+        {{ clean('keywords') }} as keywords
     from newest
 
 )

@@ -14,7 +14,9 @@ renamed as (
         paid_at,
         amount,
         paid_amount,
-        {{ clean('currency') }} as currency
+        {{ clean('currency') }} as currency,
+        {{ clean('status') }} as status,
+        coalesce(is_deleted, false) as is_deleted
     from newest
 
 )

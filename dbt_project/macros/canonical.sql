@@ -1,0 +1,57 @@
+{# Which staging models hold which canonical entity (salesgauge/entities.py), per source. The only place where models after staging learn of
+   sources: what is not in var('sources') is not built and not read. File sources are always there, so every column of an entity exists. #}
+
+{% macro staged() %}
+    {{ return({
+        'users': {'hubspot': ['owners']},
+        'accounts': {'hubspot': ['companies']},
+        'leads': {'hubspot': ['contacts']},
+        'deals': {'hubspot': ['deals']},
+        'field_history': {'hubspot': ['contact_history', 'deal_history']},
+        'activities': {'hubspot': ['calls', 'emails', 'meetings', 'tasks']},
+        'web_events': {'ga4': ['events']},
+        'survey_answers': {'typeform': ['responses']},
+    }) }}
+{% endmacro %}
+
+{# Raw tables whose records become leads and deals: what is rejected there was one. #}
+{% macro raw_records() %}
+    {{ return({
+        'lead': {'hubspot': ['contacts'], 'files': ['leads']},
+        'deal': {'hubspot': ['deals'], 'files': ['deals']},
+    }) }}
+{% endmacro %}
+
+{% macro canonical_relations(entity) %}
+    {%- set relations = [] -%}
+    {%- for source, models in staged().get(entity, {}).items() if source in var('sources') -%}
+    {%- for model in models -%}
+    {%- do relations.append(ref('stg_' ~ source ~ '__' ~ model)) -%}
+    {%- endfor -%}
+    {%- endfor -%}
+    {%- do relations.append(ref('stg_files__' ~ entity)) -%}
+    {{ return(relations) }}
+{% endmacro %}
+
+{# All records of an entity; a column that a source does not have is null there. ``also``: relations of the query to add. #}
+{% macro canonical(entity, also=[]) -%}
+    {{ union_by_name(canonical_relations(entity) + also) }}
+{%- endmacro %}
+
+{# Whether a rejected record of the quarantine would have been a lead or a deal; null for any other. #}
+{% macro rejected_entity(source, table_name) -%}
+    case
+        {%- for entity, tables in raw_records().items() %}
+        {%- for one, names in tables.items() %}
+        {%- for name in names %}
+        when {{ "not" if one == "files" else "" }} {{ source }} {{ "in (" ~ text_list(api_sources()) ~ ")" if one == "files" else "= '" ~ one ~ "'" }} and {{ table_name }} = '{{ name }}' then '{{ entity }}'
+        {%- endfor %}
+        {%- endfor %}
+        {%- endfor %}
+    end
+{%- endmacro %}
+
+{# Every source with a connector of its own; any other name is a file source or a database. #}
+{% macro api_sources() %}
+    {{ return(['hubspot', 'salesforce', 'servicetitan', 'housecall_pro', 'jobber', 'ga4', 'callrail', 'twilio', 'calendly', 'typeform', 'surveymonkey']) }}
+{% endmacro %}

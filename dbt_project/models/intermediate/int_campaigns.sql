@@ -1,0 +1,8 @@
+{{ config(materialized='view') }}
+with united as (
+
+    {{ canonical('campaigns') }}
+
+)
+
+select * from united

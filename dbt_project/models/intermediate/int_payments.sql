@@ -1,0 +1,8 @@
+{{ config(materialized='view') }}
+with united as (
+
+    {{ canonical('payments') }}
+
+)
+
+select * from united
