@@ -124,11 +124,12 @@ def invoke(arguments: list[str], *, warehouse: Path, target: Path, callbacks: li
 def project_vars(company: Company, process: Process) -> dict[str, Any]:
     """What the company's files say about the shape of the models. It changes rarely: dbt parses anew when it does."""
     values: dict[str, Any] = {"exclusions": process.exclusion_rules(), "sources": list(company_sources(company))}
-    hubspot = _document(company, "hubspot")
-    if fields := hubspot.get("fields"):
-        values["hubspot_fields"] = {record: dict(names) for record, names in fields.items()}
-    if teams := hubspot.get("teams"):
-        values["hubspot_team_branches"] = dict(teams)
+    for source in values["sources"]:
+        document = _document(company, source)
+        if fields := document.get("fields"):
+            values[f"{source}_fields"] = {record: dict(names) for record, names in fields.items()}
+        if teams := document.get("teams"):
+            values[f"{source}_team_branches"] = dict(teams)
     typeform = _document(company, "typeform")
     if questions := typeform.get("questions"):
         values["typeform_questions"] = {kind: list(names) for kind, names in questions.items()}

@@ -3,12 +3,14 @@
 
 {% macro staged() %}
     {{ return({
-        'users': {'hubspot': ['owners']},
-        'accounts': {'hubspot': ['companies']},
-        'leads': {'hubspot': ['contacts']},
-        'deals': {'hubspot': ['deals']},
-        'field_history': {'hubspot': ['contact_history', 'deal_history']},
-        'activities': {'hubspot': ['calls', 'emails', 'meetings', 'tasks']},
+        'users': {'salesforce': ['users'], 'hubspot': ['owners']},
+        'accounts': {'salesforce': ['accounts'], 'hubspot': ['companies']},
+        'leads': {'salesforce': ['leads'], 'hubspot': ['contacts']},
+        'deals': {'salesforce': ['deals'], 'hubspot': ['deals']},
+        'field_history': {'salesforce': ['field_history'], 'hubspot': ['contact_history', 'deal_history']},
+        'activities': {'salesforce': ['activities'], 'hubspot': ['calls', 'emails', 'meetings', 'tasks']},
+        'contacts': {'salesforce': ['contacts']},
+        'campaigns': {'salesforce': ['campaigns']},
         'web_events': {'ga4': ['events']},
         'survey_answers': {'typeform': ['responses']},
     }) }}
@@ -17,8 +19,8 @@
 {# Raw tables whose records become leads and deals: what is rejected there was one. #}
 {% macro raw_records() %}
     {{ return({
-        'lead': {'hubspot': ['contacts'], 'files': ['leads']},
-        'deal': {'hubspot': ['deals'], 'files': ['deals']},
+        'lead': {'hubspot': ['contacts'], 'salesforce': ['leads'], 'files': ['leads']},
+        'deal': {'hubspot': ['deals'], 'salesforce': ['opportunities'], 'files': ['deals']},
     }) }}
 {% endmacro %}
 

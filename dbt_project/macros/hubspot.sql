@@ -29,10 +29,6 @@
     {{ json_struct('record', {'properties': names}) }}.properties
 {%- endmacro %}
 
-{% macro hubspot_boolean(value) -%}
-    case lower({{ value }}) when 'true' then true when 'yes' then true when 'false' then false when 'no' then false end
-{%- endmacro %}
-
 {# hs_object_source -> created_by of a lead #}
 {% macro hubspot_created_by(source) -%}
     case {{ source }}

@@ -77,3 +77,8 @@
 {% macro is_repeated_digit(digits) -%}
     coalesce(length({{ digits }}) > 1 and replace({{ digits }}, left({{ digits }}, 1), '') = '', false)
 {%- endmacro %}
+
+{# Words for yes and no, in any case; null for anything else. #}
+{% macro word_boolean(value) -%}
+    case lower({{ value }}) when 'true' then true when 'yes' then true when 'false' then false when 'no' then false end
+{%- endmacro %}

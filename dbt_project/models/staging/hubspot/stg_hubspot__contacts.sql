@@ -26,7 +26,7 @@ renamed as (
         {{ source_id("'hubspot'", 'properties."' ~ property['owner_id'] ~ '"') }} as owner_id,
         coalesce(is_archived, false) as is_deleted,
         cast(null as varchar) as merged_into_id,
-        coalesce({{ hubspot_boolean('properties."' ~ property['is_test'] ~ '"') }}, false) as is_test,
+        coalesce({{ word_boolean('properties."' ~ property['is_test'] ~ '"') }}, false) as is_test,
         archived_at as removed_at,
         {{ clean('properties.hs_merged_object_ids') }} as merged_ids
     from parsed

@@ -50,12 +50,12 @@ renamed as (
                 then {{ parse_timestamp(clean('parsed.properties."' ~ property['expected_close_date'] ~ '"')) }}
         end as closed_at,
         {{ parse_date(clean('parsed.properties."' ~ property['expected_close_date'] ~ '"')) }} as expected_close_date,
-        {{ hubspot_boolean('parsed.properties."' ~ property['is_decision_maker'] ~ '"') }} as is_decision_maker,
+        {{ word_boolean('parsed.properties."' ~ property['is_decision_maker'] ~ '"') }} as is_decision_maker,
         {{ parse_date(clean('parsed.properties."' ~ property['wanted_by'] ~ '"')) }} as wanted_by,
         {{ source_id("'hubspot'", 'parsed.properties."' ~ property['owner_id'] ~ '"') }} as owner_id,
         coalesce(parsed.is_archived, false) as is_deleted,
         cast(null as varchar) as merged_into_id,
-        coalesce({{ hubspot_boolean('parsed.properties."' ~ property['is_test'] ~ '"') }}, false) as is_test,
+        coalesce({{ word_boolean('parsed.properties."' ~ property['is_test'] ~ '"') }}, false) as is_test,
         parsed.archived_at as removed_at,
         {{ clean('parsed.properties.hs_merged_object_ids') }} as merged_ids
     from parsed

@@ -1,0 +1,76 @@
+"""The company on Salesforce: inquiries are leads, converted when there is an opportunity.
+
+What Salesforce can't hold as the log has it: times are whole seconds; opportunities can't be merged (one of the two is deleted); a last name and a
+close date must be filled in (people write "Unknown", and a month from now); a task is due on a day, not at a time; calls last whole seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from demo.log import CompanyLog
+from demo.servers import salesforce_state
+from demo.servers.salesforce import CLIENT_ID, CLIENT_SECRET, SalesforceOptions, SalesforceServer
+
+_MAPPING = Path(__file__).parent / "salesforce.yml"
+_OBJECTS = {"lead": "Lead", "deal": "Opportunity"}
+_USUAL_DAYS = 30
+
+
+def server(log: CompanyLog, options: SalesforceOptions | None = None) -> SalesforceServer:
+    """Salesforce with the records of ``log``."""
+    return SalesforceServer(log, known, options)
+
+
+def config(url: str) -> str:
+    """The section of ``.dlt/config.toml``."""
+    return f'[sources.salesforce]\ninstance_url = "{url}"\n'
+
+
+def secrets() -> str:
+    """The section of ``.dlt/secrets.toml``."""
+    return f'[sources.salesforce]\nclient_id = "{CLIENT_ID}"\nclient_secret = "{CLIENT_SECRET}"\n'
+
+
+def files() -> dict[str, str]:
+    """Which field holds what."""
+    return {"sources/salesforce.yml": _MAPPING.read_text(encoding="utf-8")}
+
+
+def record_id(kind: str, log_id: str) -> str:
+    """Leads and opportunities have ids of 18 characters."""
+    return salesforce_state.record_id(_OBJECTS[kind], log_id)
+
+
+def known(log: CompanyLog) -> CompanyLog:
+    """The log as Salesforce can tell it."""
+    events = log.events.copy()
+    events["at"] = events["at"].dt.floor("s")
+    rows = zip(pd.DatetimeIndex(events["at"]).to_pydatetime(), events["kind"], events["data"], strict=True)
+    changed = [_known(at, kind, dict(data)) for at, kind, data in rows]
+    events["kind"] = [kind for kind, _ in changed]
+    events["data"] = pd.Series([data for _, data in changed], index=events.index, dtype=object)
+    return replace(log, events=events)
+
+
+def _known(at: datetime, kind: str, data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    if kind == "deal_merged":
+        return "deal_archived", {}
+    if kind == "lead_created":
+        data["last_name"] = data.get("last_name") or "Unknown"
+    elif kind == "lead_field" and data["field"] == "last_name":
+        data["value"] = data["value"] or "Unknown"
+    elif kind in ("deal_created", "deal_close_date"):
+        data["expected_close_date"] = data["expected_close_date"] or (at + timedelta(days=_USUAL_DAYS)).date()
+    elif kind == "call":
+        data["duration_seconds"] = float(round(data["duration_seconds"]))
+    elif kind == "task":
+        data["due_at"] = datetime.combine(data["due_at"].date(), datetime.min.time())
+    elif kind == "meeting_set":
+        data["starts_at"] = data["starts_at"].replace(microsecond=0)
+    return kind, data
