@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:  # the command line lists the names: it shall not wait for pandas
     from demo.log import CompanyLog
     from demo.servers.traffic import Traffic
+    from demo.truth.dialect import Dialect
 
 CRMS = ("hubspot", "salesforce", "servicetitan", "housecall_pro", "jobber")
 
@@ -26,8 +27,11 @@ class Crm(Protocol):
     """What a module of this package offers.
 
     ``server``: the system of a log; ``config`` and ``secrets``: TOML for the company directory; ``files``: further files of it by path;
-    ``record_id``: how a ``lead`` or ``deal`` of the log is called there; ``known``: the log as this system can tell it.
+    ``record_id``: how a ``lead`` or ``deal`` of the log is called there; ``known``: the log as this system can tell it; ``DIALECT``: how it
+    names things.
     """
+
+    DIALECT: Dialect
 
     def server(self, log: CompanyLog) -> Server: ...
 

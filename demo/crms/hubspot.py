@@ -8,11 +8,14 @@ from demo.log import CompanyLog
 from demo.servers.hubspot import TOKEN, HubSpotOptions, HubSpotServer
 from demo.servers.hubspot_state import HubSpotState
 from demo.servers.traffic import Limit
+from demo.truth.dialect import HUBSPOT as DIALECT
 
 # HubSpot's limits, a tenth of the time long: a run of the demo is refused now and then but does not wait for minutes.
 DEMO = HubSpotOptions(
     burst=Limit(190, 1.0, "TEN_SECONDLY_ROLLING"), search=Limit(20, 1.0, "SECONDLY"), refuse_every=240
 )
+__all__ = ["DIALECT", "config", "files", "known", "record_id", "secrets", "server"]
+
 _MAPPING = Path(__file__).parent / "hubspot.yml"
 
 

@@ -1,6 +1,7 @@
 """The company on Salesforce: inquiries are leads, converted when there is an opportunity.
 
-What Salesforce can't hold as the log has it: times are whole seconds; opportunities can't be merged (one of the two is deleted); a last name and a
+What Salesforce can't hold as the log has it: times are whole seconds; a lead has a status from its first moment, and setting the same stage
+again leaves no trace; opportunities can't be merged (one of the two is deleted); a last name and a
 close date must be filled in (people write "Unknown", and a month from now); a task is due on a day, not at a time; calls last whole seconds.
 """
 
@@ -13,13 +14,19 @@ from typing import Any
 
 import pandas as pd
 
-from demo.log import CompanyLog
+from demo.log import CompanyLog, Event, events_frame
 from demo.servers import salesforce_state
 from demo.servers.salesforce import CLIENT_ID, CLIENT_SECRET, SalesforceOptions, SalesforceServer
+from demo.truth.dialect import Dialect
 
 _MAPPING = Path(__file__).parent / "salesforce.yml"
 _OBJECTS = {"lead": "Lead", "deal": "Opportunity"}
 _USUAL_DAYS = 30
+DIALECT = Dialect(
+    lead=salesforce_state.LEAD_STATUS,
+    deal={key: name for key, (name, *_) in salesforce_state.STAGES.items()},
+    keeps_merged=True,
+)
 
 
 def server(log: CompanyLog, options: SalesforceOptions | None = None) -> SalesforceServer:
@@ -49,18 +56,32 @@ def record_id(kind: str, log_id: str) -> str:
 
 def known(log: CompanyLog) -> CompanyLog:
     """The log as Salesforce can tell it."""
-    events = log.events.copy()
-    events["at"] = events["at"].dt.floor("s")
-    rows = zip(pd.DatetimeIndex(events["at"]).to_pydatetime(), events["kind"], events["data"], strict=True)
-    changed = [_known(at, kind, dict(data)) for at, kind, data in rows]
-    events["kind"] = [kind for kind, _ in changed]
-    events["data"] = pd.Series([data for _, data in changed], index=events.index, dtype=object)
-    return replace(log, events=events)
+    events = log.events
+    moments = pd.DatetimeIndex(events["at"].dt.floor("s")).to_pydatetime()
+    columns = (events[name] for name in ("kind", "lead_id", "deal_id", "rep_id", "data"))
+    stages: dict[str, str] = {}
+    kept: list[Event] = []
+    for at, kind, lead, deal, rep, data in zip(moments, *columns, strict=True):
+        event = Event(at, *_known(at, kind, lead, deal, rep, dict(data)))
+        if event.kind in ("lead_stage", "deal_stage"):
+            subject = str(event.deal_id if event.kind == "deal_stage" else event.lead_id)
+            if stages.get(subject) == event.data["stage"]:  # to set what is set is no change
+                continue
+            stages[subject] = event.data["stage"]
+        elif event.kind == "deal_created":
+            stages[str(deal)] = event.data["stage"]
+        kept.append(event)
+        if event.kind == "lead_created":  # a lead has a status from the first moment
+            stages[str(lead)] = "inquiry"
+            kept.append(Event(at, "lead_stage", lead, None, rep, {"stage": "inquiry"}))
+    return replace(log, events=events_frame(kept))
 
 
-def _known(at: datetime, kind: str, data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _known(
+    at: datetime, kind: str, lead: str | None, deal: str | None, rep: str | None, data: dict[str, Any]
+) -> tuple[str, str | None, str | None, str | None, dict[str, Any]]:
     if kind == "deal_merged":
-        return "deal_archived", {}
+        return "deal_archived", lead, deal, rep, {}
     if kind == "lead_created":
         data["last_name"] = data.get("last_name") or "Unknown"
     elif kind == "lead_field" and data["field"] == "last_name":
@@ -73,4 +94,4 @@ def _known(at: datetime, kind: str, data: dict[str, Any]) -> tuple[str, dict[str
         data["due_at"] = datetime.combine(data["due_at"].date(), datetime.min.time())
     elif kind == "meeting_set":
         data["starts_at"] = data["starts_at"].replace(microsecond=0)
-    return kind, data
+    return kind, lead, deal, rep, data

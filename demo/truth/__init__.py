@@ -15,6 +15,7 @@ import pandas as pd
 
 from demo.log import CompanyLog
 from demo.truth import marts
+from demo.truth.dialect import HUBSPOT, Dialect
 from demo.truth.facts import Facts
 from demo.truth.forecast import Forecaster, accuracy, judged
 from demo.truth.metrics import METRICS
@@ -26,9 +27,9 @@ from demo.truth.settings import read_settings
 __all__ = ["METRICS", "Truth", "compute"]
 
 
-def compute(log: CompanyLog, process_yaml: Path, as_of: datetime | None = None) -> Truth:
-    """The truth of ``log`` under the process file, as known at ``as_of`` (UTC, naive; default: the log's)."""
-    return Truth(Facts(read_log(log, read_settings(process_yaml), as_of)))
+def compute(log: CompanyLog, process_yaml: Path, as_of: datetime | None = None, dialect: Dialect = HUBSPOT) -> Truth:
+    """The truth of ``log`` under the process file, as known at ``as_of`` (UTC, naive; default: the log's), as the CRM names things."""
+    return Truth(Facts(read_log(log, read_settings(process_yaml), as_of), dialect=dialect))
 
 
 class Truth:
@@ -52,7 +53,7 @@ class Truth:
 
     def only(self, **segments: Collection[str]) -> Truth:
         """The truth of the observations in these segments alone: ``only(service_line={"hvac"})``. Not for forecasts."""
-        return Truth(Facts(self.facts.book, segments))
+        return Truth(Facts(self.facts.book, segments, self.facts.dialect))
 
     def metric(self, name: str) -> pd.DataFrame:
         """A metric in every period and segment: grain, period_start, segment_type, segment, further keys, value, n, numerator."""

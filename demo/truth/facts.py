@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from demo.truth.clock import local_date, local_days
+from demo.truth.dialect import HUBSPOT, Dialect
 from demo.truth.journeys import Entry, Journey, Journeys, journeys
 from demo.truth.records import SHARED, Answer, Book, Deal, Record
 from demo.truth.rollup import SEGMENTS
@@ -22,11 +23,14 @@ from demo.truth.speed import activities_of_leads, first_touch, waits
 class Facts:
     """All observations of one company at ``as_of``, each frame made when it is first asked for.
 
-    ``only``: segment → names; observations of other segments are left out (cases, ledger and deals at large stay whole).
+    ``only``: segment → names; observations of other segments are left out (cases, ledger and deals at large stay whole). ``dialect``: how the
+    company's CRM speaks.
     """
 
-    def __init__(self, book: Book, only: Mapping[str, Collection[str]] | None = None) -> None:
-        self.book = book
+    def __init__(
+        self, book: Book, only: Mapping[str, Collection[str]] | None = None, dialect: Dialect = HUBSPOT
+    ) -> None:
+        self.book, self.dialect = book, dialect
         self.only = dict(only or {})
 
     @cached_property

@@ -332,11 +332,11 @@ def ledger_kinds(facts: Facts) -> pd.DataFrame:
 
 
 def reconciliation(facts: Facts) -> pd.DataFrame:
-    """kpi_reconciliation of one first load: HubSpot no longer has what was merged away, so it is not received."""
+    """kpi_reconciliation of one first load: where the CRM no longer has what was merged away, it is not received."""
     rows: Counter[tuple[str, str]] = Counter()
     for entity, found in (("lead", facts.book.leads), ("deal", facts.book.deals)):
         for record in found.values():
-            if record.reason != "merged":
+            if record.reason != "merged" or facts.dialect.keeps_merged:
                 rows[entity, record.reason or "counted"] += 1
                 rows[entity, "received"] += 1
     return pd.DataFrame([(*key, count) for key, count in sorted(rows.items())], columns=["entity", "reason", "records"])

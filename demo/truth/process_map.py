@@ -9,25 +9,13 @@ import pandas as pd
 
 from demo.truth.estimates import percentile
 from demo.truth.facts import Facts
-from demo.truth.records import Lead, Record
-
-# docs/demo.md: what HubSpot calls the stages
-LEAD_STATUS = {"inquiry": "NEW", "qualification": "OPEN", "disqualified": "UNQUALIFIED"}
-DEAL_STAGE = {
-    "consultation_scheduled": "consultation_booked",
-    "consultation_held": "consultation_done",
-    "proposal": "quote_sent",
-    "won": "closedwon",
-    "lost": "closedlost",
-    "disqualified": "closed_disqualified",
-}
 
 
 def process_edges(facts: Facts) -> pd.DataFrame:
     """kpi_process_edges."""
     hours: dict[tuple[str | None, str | None], list[float | None]] = defaultdict(list)
     for case in facts.journeys.cases:
-        steps = [(at, _activity(record, stage)) for at, record, stage in case.raw]
+        steps = [(at, facts.dialect.activity(record, stage)) for at, record, stage in case.raw]
         if steps:
             hours[None, steps[0][1]].append(None)
             hours[steps[-1][1], None].append(None)
@@ -43,7 +31,7 @@ def process_edges(facts: Facts) -> pd.DataFrame:
 def process_variants(facts: Facts) -> pd.DataFrame:
     """kpi_process_variants."""
     found = Counter(
-        " > ".join(_activity(record, stage) for _, record, stage in case.raw)
+        " > ".join(facts.dialect.activity(record, stage) for _, record, stage in case.raw)
         for case in facts.journeys.cases
         if case.raw
     )
@@ -51,7 +39,3 @@ def process_variants(facts: Facts) -> pd.DataFrame:
     ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     rows = [(variant, n, n / total, rank) for rank, (variant, n) in enumerate(ranked, start=1)]
     return pd.DataFrame(rows, columns=["variant", "n", "share", "rank"])
-
-
-def _activity(record: Record, stage: str) -> str:
-    return (LEAD_STATUS if isinstance(record, Lead) else DEAL_STAGE).get(stage, stage)

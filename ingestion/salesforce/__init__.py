@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ABOUT", "TABLES", "check", "extract"]
 
+_SECONDS = "Salesforce keeps times to the second: durations are exact to a second"
 ABOUT = About(
     name="salesforce",
     label="Salesforce Sales Cloud",
@@ -37,7 +38,14 @@ ABOUT = About(
         "users": "",
         "campaigns": "",
     },
-    limits={},
+    limits={
+        "speed_to_lead_median_minutes": _SECONDS,
+        "speed_to_lead_p90_minutes": _SECONDS,
+        "sales_cycle_days_mean": _SECONDS,
+        "sales_cycle_days_median": _SECONDS,
+        "sales_cycle_days_p90": _SECONDS,
+        "crm_completeness": "a last name and a close date must be filled in, so people fill in something",
+    },
     scopes=("API Enabled", "View All Data (or read on every object below)"),
     requests_when_unchanged="2 for every object that the user can see, and 1 for the token",
 )

@@ -43,7 +43,7 @@ def publish(
     prepare(company.process_file)
     outcome = pipeline.run(company)
     assert outcome.exit_code == 0, outcome.error
-    truth = compute(servers.module.known(log), company.process_file)
+    truth = compute(servers.module.known(log), company.process_file, dialect=servers.module.DIALECT)
     return Published(log, outcome, company.pointer, company.process_file, truth)
 
 

@@ -72,4 +72,5 @@ def test_about_says_which_metrics_the_crm_does_not_allow(published: Published, c
             if differences(expected, found, keys):
                 different.append(metric)
                 break
-    assert sorted(set(different) - set(limits)) == []
+    missing = sorted(set(different) - set(limits))
+    assert missing == [], f"ABOUT.limits does not name: {', '.join(missing)}"

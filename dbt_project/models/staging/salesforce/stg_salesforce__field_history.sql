@@ -95,6 +95,18 @@ relevant as (
 
 ),
 
+-- what a lead's status was before its first change, also where that was the conversion
+first_statuses as (
+
+    select
+        record_id,
+        old_value,
+        row_number() over (partition by record_id order by "at", id) as place
+    from tracked
+    where subject_type = 'lead' and field = 'Status'
+
+),
+
 records as (
 
     select 'lead' as subject_type, lead_id as subject_id, created_at, owner_id, status from {{ ref('stg_salesforce__leads') }}
@@ -115,9 +127,8 @@ firsts as (
     left join relevant as owners
         on records.subject_type = owners.subject_type and records.subject_id = {{ source_id("'salesforce'", 'owners.record_id') }}
         and owners.field = 'owner_id' and owners.place = 1
-    left join relevant as lead_statuses
-        on records.subject_type = lead_statuses.subject_type and records.subject_id = {{ source_id("'salesforce'", 'lead_statuses.record_id') }}
-        and lead_statuses.field = 'status' and lead_statuses.place = 1
+    left join first_statuses as lead_statuses
+        on records.subject_type = 'lead' and records.subject_id = {{ source_id("'salesforce'", 'lead_statuses.record_id') }} and lead_statuses.place = 1
 
 ),
 
