@@ -209,14 +209,20 @@ class SalesforceState:
         converted: dict[str, str] = {}
         for deal, lead in self._lead_of_deal.items():
             converted.setdefault(self._survivor(lead), deal)
+        statuses: dict[str, list[Row]] = {}
+        for one in self.rows["LeadHistory"].values():
+            if one["Field"] == "Status":
+                statuses.setdefault(one["LeadId"], []).append(one)
         for lead, deal in converted.items():
             row, opportunity = self.rows["Lead"][record_id("Lead", lead)], record_id("Opportunity", deal)
             created = self.rows["Opportunity"][opportunity]["CreatedDate"]
             row["SystemModstamp"] = max(row["SystemModstamp"], created)
             at = datetime.fromisoformat(created).replace(tzinfo=None)
-            for name, old, new in (("Status", row["Status"], CONVERTED), ("leadConverted", None, None)):
+            before, is_last = _status_at(statuses.get(row["Id"], []), created)
+            for name, old, new in (("Status", before, CONVERTED), ("leadConverted", None, None)):
                 self._note("LeadHistory", "LeadId", row, name, old, new, at, None)
-            row["Status"] = CONVERTED
+            if is_last:  # else somebody edited the converted lead afterwards
+                row["Status"] = CONVERTED
             contact = self._row("Contact", lead, created, row["SystemModstamp"])
             contact |= {name: row[name] for name in ("FirstName", "LastName", "Email", "Phone", "OwnerId")}
             contact |= {"MailingPostalCode": row["PostalCode"], "AccountId": None, "MasterRecordId": None}
@@ -340,6 +346,12 @@ def _kind(name: str, value: Any) -> str:
     if name.endswith(("Date", "DateTime", "Modstamp")) and isinstance(value, str):
         return "datetime" if len(value) > 10 else "date"
     return "string"
+
+
+def _status_at(changes: list[Row], moment: str) -> tuple[str, bool]:
+    """A lead's status at a moment, and whether it was its last one."""
+    until = [one for one in changes if one["CreatedDate"] <= moment]
+    return (until[-1]["NewValue"] if until else LEAD_STATUS["inquiry"]), len(until) == len(changes)
 
 
 def _stage(key: str) -> Row:
