@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from ingestion import rawlog
+from ingestion.about import About, Finding, Setting
 from ingestion.landing import Landing, RawColumn, RawTable
 from ingestion.lines import quote, read_lines, sanitise
 from ingestion.spool import spool_folder
@@ -28,9 +29,17 @@ from salesgauge.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
     from salesgauge.process import Process
-    from salesgauge.settings import Company
+    from salesgauge.settings import Company, SourceSettings
 
 SOURCE = "ga4"
+ABOUT = About(
+    name=SOURCE,
+    label="Google Analytics 4 (export files)",
+    kind="web",
+    settings=(Setting("folder", "folder below data/ with the files of the BigQuery export", is_required=True),),
+    provides={"web_events": "every event of the export, days replaced as late events arrive"},
+    requests_when_unchanged="no request; the size and time of every file",
+)
 _LOG = logging.getLogger(__name__)
 _BATCH_BYTES = 48_000_000
 _PACKED = 16  # how many times larger the events are than a compressed file of them, about
@@ -305,3 +314,12 @@ select
     end as _reason
 from keyed
 """
+
+
+def check(settings: SourceSettings) -> list[Finding]:
+    """Whether the folder is named; its files are looked at by a sync."""
+    folder = settings.get("folder")
+    if not folder:
+        advice = "Name the folder below data/ under 'folder' in [sources.ga4] of .dlt/config.toml."
+        return [Finding("a folder of export files", is_ok=False, advice=advice)]
+    return [Finding(f"a folder of export files: data/{folder}", is_ok=True)]

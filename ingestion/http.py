@@ -124,7 +124,11 @@ class HttpClient:
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+        try:
+            port = parts.port
+        except ValueError:  # no number, or none that a port can have
+            port = -1
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or port == -1:
             raise ConfigurationError(
                 f"{self.source}: base_url must look like https://api.example.com (no user, no query). "
                 f"Correct it in [sources.{self.source}] of .dlt/config.toml."
@@ -135,7 +139,7 @@ class HttpClient:
                 f"Use https in [sources.{self.source}] of .dlt/config.toml; http is for this machine only."
             )
         self._is_local = parts.scheme == "http"
-        self._origin = (parts.scheme, parts.hostname, parts.port)
+        self._origin = (parts.scheme, parts.hostname, port)
         self._adapter = HTTPAdapter(pool_connections=4, pool_maxsize=16)
         self._local = threading.local()
         self._lock = threading.Lock()

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from orchestration.cli_data import erase, quarantine
+from orchestration.cli_sources import sources
 from salesgauge.errors import SalesgaugeError
 from salesgauge.settings import PROJECT_ROOT, Company
 
@@ -257,6 +258,7 @@ def demo_dev(seed: int, crm: str, directory: Path | None, port: int) -> None:
         sys.exit(dagster_dev(company, port=port))
 
 
+main.add_command(sources)
 main.add_command(quarantine)
 main.add_command(erase)
 

@@ -8,15 +8,41 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from ingestion.about import About, Finding, Setting
 from ingestion.hubspot.tables import TABLES
 from salesgauge.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ingestion.http import HttpClient, RetryPolicy
     from ingestion.landing import Landing
     from salesgauge.process import Process
-    from salesgauge.settings import Company
+    from salesgauge.settings import Company, SourceSettings
 
-__all__ = ["TABLES", "extract"]
+__all__ = ["ABOUT", "TABLES", "check", "extract"]
+
+ABOUT = About(
+    name="hubspot",
+    label="HubSpot CRM",
+    kind="crm",
+    settings=(
+        Setting("access_token", "service key or private-app token", is_required=True, is_secret=True),
+        Setting("base_url", "default https://api.hubapi.com"),
+        Setting("api_version", "v3 (default) or a date version such as 2026-03"),
+        Setting("objects", "object types to read; default all"),
+        Setting("overlap_minutes", "how far each sync reads back, default 10"),
+    ),
+    provides={
+        "leads": "contacts, exact status and owner history",
+        "deals": "exact history of stage, pipeline, amount, close date and owner",
+        "accounts": "companies",
+        "activities": "calls, e-mails, meetings, tasks",
+        "users": "owners and their teams",
+    },
+    scopes=("crm.objects.{contacts,companies,deals,owners}.read", "crm.schemas.{contacts,companies,deals}.read"),
+    requests_when_unchanged="19 with up to 1,000 open deals",
+)
 
 
 def extract(
@@ -29,3 +55,20 @@ def extract(
     from ingestion.hubspot.run import run  # the HTTP stack only when a source runs
 
     return run(company, landing, received_at=received_at, reporter=reporter)
+
+
+def check(settings: SourceSettings) -> list[Finding]:
+    """Try the token, and the right to read each object type."""
+    from ingestion.checking import tried
+    from ingestion.hubspot.api import connect
+    from ingestion.hubspot.tables import OBJECTS
+
+    def connected(policy: RetryPolicy) -> tuple[HttpClient, list[tuple[str, Callable[[], object]]]]:
+        api = connect(settings, policy)
+        trials: list[tuple[str, Callable[[], object]]] = [
+            ("read owners", lambda: next(iter(api.owners(archived=False)), None))
+        ]
+        trials += [(f"read {kind.name}", lambda kind=kind: api.try_reading(kind.name)) for kind in OBJECTS]  # type: ignore[misc]
+        return api.client, [*trials, ("read pipelines of deals", lambda: api.pipelines("deals"))]
+
+    return tried(connected)

@@ -55,6 +55,10 @@ class HubSpotApi:
         for records in pages(fetch, f"{SOURCE}: GET {path}"):
             yield records, last[0]
 
+    def try_reading(self, object_type: str) -> None:
+        """One record of ``object_type``: Refused where the token may not."""
+        self.client.get(self._path("objects", object_type), {"limit": 1})
+
     def fits_url(self, properties: Sequence[str]) -> bool:
         """Whether ``properties`` can be asked for in the address of a listing."""
         return len(quote(",".join(properties))) <= _URL_BYTES
