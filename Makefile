@@ -9,7 +9,7 @@ export DO_NOT_TRACK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev test test-fast truth lint format bench torture torture-ingest lock clean
+.PHONY: help setup run dev test test-fast truth lint format bench torture torture-ingest faults lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,9 @@ torture: $(STAMP) ## kill 40 runs at random moments under 4 readers (KILLS=…)
 
 torture-ingest: $(STAMP) ## kill loads at every file operation and SQL statement (STEP=… for every so many-th)
 	@$(BIN)/python -m benchmarks.torture_ingest --step $(or $(STEP),1)
+
+faults: $(STAMP) ## play every fault script against the demo's sources
+	@$(BIN)/python -m benchmarks.faults
 
 lock: $(STAMP) ## resolve pyproject.toml anew into requirements.lock (needs the network)
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \

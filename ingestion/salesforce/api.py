@@ -48,8 +48,12 @@ class SalesforceApi:
         answer = self.client.get(f"{self._base}/queryAll", {"q": f"SELECT COUNT() FROM {sobject}{where}"})
         return int(answer.body.get("totalSize") or 0)
 
-    def query(self, soql: str) -> Iterator[list[dict[str, Any]]]:
-        """Pages of rows, deleted ones included, without the key ``attributes``."""
+    def query(self, sobject: str, soql: str) -> Iterator[list[dict[str, Any]]]:
+        """Pages of rows of ``sobject``, deleted ones included, without the key ``attributes``.
+
+        SourceError where a page holds rows of another object, or all pages together are not what the first one announced.
+        """
+        counts = [0, 0]  # announced, received
 
         def fetch(path: str | None) -> tuple[list[dict[str, Any]], str | None]:
             headers = {"Sforce-Query-Options": "batchSize=2000"}
@@ -62,13 +66,24 @@ class SalesforceApi:
                 raise SourceError(f"{SOURCE}: a query answered without records or done. Nothing of this load was kept.")
             # a last page may name a next one all the same
             following = None if body["done"] else body.get("nextRecordsUrl")
+            if path is None:
+                counts[0] = int(body.get("totalSize") or 0)
+            counts[1] += len(rows)
+            if any(_type_of(row) != sobject for row in rows):
+                raise SourceError(
+                    f"{SOURCE}: a query of {sobject} answered other records. Nothing of this load was kept; run again."
+                )
             if not body["done"] and not following:
                 raise SourceError(
                     f"{SOURCE}: a query is not done but names no next page. Nothing of this load was kept."
                 )
             return [_plain(row) for row in rows], self.client.local(following) if following else None
 
-        yield from pages(fetch, f"{SOURCE}: query")
+        yield from pages(fetch, f"{SOURCE}: query of {sobject}")
+        if counts[0] != counts[1]:
+            raise SourceError(
+                f"{SOURCE}: a query of {sobject} announced {counts[0]:,} rows and gave {counts[1]:,}. Nothing of this load was kept; run again."
+            )
 
     def bulk(self, soql: str, folder: Path) -> Iterator[Path]:
         """The result of a bulk query as CSV files in ``folder``, deleted rows included. SourceError where the job fails or rows are missing."""
@@ -183,6 +198,11 @@ def read_error(status: int, path: str, body: Mapping[str, Any], headers: Mapping
 def is_missing(error: Refused) -> bool:
     """Whether an object is not there for the user: it does not exist in the org, is switched off, or is not shown to them."""
     return error.status in (403, 404) or error.code in ("INVALID_TYPE", "NOT_FOUND", "INSUFFICIENT_ACCESS")
+
+
+def _type_of(row: Any) -> Any:
+    attributes = row.get("attributes") if isinstance(row, dict) else None
+    return attributes.get("type") if isinstance(attributes, dict) else None
 
 
 def _plain(row: Any) -> Any:

@@ -87,7 +87,7 @@ class _Reading:
                 newest = self._write(sobject, _csv_rows(file, booleans), newest)
                 file.unlink()
         else:
-            newest = self._write(sobject, self.api.query(soql + order), newest)
+            newest = self._write(sobject, self.api.query(sobject.name, soql + order), newest)
         return newest
 
     def _write(
