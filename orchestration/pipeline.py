@@ -78,7 +78,7 @@ def dagster_home(company: Company) -> Path:
 def _check_sources(known: list[str], wanted: list[str] | None) -> None:
     if not known:
         raise ConfigurationError(
-            "no source is configured. Add [sources.hubspot] to .dlt/config.toml, or describe files in sources/<name>.yml."
+            "no source is configured. Add one, such as [sources.hubspot], to .dlt/config.toml, or describe files in sources/<name>.yml."
         )
     for name in wanted or []:
         if name not in known:
