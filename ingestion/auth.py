@@ -7,6 +7,7 @@ import json
 import os
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -100,7 +101,7 @@ class Pair:
         return tuple(text for one in self._both for text in one.secrets())
 
 
-class _Token:
+class _Token(ABC):
     """A token that a server gives for a while. Threads share it: one asks, the others wait for the answer."""
 
     def __init__(self, source: str, token_url: str, session: Callable[[], requests.Session] = requests.Session) -> None:
@@ -130,8 +131,9 @@ class _Token:
         """The current token."""
         return (self._token,) if self._token else ()
 
+    @abstractmethod
     def _ask(self) -> None:
-        raise NotImplementedError
+        """Get a token; ends with ``_take``."""
 
     def _take(self, answer: Mapping[str, Any], default_seconds: float | None) -> None:
         token = answer.get("access_token")

@@ -27,7 +27,7 @@ _MEANING = 2  # raise it when the same mapping comes to mean something else: eve
 
 
 @dataclass(frozen=True)
-class _File:
+class SourceFile:
     """A file that an entry of the mapping names, ``path`` in the file system and ``name`` below the data directory."""
 
     entry: FileMapping
@@ -44,7 +44,7 @@ def extract_files(
     """
     path = company.sources_dir / f"{name}.yml"
     source = load(path, process)
-    meaning = _meaning(path, process)
+    meaning = meaning_of(path, process)
     states = FileStates(rawlog.cursors(company, name), meaning)
     files, problems = _find(company, source.files)
     done = 0
@@ -58,7 +58,7 @@ def extract_files(
             continue
         if state is not known:
             done += 1
-            refused = _land(process, landing, file, name)
+            refused = land(process, landing, file, name)
             for fed in file.entry.feeds:
                 state = states.read(fed, file.name, state, landing.load_id, refused)
         else:
@@ -72,7 +72,7 @@ def extract_files(
     return done, "; ".join(problems) or None
 
 
-def _find(company: Company, entries: list[FileMapping]) -> tuple[list[_File], list[str]]:
+def _find(company: Company, entries: list[FileMapping]) -> tuple[list[SourceFile], list[str]]:
     files, problems = [], []
     for entry in entries:
         paths = sorted(path for path in company.data_dir.glob(entry.path) if path.is_file())
@@ -80,11 +80,11 @@ def _find(company: Company, entries: list[FileMapping]) -> tuple[list[_File], li
             problems.append(
                 f"no file matches '{entry.path}' in the data directory (set `optional: true` if that is no mistake)"
             )
-        files += [_File(entry, path, path.relative_to(company.data_dir).as_posix()) for path in paths]
+        files += [SourceFile(entry, path, path.relative_to(company.data_dir).as_posix()) for path in paths]
     return files, problems
 
 
-def _land(process: Process, landing: Landing, file: _File, source: str) -> str | None:
+def land(process: Process, landing: Landing, file: SourceFile, source: str) -> str | None:
     """Land one file; returns why it was refused, or None."""
     entry = file.entry
     with tempfile.TemporaryDirectory(dir=landing.folder) as folder:
@@ -104,7 +104,7 @@ def _land(process: Process, landing: Landing, file: _File, source: str) -> str |
     return None
 
 
-def _land_plain(landing: Landing, file: _File, relation: Relation, source: str) -> bool:
+def _land_plain(landing: Landing, file: SourceFile, relation: Relation, source: str) -> bool:
     """Land the rows without numbering them, where they follow each other and all are good; False where they have to be numbered."""
     if relation.plain_sql is None or file.entry.needs_lines:
         return False
@@ -132,7 +132,7 @@ def _dialect(entry: FileMapping) -> Dialect:
     )
 
 
-def _meaning(path: Path, process: Process) -> str:
+def meaning_of(path: Path, process: Process) -> str:
     """A hash of what decides how files are mapped: the mapping, and the stages of the process with their order and kinds."""
     stages = [(stage.key, stage.kind) for stage in process.process.stages]
     text = json.dumps([_MEANING, path.read_text(encoding="utf-8-sig"), stages])

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import duckdb
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -311,17 +312,58 @@ class FileSource(_Strict):
     files: list[FileMapping] = Field(min_length=1)
 
 
+class TableMapping(FileMapping):
+    """One entry of ``tables``: a table or view (``schema.name``), and what its columns are. How files are written does not apply."""
+
+    table: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_by_its_table(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        of_files = sorted({"path", "format", "encoding", "delimiter", "quote", "sheet", "skip"} & set(value))
+        if of_files:
+            raise ValueError(f"'{of_files[0]}' says how a file is written; a table has none of it")
+        return {**value, "path": str(value.get("table") or ""), "format": "parquet"}
+
+
+class TableSource(_Strict):
+    """``sources/<name>.yml`` of a database. Its address is a secret: ``connection`` of ``[sources.<name>]``."""
+
+    tables: list[TableMapping] = Field(min_length=1)
+
+
+Source = TypeVar("Source", bound=BaseModel)
+
+
 def load(path: Path, process: Process) -> FileSource:
     """Read and check ``path`` against the entities and the process. ConfigurationError lists every mistake with file, line and key."""
+    source = _read(path, FileSource)
+    _check_stages(path, process, "files", source.files)
+    return source
+
+
+def load_tables(path: Path, process: Process) -> TableSource:
+    """The same for tables of a database."""
+    source = _read(path, TableSource)
+    _check_stages(path, process, "tables", source.tables)
+    return source
+
+
+def _read(path: Path, model: type[Source]) -> Source:
     if not _NAME.fullmatch(path.stem):
         raise ConfigurationError(
             f"sources/{path.name}: '{path.stem}' is no name for a source; expected lower-case letters, digits and single _ between them."
         )
-    source = load_model(path, FileSource)
+    return load_model(path, model)
+
+
+def _check_stages(path: Path, process: Process, part: str, entries: Sequence[FileMapping]) -> None:
     document = load_yaml(path)
     stages = {stage.key for stage in process.process.stages}
     problems = []
-    for index, entry in enumerate(source.files):
+    for index, entry in enumerate(entries):
         if entry.stages is None:
             continue
         named = [(("stages", "entered", stage), stage) for stage in entry.stages.entered]
@@ -329,11 +371,10 @@ def load(path: Path, process: Process) -> FileSource:
             named += [(("stages", "current", "map", value), stage) for value, stage in entry.stages.current.map.items()]
         for location, stage in named:
             if stage not in stages:
-                line = line_of(document, ("files", index, *location))
+                line = line_of(document, (part, index, *location))
                 problems.append(
-                    f"{path.name}:{line}: files[{index}].{'.'.join(location)}: '{stage}' is no stage of process.yml; "
+                    f"{path.name}:{line}: {part}[{index}].{'.'.join(location)}: '{stage}' is no stage of process.yml; "
                     f"expected one of: {', '.join(sorted(stages))}"
                 )
     if problems:
         raise ConfigurationError("\n".join(problems))
-    return source

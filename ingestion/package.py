@@ -1,4 +1,4 @@
-"""dlt: one load package with the files of one load, into the raw log. The only module that imports dlt, and only when a load is committed.
+"""dlt: one load package with the files of one load, into the raw log; imported only when a load is committed.
 
 dlt copies the files into ``<raw>/<source>/<table>/`` and writes its mark into ``_dlt_loads`` last. It gets a working folder that nothing else
 uses and that is thrown away, keeps no state, reads neither the environment nor ``.dlt/*.toml``, and sends nothing anywhere. Which records are
@@ -38,6 +38,15 @@ def commit(raw_dir: Path, work_dir: Path, source: str, load_id: str, files: Mapp
             raise SourceError(
                 f"{source}: the raw log could not be written to {raw_dir.name}/{source}: {_cause(error)}"
             ) from error
+
+
+@contextmanager
+def isolated(work_dir: Path) -> Iterator[None]:
+    """dlt with our settings only, one user at a time: it keeps its context per process."""
+    from dlt.common.runtime.run_context import switched_run_context
+
+    with _ONE_AT_A_TIME, switched_run_context(_context(work_dir)):
+        yield
 
 
 def _run(raw_dir: Path, work_dir: Path, source: str, load_id: str, files: Mapping[str, list[Path]]) -> None:

@@ -15,6 +15,7 @@ from salesgauge.errors import ConfigurationError, SalesgaugeError
 from salesgauge.process import Process
 from salesgauge.progress import SILENT, Reporter
 from salesgauge.settings import API_SOURCES, Company
+from salesgauge.yaml_file import load_yaml
 
 _AT_ONCE = 4
 
@@ -75,12 +76,20 @@ def _load(
 
 
 def _connector(name: str) -> Callable[..., Any]:
-    """The function that lands a source: ``ingestion.<name>.extract`` for an API, ``ingestion.files`` for what ``sources/<name>.yml`` describes."""
+    """The function that lands a source: ``ingestion.<name>.extract`` for an API, ``ingestion.files`` or ``ingestion.databases`` for what
+    ``sources/<name>.yml`` describes.
+    """
     if name in API_SOURCES:
         return importlib.import_module(f"ingestion.{name}").extract
+    from ingestion.databases import extract_tables
     from ingestion.files import extract_files
 
-    return lambda company, process, landing, **options: extract_files(company, process, landing, name=name, **options)
+    def described(company: Company, process: Process, landing: Landing, **options: Any) -> Any:
+        is_database = "tables" in (load_yaml(company.sources_dir / f"{name}.yml") or {})
+        extract_from = extract_tables if is_database else extract_files
+        return extract_from(company, process, landing, name=name, **options)
+
+    return described
 
 
 def _words(name: str, error: Exception) -> str:

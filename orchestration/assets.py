@@ -101,6 +101,7 @@ def ingest(
 ) -> Iterator[dg.MaterializeResult]:
     """Load what is new from every configured source into the raw log, side by side."""
     directory, process = company.open(), company.process()
+    ingestion.rawlog.sweep(directory)  # the run holds the lock: what was never committed belongs to nobody
     results = ingestion.extract(
         directory, process, received_at=run_started(context), names=company.sources, reporter=reporter
     )

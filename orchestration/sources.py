@@ -164,7 +164,7 @@ def _file_entities(company: Company, configured: list[str]) -> set[str]:
     for name in configured:
         if name not in API_SOURCES:
             document = load_yaml(company.sources_dir / f"{name}.yml") or {}
-            for entry in document.get("files") or []:
+            for entry in [*(document.get("files") or []), *(document.get("tables") or [])]:
                 entities.add(str(entry.get("entity")))
                 if entry.get("stages"):
                     entities.add("stage_events")

@@ -192,7 +192,7 @@ class Company:
                 f".dlt/config.toml: [sources.{unknown[0]}] names no source that Salesgauge knows. "
                 f"Expected one of: {', '.join(API_SOURCES)}; files are described in sources/<name>.yml."
             )
-        files = [path.stem for path in self._source_files() if "files" in (load_yaml(path) or {})]
+        files = [path.stem for path in self._source_files() if {"files", "tables"} & set(load_yaml(path) or {})]
         clash = sorted(set(files) & set(API_SOURCES))
         if clash:
             raise ConfigurationError(

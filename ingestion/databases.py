@@ -1,0 +1,150 @@
+"""A SQL database as a source: tables and views, mapped by ``sources/<name>.yml`` as files are, into ``raw_files.<entity>``.
+
+A table is read as a whole, in the order of its key, into a Parquet file that is then a file like any other: unchanged content is not loaded
+again, rows that were deleted are gone, a bad row is quarantined. What the mapping may say belongs to ``mapping``.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ingestion import package, rawlog
+from ingestion.file_state import FileStates, state_of
+from ingestion.files import SourceFile, land, meaning_of
+from ingestion.landing import Landing
+from ingestion.mapping import TableMapping, load_tables
+from salesgauge.errors import ConfigurationError, SourceError
+from salesgauge.process import Process
+from salesgauge.progress import Reporter
+from salesgauge.settings import Company
+
+_CHUNK = 50_000  # rows in memory at a time
+_SECONDS = 15
+_NONE = {"size": 0, "mtime_ns": 0, "sha256": ""}  # of a table that is not there
+
+
+def extract_tables(
+    company: Company, process: Process, landing: Landing, *, name: str, received_at: datetime, reporter: Reporter
+) -> tuple[int, str | None]:
+    """Land the tables of source ``name`` whose content is new. Returns how many were read, and what is wrong with those that were refused.
+
+    ConfigurationError for a mistake in the mapping or a missing ``connection``; SourceError where the database can't be read.
+    """
+    path = company.sources_dir / f"{name}.yml"
+    source = load_tables(path, process)
+    states = FileStates(rawlog.cursors(company, name), meaning_of(path, process))
+    url = company.source(name).secret("connection")
+    problems = []
+    with _Database(name, url) as database, tempfile.TemporaryDirectory(dir=landing.folder) as folder:
+        for number, entry in enumerate(source.tables):
+            reporter.advance(name, number, len(source.tables), "tables")
+            file = SourceFile(entry, Path(folder) / f"{number}.parquet", entry.table)
+            known = states.known(entry.entity, file.name)
+            missing = database.export(entry, file.path, Path(folder))
+            state = {**_NONE, "refused": missing} if missing else state_of(file.path, known)
+            if missing and known and known["refused"] == missing:
+                state = known  # said before
+            if state is not known:
+                refused = missing or land(process, landing, file, name)
+                if missing:
+                    landing.refuse(entry.entity, file.name, missing)
+                for fed in entry.feeds:
+                    state = states.read(fed, file.name, state, landing.load_id, refused)
+            else:
+                for fed in entry.feeds:
+                    states.keep(fed, file.name, states.known(fed, file.name) or known)
+            if state["refused"]:
+                problems.append(f"{entry.table}: refused: {state['refused']}")
+    entities = {fed for entry in source.tables for fed in entry.feeds}
+    for entity, cursor in states.cursors(entities, lambda table: True).items():
+        landing.cursor(entity, cursor)
+    return len(source.tables), "; ".join(problems) or None
+
+
+class _Database:
+    """Read access to one database; a context manager. Errors name its host and never its password."""
+
+    def __init__(self, name: str, url: str) -> None:
+        import sqlalchemy as sa
+
+        self.name = name
+        try:
+            parsed = sa.make_url(url)
+        except sa.exc.ArgumentError:
+            raise ConfigurationError(
+                f".dlt/secrets.toml: 'connection' of [sources.{name}] is no database address. Write it like postgresql+psycopg://user:password@host:5432/database."
+            ) from None
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        self._where = f"{parsed.drivername}://{parsed.host or ''}{f':{parsed.port}' if parsed.port else ''}/{parsed.database or ''}"
+        options = {"connect_timeout": _SECONDS} if parsed.drivername.startswith("postgresql") else {}
+        try:
+            self._engine = sa.create_engine(parsed, connect_args=options)
+        except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+            raise ConfigurationError(
+                f"{name}: no driver for '{parsed.drivername}' is installed ({error}). Install it into the environment of Salesgauge."
+            ) from None
+
+    def __enter__(self) -> _Database:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._engine.dispose()
+
+    def export(self, entry: TableMapping, target: Path, work_dir: Path) -> str | None:
+        """Write a table to ``target``; what is wrong where there is no such table. SourceError where it can't be read."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+        import sqlalchemy as sa
+
+        schema, _, table = entry.table.rpartition(".")
+        try:
+            inspector = sa.inspect(self._engine)
+            names = [*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)]
+            if table not in names:
+                return f"there is no such table or view; there are: {', '.join(sorted(names)[:20]) or 'none'}."
+            writer: Any = None
+            for chunk in self._chunks(table, schema or None, entry, work_dir):
+                writer = writer or pq.ParquetWriter(target, chunk.schema, compression="zstd")
+                writer.write_table(chunk)
+            if writer is None:
+                pq.write_table(pa.table({source: pa.array([], pa.string()) for source in entry.sources}), target)
+            else:
+                writer.close()
+        except sa.exc.SQLAlchemyError as error:
+            first = (str(getattr(error, "orig", None) or error).splitlines() or [""])[0][:200]
+            raise SourceError(
+                f"{self.name}: {self._where} can't be read ({type(error).__name__}: {first}). Check 'connection' of [sources.{self.name}] in "
+                ".dlt/secrets.toml, and that the user may read the table."
+            ) from None
+        return None
+
+    def _chunks(self, table: str, schema: str | None, entry: TableMapping, work_dir: Path) -> Iterator[Any]:
+        """The rows as Arrow tables, ordered by the key: the same content is then the same file."""
+        from dlt.sources.sql_database import sql_table
+
+        def ordered(query: Any, reflected: Any) -> Any:
+            known = [reflected.c[name] for name in _order(entry, reflected) if name in reflected.c]
+            return query.order_by(*known) if known else query
+
+        with package.isolated(work_dir):
+            resource = sql_table(
+                credentials=self._engine,
+                table=table,
+                schema=schema,
+                chunk_size=_CHUNK,
+                backend="pyarrow",
+                reflection_level="full_with_precision",
+                query_adapter_callback=ordered,
+            )
+            yield from resource
+
+
+def _order(entry: TableMapping, reflected: Any) -> list[str]:
+    """The columns by which a table is read in a fixed order: the mapped key, else the primary key, else all columns."""
+    key = [source for name, source in entry.columns.items() if entry.canonical(name) == entry.definition.key]
+    return [*(entry.key or key), *(column.name for column in reflected.primary_key)] or [c.name for c in reflected.c]
