@@ -9,7 +9,7 @@ export DO_NOT_TRACK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev test test-fast truth lint format bench torture torture-ingest faults lock clean
+.PHONY: help setup run dev test test-fast truth lint format bench torture torture-ingest faults corpus lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ torture-ingest: $(STAMP) ## kill loads at every file operation and SQL statement
 
 faults: $(STAMP) ## play every fault script against the demo's sources
 	@$(BIN)/python -m benchmarks.faults
+
+corpus: $(STAMP) ## load some 600 records and files that nobody should send; all must be accounted for
+	@$(BIN)/python -m benchmarks.corpus
 
 lock: $(STAMP) ## resolve pyproject.toml anew into requirements.lock (needs the network)
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \

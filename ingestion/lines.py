@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _DELIMITER = "\x01"
+UNSAFE = (b"\r", _DELIMITER.encode())  # bytes that would be taken for the end of a line or of its column
 _READER_DEFAULT = 2_000_000
 
 
@@ -46,8 +47,8 @@ def sanitise(source: Path, folder: Path) -> SafeFile:
 
 
 def quote(text: str) -> str:
-    """``text`` as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
+    """``text`` as an SQL literal. SQL text can't hold a NUL: it is written out."""
+    return "'" + text.replace("'", "''").replace("\x00", "\\x00") + "'"
 
 
 def identifier(name: str) -> str:

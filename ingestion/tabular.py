@@ -19,7 +19,7 @@ from typing import Any
 
 import duckdb
 
-from ingestion.lines import identifier, quote, read_lines, sanitise
+from ingestion.lines import UNSAFE, identifier, quote, read_lines, sanitise
 from salesgauge.errors import SourceError
 
 _BATCH = 20_000
@@ -331,9 +331,9 @@ def _parquet(con: duckdb.DuckDBPyConnection, path: Path) -> Relation:
 
 def _json_lines(con: duckdb.DuckDBPyConnection, path: Path, folder: Path, wanted: list[str]) -> Relation:
     with path.open("rb") as file:
-        carriage_returns = any(b"\r" in block for block in iter(lambda: file.read(_BLOCK), b""))
+        is_unsafe = any(byte in block for block in iter(lambda: file.read(_BLOCK), b"") for byte in UNSAFE)
     source = read_lines([path])
-    if carriage_returns or not _is_readable(con, source):
+    if is_unsafe or not _is_readable(con, source):
         safe = sanitise(path, folder)
         source = read_lines([safe.path], safe.longest)
     row = con.execute(f"select count(line), count(*) from {source}").fetchone()
