@@ -51,7 +51,7 @@ class Changes:
         self.tally = Tally(reporter, self.source)
         self.folder: Path
         self._spools: dict[str, tuple[RawTable, Spool, threading.Lock]] = {}
-        self._complete: dict[str, RawTable] = {}
+        self._complete: dict[str, tuple[RawTable, str]] = {}
         self._lock = threading.RLock()
 
     def __enter__(self) -> Changes:
@@ -75,10 +75,13 @@ class Changes:
             count = spool.count - before
         self.tally.add(count)
 
-    def complete(self, table: RawTable) -> None:
-        """What is written to ``table`` in this run is all that the source has: known records that are missing are gone."""
+    def complete(self, table: RawTable, where: str = "true") -> None:
+        """What is written to ``table`` in this run is all that the source has: known records that are missing are gone.
+
+        ``where``: an SQL condition on the table's columns, for a listing of a part of the records only.
+        """
         self._spool(table)
-        self._complete[table.name] = table
+        self._complete[table.name] = (table, where)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of an SQL query over ``newest`` relations."""
@@ -93,15 +96,15 @@ class Changes:
             f"qualify row_number() over (partition by {keys} order by _load_id desc, _row desc) = 1)"
         )
 
-    def known_keys(self, table: RawTable) -> set[str]:
-        """The keys of ``table`` in the raw log (parts joined by ``|``), without those that are known to be gone."""
-        rows = self.query(f"select {_key(table)} as id from {self.newest(table)}")
+    def known_keys(self, table: RawTable, where: str = "true") -> set[str]:
+        """The keys of ``table`` in the raw log (parts joined by ``|``) for which ``where`` holds, without those that are known to be gone."""
+        rows = self.query(f"select {_key(table)} as id from {self.newest(table)} where {where}")
         return {row[0] for row in rows} - self._absent(table)
 
     def land(self) -> None:
         """Land what was written: per table the records that are new or differ from the newest version known."""
-        for table in list(self._complete.values()):
-            self._note_absences(table)
+        for table, where in list(self._complete.values()):
+            self._note_absences(table, where)
         for table, spool, _ in self._spools.values():
             spool.close()
             self._land(table, spool)
@@ -137,10 +140,10 @@ class Changes:
             "order by number"
         )
 
-    def _note_absences(self, table: RawTable) -> None:
+    def _note_absences(self, table: RawTable, where: str) -> None:
         spool = self._spools[table.name][1]
         spool.flush()
-        known, absent = self.known_keys(table), self._absent(table)
+        known, absent = self.known_keys(table, where), self._absent(table)
         present = self._present(table, spool) if spool.count else set()
         missing = sorted(known - present)
         settings = self.company.source(self.source)

@@ -11,6 +11,8 @@
         'activities': {'salesforce': ['activities'], 'hubspot': ['calls', 'emails', 'meetings', 'tasks']},
         'contacts': {'salesforce': ['contacts']},
         'campaigns': {'salesforce': ['campaigns']},
+        'calls': {'callrail': ['calls']},
+        'form_submissions': {'callrail': ['form_submissions']},
         'web_events': {'ga4': ['events']},
         'survey_answers': {'typeform': ['responses']},
     }) }}
@@ -35,9 +37,9 @@
     {{ return(relations) }}
 {% endmacro %}
 
-{# All records of an entity; a column that a source does not have is null there. ``also``: relations of the query to add. #}
-{% macro canonical(entity, also=[]) -%}
-    {{ union_by_name(canonical_relations(entity) + also) }}
+{# All records of an entity; a column that a source does not have is null there. #}
+{% macro canonical(entity) -%}
+    {{ union_by_name(canonical_relations(entity)) }}
 {%- endmacro %}
 
 {# Whether a rejected record of the quarantine would have been a lead or a deal; null for any other. #}

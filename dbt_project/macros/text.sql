@@ -13,6 +13,11 @@
     regexp_replace({{ value }}, '[^0-9]', '', 'g')
 {%- endmacro %}
 
+{# The last ten digits of a telephone number: country codes are written or not. Null where there are fewer than seven. #}
+{% macro last_digits(value) -%}
+    case when length({{ digits(value) }}) >= 7 then right({{ digits(value) }}, 10) end
+{%- endmacro %}
+
 {% macro matches(value, pattern) -%}
     regexp_full_match({{ value }}, '{{ pattern }}')
 {%- endmacro %}
@@ -52,6 +57,11 @@
 
 {% macro split(value, separator) -%}
     string_split({{ value }}, '{{ separator }}')
+{%- endmacro %}
+
+{# The items of a list as one text; null for an empty list. #}
+{% macro join_list(list, separator) -%}
+    nullif(array_to_string({{ list }}, '{{ separator }}'), '')
 {%- endmacro %}
 
 {# One row per item of a list with its place (from 1): the kept columns, item, position. #}

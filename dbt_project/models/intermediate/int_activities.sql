@@ -1,5 +1,12 @@
 -- All activities up to as_of, of the CRM, the telephone system and the calendar, linked to the surviving lead and deal.
-with calls as (
+with recorded as (
+
+    {{ canonical('activities') }}
+
+),
+
+-- A call that the CRM has too is one call: of the same lead, in the same direction, begun within two minutes.
+calls as (
 
     select
         call_id as activity_id,
@@ -14,7 +21,15 @@ with calls as (
         lead_id,
         cast(null as varchar) as deal_id,
         false as is_deleted
-    from {{ ref('int_calls') }}
+    from {{ ref('int_calls') }} as calls
+    where not exists (
+        select 1 from recorded
+        where recorded.lead_id = calls.lead_id
+            and recorded.type = 'call'
+            and recorded.direction = calls.direction
+            and not recorded.is_deleted
+            and abs({{ seconds_between('recorded.at', 'calls.at') }}) <= 120
+    )
 
 ),
 
@@ -39,7 +54,7 @@ appointments as (
 
 united as (
 
-    {{ canonical('activities', also=['calls', 'appointments']) }}
+    {{ union_by_name(['recorded', 'calls', 'appointments']) }}
 
 ),
 

@@ -20,7 +20,8 @@ renamed as (
         {{ source_id('source', 'lead_id') }} as lead_id,
         {{ clean('recording_url') }} as recording_url,
         {{ clean('transcript') }} as transcript,
-        {{ clean('keywords') }} as keywords
+        {{ clean('keywords') }} as keywords,
+        cast(null as varchar) as user_email
     from newest
 
 )

@@ -1,0 +1,92 @@
+"""A telephone system beside a CRM: calls find their lead by number, and a call that both know counts once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from salesgauge.warehouse import connect
+from tests.dbt.project import run_dbt
+
+AS_OF = datetime(2026, 6, 17, 12)
+
+
+def _row(number: int, record: dict[str, Any], **columns: Any) -> dict[str, Any]:
+    return {**columns, "_load_id": "1.1", "_loaded_at": AS_OF, "_row": number, "record": json.dumps(record)}
+
+
+def _call(number: int, at: str, customer: str, direction: str = "inbound", **more: Any) -> dict[str, Any]:
+    record = {"id": f"C{number}", "start_time": at, "direction": direction, "answered": True, "duration": 60, "customer_phone_number": customer, "tracking_phone_number": "+13125550000", **more}  # fmt: skip
+    return _row(number, record, id=f"C{number}", start_time=datetime.fromisoformat(at))
+
+
+def _contact(number: int, phone: str, at: str) -> dict[str, Any]:
+    record = {"id": str(number), "properties": {"phone": phone}, "createdAt": at}
+    moment = datetime.fromisoformat(at)
+    return _row(number, record, id=str(number), created_at=moment, updated_at=moment, is_archived=False)
+
+
+def _crm_call(number: int, at: str, contact: int) -> list[tuple[str, dict[str, Any]]]:
+    properties = {"hs_timestamp": f"{at}Z", "hs_createdate": f"{at}Z", "hs_call_direction": "INBOUND", "hs_call_status": "COMPLETED", "hs_object_source": "CRM_UI"}  # fmt: skip
+    moment = datetime.fromisoformat(at)
+    call = _row(
+        number,
+        {"id": str(number), "properties": properties},
+        id=str(number),
+        created_at=moment,
+        updated_at=moment,
+        is_archived=False,
+    )
+    link = _row(number, {}, from_type="calls", from_id=str(number), to_type="contacts", to_ids=[str(contact)])
+    return [("raw_hubspot.calls", call), ("raw_hubspot.associations", link)]
+
+
+def test_calls_find_their_lead_and_count_once(
+    bench: Path, new_warehouse: Callable[[datetime], duckdb.DuckDBPyConnection]
+) -> None:
+    rows: dict[str, list[dict[str, Any]]] = {
+        "raw_hubspot.contacts": [
+            _contact(1, "(312) 555-0101", "2026-06-01T10:00:00"),
+            _contact(2, "312-555-0102", "2026-06-01T10:00:00"),
+            _contact(3, "+1 312 555 0102", "2026-06-10T10:00:00"),
+        ],
+        "raw_callrail.calls": [
+            _call(1, "2026-06-01T09:58:00", "+13125550101"),  # makes the lead
+            _call(2, "2026-06-02T10:00:00", "+13125550102"),
+            _call(3, "2026-06-11T10:00:00", "+13125550102", "outbound"),  # by then another lead has the number
+            _call(4, "2026-06-02T11:00:00", "+13125559999"),  # nobody's
+            _call(5, "2026-06-03T10:00:40", "+13125550101"),  # the CRM has it too
+            _call(6, "2026-06-03T10:09:00", "+13125550101"),  # another call soon after
+            _call(7, "2026-06-04T10:00:00", "+13125550101"),  # marked as spam
+        ],
+        "raw_callrail.absences": [
+            _row(1, {}, table_name="calls", id="C7", is_absent=True, since=AS_OF),
+        ],
+    }
+    for table, row in _crm_call(77, "2026-06-03T10:00:00", 1):
+        rows.setdefault(table, []).append(row)
+    with new_warehouse(AS_OF) as con:
+        for name, table in rows.items():
+            con.register("rows", pa.Table.from_pylist(table))
+            con.execute(f"insert into {name} by name select * from rows")
+            con.unregister("rows")
+    sources = ["hubspot", "ga4", "callrail", "typeform"]
+    run_dbt(bench, "run", "--select", "+int_activities", sources=sources)
+    with connect(bench / "salesgauge.duckdb") as con:
+        calls = dict(con.execute("select call_id, lead_id from intermediate.int_calls").fetchall())
+        activities = con.execute("select activity_id, lead_id from intermediate.int_activities order by all").fetchall()
+    assert calls == {
+        "callrail:C1": "hubspot:1",
+        "callrail:C2": "hubspot:2",
+        "callrail:C3": "hubspot:3",
+        "callrail:C4": None,
+        "callrail:C5": "hubspot:1",
+        "callrail:C6": "hubspot:1",
+    }
+    assert {activity for activity, _ in activities} == {"hubspot:call-77", *(set(calls) - {"callrail:C5"})}
