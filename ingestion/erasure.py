@@ -18,6 +18,7 @@ from ingestion.suppression import (
     Found,
     Suppressions,
     columns,
+    is_whole,
     key_text,
     matching,
     normal_email,
@@ -122,7 +123,7 @@ def _keys(con: duckdb.DuckDBPyConnection, files: list[Path], wanted: Found, key:
             rows = con.execute(
                 f"select distinct {key_text(key)} from read_parquet('{_sql(file)}', hive_partitioning = false) where {matching(con, file, wanted, key)}"
             ).fetchall()
-            keys |= {row[0] for row in rows if row[0] is not None}
+            keys |= {row[0] for row in rows if is_whole(row[0])}
     return keys
 
 

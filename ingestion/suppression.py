@@ -87,7 +87,7 @@ class Suppressions:
         return Found(
             frozenset(one for one in emails if self.hash("email", one) in self._hashes),
             frozenset(one for one in phones if self.hash("phone", one) in self._hashes),
-            frozenset(one for one in keys if one is not None and self.hash("key", f"{place}|{one}") in self._hashes),
+            frozenset(one for one in keys if is_whole(one) and self.hash("key", f"{place}|{one}") in self._hashes),
         )
 
     def _read(self) -> list[str]:
@@ -115,7 +115,7 @@ def candidates(con: duckdb.DuckDBPyConnection, file: Path) -> tuple[set[str], se
 
 
 def without(con: duckdb.DuckDBPyConnection, file: Path, found: Found, key: Sequence[str]) -> list[str | None]:
-    """Rewrite ``file`` without the rows of ``found``, in one step; the keys of those that went (null where a part is missing)."""
+    """Rewrite ``file`` without the rows of ``found``, in one step; the keys of those that went (null where the file has none)."""
     condition = matching(con, file, found, key)
     of_key = key_text(key) if key and set(key) <= set(columns(con, file)) else "cast(null as varchar)"
     gone = con.execute(f"select {of_key} from {_read(file)} where {condition}").fetchall()
@@ -154,8 +154,13 @@ def columns(con: duckdb.DuckDBPyConnection, file: Path) -> list[str]:
 
 
 def key_text(key: Sequence[str]) -> str:
-    """SQL of a record's key: its parts joined by ``|``."""
-    return " || '|' || ".join(f"cast({identifier(name)} as varchar)" for name in key)
+    """SQL of a record's key: its parts joined by ``|``, a missing one as nothing."""
+    return " || '|' || ".join(f"coalesce(cast({identifier(name)} as varchar), '')" for name in key)
+
+
+def is_whole(key: str) -> bool:
+    """Whether all parts of a key are there: half a key may be anybody's."""
+    return all(key.split("|"))
 
 
 def _row_text(con: duckdb.DuckDBPyConnection, file: Path) -> str:

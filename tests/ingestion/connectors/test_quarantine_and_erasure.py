@@ -148,6 +148,17 @@ def test_an_erased_person_is_gone_and_stays_so(company: Company) -> None:
     assert (company.credentials_dir / "suppressed.json").stat().st_mode & 0o077 == 0
 
 
+def test_half_a_key_is_nobodys(company: Company) -> None:
+    """A broken record of hers has no id; neither has somebody else's, and that one must not go with it."""
+    loads = Loads(company)
+    broken = {"form_id": "F1", "response_type": "completed", "hidden": {"email": JANE["email"]}}
+    assert loads.land(broken, response(1)) == TableCount(2, 1, 1, 0)
+    assert erase(company, emails=[JANE["email"]]).rows == {"typeform._quarantine": 1}
+    other = {"form_id": "F1", "response_type": "completed", "hidden": {"email": "other@example.org"}}
+    assert loads.land(other, broken) == TableCount(2, 0, 1, 1)
+    assert [one.key for one in quarantine.waiting(company)] == ["F1|"]
+
+
 def test_identifiers_are_compared_as_people_write_them(company: Company) -> None:
     assert normal_phone("+1 (312) 555-0199") == normal_phone("312.555.0199") == "3125550199"
     assert normal_phone("12345") == ""
