@@ -9,7 +9,7 @@ export DO_NOT_TRACK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev test test-fast truth lint format bench torture torture-ingest faults corpus lock clean
+.PHONY: help setup run dev test test-fast truth lint format bench bench-ingest torture torture-ingest faults corpus lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,9 @@ format: $(STAMP) ## put the code in form
 
 bench: $(STAMP) ## speed, as ratios against peers on the same data
 	@$(BIN)/python -m benchmarks
+
+bench-ingest: $(STAMP) ## the bulk paths beside DuckDB's reader and dlt's default
+	@$(BIN)/python -m benchmarks.ingest
 
 torture: $(STAMP) ## kill 40 runs at random moments under 4 readers (KILLS=…)
 	@$(BIN)/python -m benchmarks.kills --kills $(or $(KILLS),40)

@@ -1,16 +1,31 @@
-"""Rows per second of the file paths beside DuckDB's own reader on the same files, in one run."""
+"""``make bench-ingest``: rows per second of the bulk paths beside their peers on the same bytes, in one run.
+
+The limit is DuckDB's own reader: ``create table as select * from read_…`` with all columns, into memory, no record kept, nothing counted, nothing
+refused. The common peer is dlt as it comes: a resource of dictionaries into a DuckDB file, on a slice of the rows, as it takes too long for all.
+"""
 
 from __future__ import annotations
 
+import json
+import multiprocessing
+import os
+import resource
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from statistics import median
+from typing import Any
 
+import click
 import duckdb
 
 import ingestion
+from benchmarks.figures import publish
+from ingestion.landing import Landing, RawColumn, RawTable
 from salesgauge.process import Process
 from salesgauge.settings import PROJECT_ROOT, Company
 
@@ -34,9 +49,22 @@ from range({rows}) t(i)
 """
 
 
+DEALS = RawTable(
+    "callrail",
+    "deals",
+    (
+        RawColumn("id", "varchar", "$.id"),
+        RawColumn("created_at", "timestamp", "$.created", required=True),
+        RawColumn("amount", "decimal(18, 2)", "$.amount"),
+    ),
+    ("id",),
+)
+_SLICE = 20_000
+
+
 def measure(work: Path, *, rows: int) -> dict[str, float]:
-    """Figures per format: rows per second of the file source and of DuckDB's reader (into a table), and their ratio (median of the pairs)."""
-    figures: dict[str, float] = {"rows": rows}
+    """Rows per second of each bulk path, their ratio to DuckDB's reader (median of the pairs) and to dlt's default, and peak memory."""
+    figures: dict[str, float] = {"ingest_rows": rows}
     for kind, reader in READERS.items():
         file = _write(work, kind, rows)
         ratios, ours = [], []
@@ -47,9 +75,70 @@ def measure(work: Path, *, rows: int) -> dict[str, float]:
             )
             ratios.append(peer / own)
             ours.append(rows / own)
-        figures[f"ingest_{kind}_rows_per_second"] = median(ours)
-        figures[f"ingest_{kind}_ratio_to_duckdb"] = median(ratios)
+        figures[f"ingest_files_{kind}_rows_per_second"] = median(ours)
+        figures[f"ingest_files_{kind}_ratio_to_duckdb"] = median(ratios)
+    lines = work / "deals.jsonl"
+    pairs = []
+    for number in range(REPEATS):
+        peer = _seconds(lambda: _peer(READERS["jsonl"].format(file=lines)))
+        pairs.append((peer, _seconds(lambda number=number: _records(work / f"company_api_{number}", lines, rows))))
+    figures["ingest_api_records_rows_per_second"] = median(rows / own for _, own in pairs)
+    figures["ingest_api_records_ratio_to_duckdb"] = median(peer / own for peer, own in pairs)
+    with_dlt = _SLICE / _seconds(lambda: _dlt_default(work / "dlt", lines))
+    figures["ingest_dlt_default_rows_per_second"] = with_dlt
+    figures["ingest_api_records_ratio_to_dlt_default"] = figures["ingest_api_records_rows_per_second"] / with_dlt
+    for factor in (1, 4):
+        file = _write(work / f"x{factor}", "csv", rows * factor)
+        root = work / f"company_memory_{factor}"
+        figures[f"ingest_files_csv_peak_mb_{factor}x"] = _peak_mb(
+            lambda root=root, file=file, n=rows * factor: _own(root, "csv", file, n)
+        )
     return figures
+
+
+def _records(root: Path, file: Path, rows: int) -> None:
+    """The path of API pages and bulk results: lines → typed columns and the record, quarantine, accounting, commit."""
+    root.mkdir(parents=True)
+    (root / "process.yml").write_text("company: {}\n", encoding="utf-8")
+    company = Company.open(root, {})
+    with Landing(company, "callrail", received_at=datetime(2026, 1, 1)) as landing:
+        landing.records(DEALS, [file])
+        landing.commit()
+        if landing.counts["deals"].loaded != rows:
+            raise RuntimeError(f"records: {landing.counts}")
+
+
+def _dlt_default(work: Path, file: Path) -> None:
+    """dlt as it comes: dictionaries, normalised, inserted into a DuckDB file."""
+    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+    import dlt
+
+    def deals() -> Any:
+        with file.open(encoding="utf-8") as lines:
+            yield from (json.loads(line) for line in islice(lines, _SLICE))
+
+    destination = dlt.destinations.duckdb(str(work / "peer.duckdb"))
+    work.mkdir(parents=True)
+    pipeline = dlt.pipeline("peer", pipelines_dir=str(work), destination=destination, dataset_name="by_default")
+    pipeline.run(dlt.resource(deals, name="deals"))
+
+
+def _peak_mb(work: Callable[[], None]) -> float:
+    """Peak memory of ``work`` in a process of its own, without what that process had before."""
+    context = multiprocessing.get_context("fork")
+    said = context.SimpleQueue()
+
+    def run() -> None:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        work()
+        said.put((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+
+    process = context.Process(target=run)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise RuntimeError("the measured load failed")
+    return said.get()
 
 
 def _write(work: Path, kind: str, rows: int) -> Path:
@@ -81,3 +170,16 @@ def _seconds(work: Callable[[], None]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
+
+
+@click.command()
+@click.option("--rows", default=1_000_000, show_default=True)
+def main(rows: int) -> None:
+    """Measure the bulk paths of ingestion against their peers."""
+    with tempfile.TemporaryDirectory() as folder:
+        publish("ingest", measure(Path(folder), rows=rows))
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -88,9 +88,7 @@ def _check_sources(known: list[str], wanted: list[str] | None) -> None:
 def _execute(company: Company, reporter: Reporter, as_of: str | None, sources: list[str] | None) -> RunOutcome:
     import dagster as dg
 
-    os.environ["SALESGAUGE_COMPANY"] = str(company.root)  # whose sources the graph shows
-    from orchestration.definitions import build_definitions
-
+    build_definitions = _definitions_of(company)
     home = dagster_home(company)
     os.environ["DAGSTER_HOME"] = str(home)
     definitions = build_definitions(company.root, reporter=reporter, as_of=as_of, sources=sources)
@@ -98,6 +96,20 @@ def _execute(company: Company, reporter: Reporter, as_of: str | None, sources: l
     with dg.DagsterInstance.get() as instance:
         result = job.execute_in_process(run_config=QUIET, instance=instance, raise_on_error=False)
         return _outcome(company, result)
+
+
+def _definitions_of(company: Company) -> Any:
+    """``build_definitions`` of the code location; on its first import in this process the graph becomes that of ``company``."""
+    before = os.environ.get("SALESGAUGE_COMPANY")
+    os.environ["SALESGAUGE_COMPANY"] = str(company.root)
+    try:
+        from orchestration.definitions import build_definitions
+    finally:
+        if before is None:
+            del os.environ["SALESGAUGE_COMPANY"]
+        else:
+            os.environ["SALESGAUGE_COMPANY"] = before
+    return build_definitions
 
 
 def _outcome(company: Company, result: object) -> RunOutcome:
