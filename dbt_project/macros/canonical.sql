@@ -11,7 +11,7 @@
         'activities': {'salesforce': ['activities'], 'hubspot': ['calls', 'emails', 'meetings', 'tasks']},
         'contacts': {'salesforce': ['contacts']},
         'campaigns': {'salesforce': ['campaigns']},
-        'calls': {'callrail': ['calls']},
+        'calls': {'callrail': ['calls'], 'twilio': ['calls']},
         'form_submissions': {'callrail': ['form_submissions']},
         'web_events': {'ga4': ['events']},
         'survey_answers': {'typeform': ['responses']},

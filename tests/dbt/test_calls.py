@@ -90,3 +90,40 @@ def test_calls_find_their_lead_and_count_once(
         "callrail:C6": "hubspot:1",
     }
     assert {activity for activity, _ in activities} == {"hubspot:call-77", *(set(calls) - {"callrail:C5"})}
+
+
+def test_the_legs_of_a_call_are_one_call(
+    bench: Path, new_warehouse: Callable[[datetime], duckdb.DuckDBPyConnection]
+) -> None:
+    def leg(number: int, sid: str, status: str, seconds: int, parent: str | None = None, **more: Any) -> dict[str, Any]:
+        record = {"sid": sid, "parent_call_sid": parent, "status": status, "duration": str(seconds), "direction": "inbound", "from": "+13125550101", "to": "+13125550000", **more}  # fmt: skip
+        at = datetime(2026, 6, 1, 10, number)
+        return _row(number, record, sid=sid, created_at=at, started_at=at)
+
+    calls = [
+        leg(1, "CA1", "completed", 70),
+        leg(2, "CA1b", "completed", 60, "CA1", direction="outbound-dial"),
+        leg(3, "CA2", "completed", 20),
+        leg(4, "CA2b", "no-answer", 0, "CA2", direction="outbound-dial"),
+        leg(5, "CA3", "completed", 40, direction="outbound-api"),
+        leg(6, "CA4", "busy", 0, direction="outbound-api"),
+        leg(7, "CA5", "completed", 0),
+    ]
+    recordings = [_row(1, {"sid": "RE1", "call_sid": "CA1", "uri": "/r/RE1.json"}, sid="RE1", created_at=AS_OF)]
+    with new_warehouse(AS_OF) as con:
+        for name, table in (("raw_twilio.calls", calls), ("raw_twilio.recordings", recordings)):
+            con.register("rows", pa.Table.from_pylist(table))
+            con.execute(f"insert into {name} by name select * from rows")
+            con.unregister("rows")
+    run_dbt(bench, "run", "--select", "stg_twilio__calls", sources=["twilio"])
+    with connect(bench / "salesgauge.duckdb") as con:
+        found = con.execute(
+            "select call_id, direction, is_answered, duration_seconds, recording_url from staging.stg_twilio__calls order by 1"
+        ).fetchall()
+    assert found == [
+        ("twilio:CA1", "inbound", True, 60.0, "/r/RE1.json"),
+        ("twilio:CA2", "inbound", False, 0.0, None),
+        ("twilio:CA3", "outbound", True, 40.0, None),
+        ("twilio:CA4", "outbound", False, 0.0, None),
+        ("twilio:CA5", "inbound", False, 0.0, None),
+    ]

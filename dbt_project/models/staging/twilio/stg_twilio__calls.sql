@@ -1,0 +1,84 @@
+-- One row per call, not per leg: an inbound call that is passed on has a second leg, and only that one tells whether somebody answered (the
+-- first is completed even where just a greeting played). Deleted calls are none.
+with source as (
+
+    {{ newest_version(source('raw_twilio', 'calls'), ['sid']) }}
+
+),
+
+absences as (
+
+    {{ newest_version(source('raw_twilio', 'absences'), ['table_name', 'id']) }}
+
+),
+
+recordings as (
+
+    {{ newest_version(source('raw_twilio', 'recordings'), ['sid']) }}
+
+),
+
+legs as (
+
+    select
+        source.sid,
+        coalesce(source.started_at, source.created_at) as at,
+        {{ json_struct('source.record', {
+            'parent_call_sid': 'varchar', 'status': 'varchar', 'duration': 'varchar', 'direction': 'varchar', 'from': 'varchar', 'to': 'varchar',
+        }) }} as leg
+    from source
+    left join absences on absences.table_name = 'calls' and source.sid = absences.id and absences.is_absent
+    where absences.id is null
+
+),
+
+second_legs as (
+
+    select
+        {{ clean('leg.parent_call_sid') }} as parent_sid,
+        max(case when leg.status = 'completed' and {{ try_cast('leg.duration', 'double') }} > 0 then {{ try_cast('leg.duration', 'double') }} else 0 end) as talked_seconds
+    from legs
+    where {{ clean('leg.parent_call_sid') }} is not null
+    group by {{ clean('leg.parent_call_sid') }}
+
+),
+
+recorded as (
+
+    select
+        {{ clean(json_struct('record', {'call_sid': 'varchar', 'uri': 'varchar'}) ~ '.call_sid') }} as call_sid,
+        min({{ clean(json_struct('record', {'call_sid': 'varchar', 'uri': 'varchar'}) ~ '.uri') }}) as uri
+    from recordings
+    group by {{ clean(json_struct('record', {'call_sid': 'varchar', 'uri': 'varchar'}) ~ '.call_sid') }}
+
+),
+
+renamed as (
+
+    select
+        {{ source_id("'twilio'", 'legs.sid') }} as call_id,
+        legs.at,
+        case when legs.leg.direction like 'inbound%' then 'inbound' else 'outbound' end as direction,
+        case
+            when second_legs.parent_sid is not null then second_legs.talked_seconds > 0
+            else legs.leg.status = 'completed' and {{ try_cast('legs.leg.duration', 'double') }} > 0
+        end as is_answered,
+        coalesce(second_legs.talked_seconds, {{ try_cast('legs.leg.duration', 'double') }}) as duration_seconds,
+        {{ clean('legs.leg."from"') }} as from_number,
+        {{ clean('legs.leg."to"') }} as to_number,
+        cast(null as varchar) as channel,
+        cast(null as varchar) as campaign,
+        cast(null as varchar) as user_id,
+        cast(null as varchar) as user_email,
+        cast(null as varchar) as lead_id,
+        recorded.uri as recording_url,
+        cast(null as varchar) as transcript,
+        cast(null as varchar) as keywords
+    from legs
+    left join second_legs on legs.sid = second_legs.parent_sid
+    left join recorded on legs.sid = recorded.call_sid
+    where {{ clean('legs.leg.parent_call_sid') }} is null
+
+)
+
+select * from renamed
