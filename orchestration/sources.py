@@ -116,8 +116,8 @@ def unmapped(company: Company) -> list[Unmapped]:
                 "where branch is null group by all order by 3 desc, 1, 2"
             ).fetchall(),
             "campaign": con.execute(
-                "select source, campaign, count(*) from marts.fct_lead where campaign is not null and channel is null "
-                "group by all order by 3 desc, 1, 2"
+                "select source, campaign, count(*) from marts.fct_lead where campaign is not null "
+                "group by source, campaign having count(channel) = 0 order by 3 desc, 1, 2"
             ).fetchall(),
         }
     finally:
@@ -131,7 +131,7 @@ def unmapped(company: Company) -> list[Unmapped]:
         for source, team, count in rows["owner"]
     ]
     found += [
-        Unmapped("campaign", source, campaign, int(count), "its leads have no channel: fill it in where leads are made")
+        Unmapped("campaign", source, campaign, int(count), "none of its leads has a channel: fill it in where leads are made")
         for source, campaign, count in rows["campaign"]
     ]
     return found
