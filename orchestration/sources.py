@@ -131,7 +131,9 @@ def unmapped(company: Company) -> list[Unmapped]:
         for source, team, count in rows["owner"]
     ]
     found += [
-        Unmapped("campaign", source, campaign, int(count), "none of its leads has a channel: fill it in where leads are made")
+        Unmapped(
+            "campaign", source, campaign, int(count), "none of its leads has a channel: fill it in where leads are made"
+        )
         for source, campaign, count in rows["campaign"]
     ]
     return found
