@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from click.testing import CliRunner
 
@@ -21,7 +22,7 @@ from demo.truth import METRICS
 from ingestion.run import extract
 from orchestration.availability import availability, needs
 from orchestration.cli import main
-from orchestration.sources import about, check, sources
+from orchestration.sources import about, check, sources, unmapped
 from salesgauge.settings import API_SOURCES, Company
 
 PLENTY = Limit(10_000, 1.0, "SECONDLY", 0)
@@ -79,6 +80,31 @@ def test_a_check_says_what_is_missing(company: Company, name: str) -> None:
         config.write_text(re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{port}", text))
         found = check(Company.open(company.root, {}), [name])[name]
         assert not found[0].is_ok and words in found[0].advice and len(found) == 1
+
+
+def test_what_is_not_mapped_comes_with_an_entry_to_write(company: Company) -> None:
+    company.published_dir.mkdir(parents=True)
+    with duckdb.connect(company.published_dir / "salesgauge.duckdb") as con:
+        con.execute("create schema kpi; create schema marts")
+        con.execute("create table kpi.kpi_unmapped_stages (source text, pipeline text, source_stage text, records int)")
+        con.execute(
+            "insert into kpi.kpi_unmapped_stages values ('hubspot', 'default', 'Proposal sent', 7), ('hubspot', null, 'zzz', 9)"
+        )
+        con.execute("create table marts.dim_user (user_id text, team text, branch text)")
+        con.execute(
+            "insert into marts.dim_user values ('hubspot:1', 'East', null), ('hubspot:2', 'East', null), ('hubspot:3', 'West', 'west')"
+        )
+        con.execute("create table marts.fct_lead (source text, campaign text, channel text)")
+        con.execute(
+            "insert into marts.fct_lead values ('hubspot', 'a', null), ('hubspot', 'b', null), ('hubspot', 'b', 'mail')"
+        )
+    found = [(one.kind, one.value, one.records, one.proposal) for one in unmapped(company)]
+    assert found == [
+        ("stage", "zzz", 9, "process.yml: stage_mapping: hubspot: *: {zzz: <stage>}"),
+        ("stage", "Proposal sent", 7, "process.yml: stage_mapping: hubspot: default: {Proposal sent: proposal}"),
+        ("owner", "East", 2, "sources/hubspot.yml: teams: {East: <branch>}"),
+        ("campaign", "a", 1, "none of its leads has a channel: fill it in where leads are made"),
+    ]
 
 
 def test_metrics_need_what_they_are_made_of() -> None:
