@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import requests
 
 from salesgauge.errors import ConfigurationError, SourceError
-from salesgauge.settings import Company
+from salesgauge.settings import SourceSettings
 
 _EARLY = 60.0  # seconds before its end at which a token is renewed
 _TIMEOUT = (10.0, 60.0)
@@ -217,8 +217,8 @@ class ClientCredentials(_Token):
 class TokenStore:
     """The newest refresh token of a source, in ``var/credentials/<source>.json``. Some vendors give a new one with every use and kill the old."""
 
-    def __init__(self, company: Company, source: str) -> None:
-        self._file = company.credentials_dir / f"{source}.json"
+    def __init__(self, settings: SourceSettings) -> None:
+        self._file = settings.credentials_file
 
     def load(self) -> Mapping[str, Any]:
         """What was saved last; empty where nothing was."""

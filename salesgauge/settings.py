@@ -37,13 +37,17 @@ API_SOURCES = (
 
 @dataclass(frozen=True)
 class SourceSettings:
-    """What the company directory says about one source: ``config.toml``, ``secrets.toml``, the environment, ``sources/<name>.yml``."""
+    """What the company directory says about one source: ``config.toml``, ``secrets.toml``, the environment, ``sources/<name>.yml``.
+
+    ``credentials_file`` is where tokens that change with every use are kept.
+    """
 
     name: str
     config: Mapping[str, Any]
     secrets: Mapping[str, Any]
     environ: Mapping[str, str]
     file: Path | None
+    credentials_file: Path
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of ``key``: the environment's ``SOURCES__<NAME>__<KEY>`` wins over ``config.toml``."""
@@ -209,6 +213,7 @@ class Company:
             secrets=self.secrets.get("sources", {}).get(name, {}),
             environ=self.environ,
             file=file if file.is_file() else None,
+            credentials_file=self.credentials_dir / f"{name}.json",
         )
 
     def _source_files(self) -> list[Path]:

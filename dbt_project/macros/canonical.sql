@@ -3,13 +3,19 @@
 
 {% macro staged() %}
     {{ return({
-        'users': {'salesforce': ['users'], 'hubspot': ['owners']},
-        'accounts': {'salesforce': ['accounts'], 'hubspot': ['companies']},
-        'leads': {'salesforce': ['leads'], 'hubspot': ['contacts']},
-        'deals': {'salesforce': ['deals'], 'hubspot': ['deals']},
-        'field_history': {'salesforce': ['field_history'], 'hubspot': ['contact_history', 'deal_history']},
+        'users': {'salesforce': ['users'], 'jobber': ['users'], 'hubspot': ['owners']},
+        'accounts': {'salesforce': ['accounts'], 'jobber': ['accounts'], 'hubspot': ['companies']},
+        'leads': {'salesforce': ['leads'], 'jobber': ['leads'], 'hubspot': ['contacts']},
+        'deals': {'salesforce': ['deals'], 'jobber': ['deals'], 'hubspot': ['deals']},
+        'stage_events': {'jobber': ['stage_events']},
+        'field_history': {'salesforce': ['field_history'], 'jobber': ['field_history'], 'hubspot': ['contact_history', 'deal_history']},
         'activities': {'salesforce': ['activities'], 'hubspot': ['calls', 'emails', 'meetings', 'tasks']},
-        'contacts': {'salesforce': ['contacts']},
+        'contacts': {'salesforce': ['contacts'], 'jobber': ['contacts']},
+        'appointments': {'jobber': ['appointments']},
+        'estimates': {'jobber': ['estimates']},
+        'jobs': {'jobber': ['jobs']},
+        'invoices': {'jobber': ['invoices']},
+        'payments': {'jobber': ['payments']},
         'campaigns': {'salesforce': ['campaigns']},
         'calls': {'callrail': ['calls'], 'twilio': ['calls']},
         'form_submissions': {'callrail': ['form_submissions']},
@@ -21,8 +27,8 @@
 {# Raw tables whose records become leads and deals: what is rejected there was one. #}
 {% macro raw_records() %}
     {{ return({
-        'lead': {'hubspot': ['contacts'], 'salesforce': ['leads'], 'files': ['leads']},
-        'deal': {'hubspot': ['deals'], 'salesforce': ['opportunities'], 'files': ['deals']},
+        'lead': {'hubspot': ['contacts'], 'salesforce': ['leads'], 'jobber': ['requests'], 'files': ['leads']},
+        'deal': {'hubspot': ['deals'], 'salesforce': ['opportunities'], 'jobber': ['quotes'], 'files': ['deals']},
     }) }}
 {% endmacro %}
 

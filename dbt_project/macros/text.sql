@@ -55,6 +55,11 @@
     {{ list }}[1]
 {%- endmacro %}
 
+{# Of a list of structs the first one whose flag is set, else the first one. #}
+{% macro first_marked(list, flag) -%}
+    coalesce(list_filter({{ list }}, item -> item."{{ flag }}")[1], {{ list }}[1])
+{%- endmacro %}
+
 {% macro split(value, separator) -%}
     string_split({{ value }}, '{{ separator }}')
 {%- endmacro %}

@@ -66,7 +66,7 @@ class Truth:
                     settings.next_stage(stage) == to
                     for stage, to in zip(frame["from_stage"], frame["to_stage"], strict=True)
                 ]
-                frame = frame[nexts]
+                frame = frame[pd.Series(nexts, index=frame.index, dtype=bool)]
             else:
                 frame = frame[frame[column] == wanted]
         result = frame[[*KEYS, *of.keys]].set_axis(

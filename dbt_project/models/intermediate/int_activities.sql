@@ -39,7 +39,7 @@ appointments as (
         appointment_id as activity_id,
         'meeting' as type,
         cast(null as varchar) as direction,
-        false as is_automated,
+        created_at is null as is_automated, -- where nobody knows when it was set it can't tell how soon someone answered
         status as outcome,
         coalesce(created_at, starts_at) as created_at,
         starts_at as at,

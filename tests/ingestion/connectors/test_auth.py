@@ -105,7 +105,7 @@ def test_a_rotating_refresh_token_is_kept_before_it_is_used(serve: Callable[[Any
 
     def make(given: str = "refresh-0") -> RefreshToken:
         form = {"client_id": "me", "client_secret": "s3cret-value"}
-        store = TokenStore(company, "jobber")
+        store = TokenStore(company.source("jobber"))
         return RefreshToken("jobber", f"{url}/token", refresh_token=given, form=form, store=store)
 
     first = make()
