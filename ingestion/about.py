@@ -9,6 +9,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+# Metrics that lack the same thing when they lack it; names as in `salesgauge query --list`.
+SPEED_TO_LEAD = (
+    "speed_to_lead_median_minutes", "speed_to_lead_p90_minutes", "speed_to_lead_never_contacted_rate",
+    "speed_to_lead_within_5_minutes_rate", "speed_to_lead_within_target_rate",
+)  # fmt: skip
+DEALS = (
+    "deals_created", "deals_won", "deals_lost", "won_amount", "lost_amount", "win_rate", "win_rate_by_amount", "win_loss_ratio",
+    "sales_cycle_days_mean", "sales_cycle_days_median", "sales_cycle_days_p90",
+)  # fmt: skip
+CONVERSION = (
+    "stage_conversion_rate", "stage_pair_conversion_rate", "overall_conversion_rate", "period_conversion_rate",
+)  # fmt: skip
+FORECASTS = tuple(
+    f"{metric}{by}"
+    for metric in ("forecast_accuracy", "forecast_bias", "forecast_coverage_rate", "forecast_wape")
+    for by in ("", "_by_branch", "_by_rep", "_by_service_line")
+)
+COMPLETENESS = ("crm_completeness", "crm_complete_record_rate")
+VOLUME = ("leads_created", "survey_responses", "nps", "csat")
 Kind = Literal["crm", "field_service", "web", "calls", "scheduling", "surveys", "any"]
 
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ingestion.about import About, Finding, Setting
+from ingestion.about import (
+    COMPLETENESS,
+    CONVERSION,
+    DEALS,
+    FORECASTS,
+    SPEED_TO_LEAD,
+    VOLUME,
+    About,
+    Finding,
+    Setting,
+)
 from ingestion.jobber.tables import LISTINGS, TABLES
 from salesgauge.progress import SILENT, Reporter
 
@@ -23,20 +33,6 @@ _TESTS = "Jobber can't mark a record as a test: the exclusions of process.yml mu
 _QUOTES = "a deal begins with its quote and keeps its last approval or archival only; before that it is a lead, of which no owner is known"
 _FIELDS = "fields that Jobber does not have are empty: owner and segments of requests, and the customer's answers"
 _FORECAST = "quotes have no expected close date"
-_FORECASTS = tuple(
-    f"{metric}{by}"
-    for metric in ("forecast_accuracy", "forecast_bias", "forecast_coverage_rate", "forecast_wape")
-    for by in ("", "_by_branch", "_by_rep", "_by_service_line")
-)
-_SPEED = (
-    "speed_to_lead_median_minutes", "speed_to_lead_p90_minutes", "speed_to_lead_never_contacted_rate",
-    "speed_to_lead_within_5_minutes_rate", "speed_to_lead_within_target_rate",
-)  # fmt: skip
-_OF_DEALS = (
-    "deals_created", "deals_won", "deals_lost", "won_amount", "lost_amount", "win_rate", "win_rate_by_amount", "win_loss_ratio",
-    "sales_cycle_days_mean", "sales_cycle_days_median", "sales_cycle_days_p90", "stage_conversion_rate", "stage_pair_conversion_rate",
-    "overall_conversion_rate", "period_conversion_rate",
-)  # fmt: skip
 ABOUT = About(
     name="jobber",
     label="Jobber",
@@ -68,11 +64,11 @@ ABOUT = About(
         "users": "without teams and branches",
     },
     limits={
-        **dict.fromkeys(_SPEED, _CALLS),
-        **dict.fromkeys(_OF_DEALS, _QUOTES),
-        **dict.fromkeys(_FORECASTS, _FORECAST),
-        **dict.fromkeys(("crm_completeness", "crm_complete_record_rate"), _FIELDS),
-        **dict.fromkeys(("leads_created", "survey_responses", "nps", "csat"), _TESTS),
+        **dict.fromkeys(SPEED_TO_LEAD, _CALLS),
+        **dict.fromkeys((*DEALS, *CONVERSION), _QUOTES),
+        **dict.fromkeys(FORECASTS, _FORECAST),
+        **dict.fromkeys(COMPLETENESS, _FIELDS),
+        **dict.fromkeys(VOLUME, _TESTS),
     },
     scopes=("read_clients", "read_requests", "read_quotes", "read_jobs", "read_invoices", "read_users"),
     requests_when_unchanged="11, and 1 per 50 visits from 30 days back to 90 days ahead and per 50 payments of 60 days; once a week all records",
