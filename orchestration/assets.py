@@ -223,6 +223,10 @@ def _build(
         test = outcome.test_ids.get((check.metadata or {}).get(UNIQUE_ID))
         if test is not None and test.status != "skipped":
             yield _check_result(check.key, test)
+    # Steps that need a missing model would be skipped, and the run would end well without having published anything.
+    if built < len(outcome.models):
+        reasons = "\n".join(f"  - {failure}" for failure in quality.dbt_failures(_results(outcome)))
+        raise AuditError(f"Not all models could be built; the version served before is still served.\n{reasons}")
 
 
 def _check_result(key: dg.AssetCheckKey, test: DbtTestResult) -> dg.AssetCheckResult:

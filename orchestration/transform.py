@@ -130,6 +130,8 @@ def project_vars(company: Company, process: Process) -> dict[str, Any]:
             values[f"{source}_fields"] = {record: dict(names) for record, names in fields.items()}
         if teams := document.get("teams"):
             values[f"{source}_team_branches"] = dict(teams)
+        if units := document.get("business_units"):
+            values[f"{source}_units"] = {str(name): dict(meaning or {}) for name, meaning in units.items()}
     typeform = _document(company, "typeform")
     if questions := typeform.get("questions"):
         values["typeform_questions"] = {kind: list(names) for kind, names in questions.items()}

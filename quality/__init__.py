@@ -4,7 +4,7 @@ Rules about a single model are dbt's tests; what fields should be filled is ``pr
 and only when a suite runs.
 """
 
-from quality.audit import audit, audit_checks
+from quality.audit import audit, audit_checks, dbt_failures
 from quality.publish import publish
 from quality.results import AuditOutcome, Check, DbtTestResult, Failure
 from quality.versions import Version, announce_erasure, current, finish_erasure, rollback, versions
@@ -19,6 +19,7 @@ __all__ = [
     "audit",
     "audit_checks",
     "current",
+    "dbt_failures",
     "finish_erasure",
     "publish",
     "rollback",

@@ -63,6 +63,12 @@ def _suite_checks(con: duckdb.DuckDBPyConnection) -> list[Check]:
     return [check for suite in suites for check in runner.run(suite)]
 
 
+def dbt_failures(results: Iterable[DbtTestResult]) -> tuple[Failure, ...]:
+    """What of dbt's results stops a publication, roots first."""
+    checks = (dbt_check(result) for result in results)
+    return _failures(check for check in checks if not check.passed and check.severity == "error")
+
+
 def _failures(checks: Iterable[Check]) -> tuple[Failure, ...]:
     """The reasons, with all tests that dbt skipped as one: they only follow from what failed before them."""
     stopping = list(checks)

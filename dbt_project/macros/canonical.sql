@@ -3,21 +3,22 @@
 
 {% macro staged() %}
     {{ return({
-        'users': {'salesforce': ['users'], 'jobber': ['users'], 'hubspot': ['owners']},
-        'accounts': {'salesforce': ['accounts'], 'jobber': ['accounts'], 'hubspot': ['companies']},
-        'leads': {'salesforce': ['leads'], 'jobber': ['leads'], 'hubspot': ['contacts']},
-        'deals': {'salesforce': ['deals'], 'jobber': ['deals'], 'hubspot': ['deals']},
-        'stage_events': {'jobber': ['stage_events']},
-        'field_history': {'salesforce': ['field_history'], 'jobber': ['field_history'], 'hubspot': ['contact_history', 'deal_history']},
+        'users': {'salesforce': ['users'], 'jobber': ['users'], 'servicetitan': ['users'], 'hubspot': ['owners']},
+        'accounts': {'salesforce': ['accounts'], 'jobber': ['accounts'], 'servicetitan': ['accounts'], 'hubspot': ['companies']},
+        'leads': {'salesforce': ['leads'], 'jobber': ['leads'], 'servicetitan': ['leads'], 'hubspot': ['contacts']},
+        'deals': {'salesforce': ['deals'], 'jobber': ['deals'], 'servicetitan': ['deals'], 'hubspot': ['deals']},
+        'stage_events': {'jobber': ['stage_events'], 'servicetitan': ['stage_events']},
+        'field_history': {'salesforce': ['field_history'], 'jobber': ['field_history'], 'servicetitan': ['field_history'], 'hubspot': ['contact_history', 'deal_history']},
         'activities': {'salesforce': ['activities'], 'hubspot': ['calls', 'emails', 'meetings', 'tasks']},
-        'contacts': {'salesforce': ['contacts'], 'jobber': ['contacts']},
-        'appointments': {'jobber': ['appointments']},
-        'estimates': {'jobber': ['estimates']},
-        'jobs': {'jobber': ['jobs']},
-        'invoices': {'jobber': ['invoices']},
-        'payments': {'jobber': ['payments']},
-        'campaigns': {'salesforce': ['campaigns']},
-        'calls': {'callrail': ['calls'], 'twilio': ['calls']},
+        'contacts': {'salesforce': ['contacts'], 'jobber': ['contacts'], 'servicetitan': ['contacts']},
+        'appointments': {'jobber': ['appointments'], 'servicetitan': ['appointments']},
+        'estimates': {'jobber': ['estimates'], 'servicetitan': ['estimates']},
+        'jobs': {'jobber': ['jobs'], 'servicetitan': ['jobs']},
+        'invoices': {'jobber': ['invoices'], 'servicetitan': ['invoices']},
+        'payments': {'jobber': ['payments'], 'servicetitan': ['payments']},
+        'campaigns': {'salesforce': ['campaigns'], 'servicetitan': ['campaigns']},
+        'spend': {'servicetitan': ['spend']},
+        'calls': {'callrail': ['calls'], 'servicetitan': ['calls'], 'twilio': ['calls']},
         'form_submissions': {'callrail': ['form_submissions']},
         'web_events': {'ga4': ['events']},
         'survey_answers': {'typeform': ['responses']},
@@ -27,8 +28,8 @@
 {# Raw tables whose records become leads and deals: what is rejected there was one. #}
 {% macro raw_records() %}
     {{ return({
-        'lead': {'hubspot': ['contacts'], 'salesforce': ['leads'], 'jobber': ['requests'], 'files': ['leads']},
-        'deal': {'hubspot': ['deals'], 'salesforce': ['opportunities'], 'jobber': ['quotes'], 'files': ['deals']},
+        'lead': {'hubspot': ['contacts'], 'salesforce': ['leads'], 'jobber': ['requests'], 'servicetitan': ['leads', 'bookings'], 'files': ['leads']},
+        'deal': {'hubspot': ['deals'], 'salesforce': ['opportunities'], 'jobber': ['quotes'], 'servicetitan': ['jobs'], 'files': ['deals']},
     }) }}
 {% endmacro %}
 

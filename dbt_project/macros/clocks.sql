@@ -44,6 +44,18 @@
     ({{ at }} + to_minutes({{ minutes }}))
 {%- endmacro %}
 
+{# A duration written as hh:mm:ss (with days before a dot), or as seconds -> seconds; null when it is neither. #}
+{% macro time_span_seconds(value) -%}
+    coalesce(
+        {{ try_cast(value, 'double') }},
+        epoch({{ try_cast("regexp_replace(" ~ value ~ ", '^([0-9]+)[.]([0-9]+:)', '\\1 days \\2')", 'interval') }})
+    )
+{%- endmacro %}
+
+{% macro first_of_month(day) -%}
+    cast(date_trunc('month', {{ day }}) as date)
+{%- endmacro %}
+
 {% macro add_days(day, days) -%}
     cast({{ day }} + to_days(cast({{ days }} as integer)) as date)
 {%- endmacro %}

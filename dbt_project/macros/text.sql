@@ -51,6 +51,11 @@
     json_extract_string({{ document }}, '$."' || {{ name }} || '"')
 {%- endmacro %}
 
+{# A JSON value as text: of a string what is between the quotes. #}
+{% macro json_text(value) -%}
+    json_extract_string({{ value }}, '$')
+{%- endmacro %}
+
 {% macro first_item(list) -%}
     {{ list }}[1]
 {%- endmacro %}

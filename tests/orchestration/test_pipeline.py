@@ -19,8 +19,9 @@ from demo.log import CompanyLog
 from demo.mutate import mutate
 from demo.serve import DemoServers
 from demo.simulate import simulate
-from orchestration import pipeline
+from orchestration import pipeline, transform
 from orchestration.pipeline import RunOutcome
+from salesgauge.errors import AuditError
 from salesgauge.settings import Company
 from salesgauge.warehouse import open_published
 
@@ -162,6 +163,22 @@ def test_after_the_fix_it_is_published_again(scene: Scene) -> None:
         csv.writer(file).writerows([["id", "at", "amount"], *[[str(n), "2026-01-15", "100.00"] for n in range(100)]])
     outcome = scene.run()
     assert (outcome.exit_code, outcome.sources["old"]["loaded"]) == (0, 100)
+
+
+def test_a_model_that_breaks_ends_the_run_with_an_error(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What follows from it is skipped: that must not look like a run that went well."""
+    served = scene.company.pointer.resolve()
+    project = tmp_path / "dbt_project"
+    shutil.copytree(transform.DBT_PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
+    model = project / "models" / "intermediate" / "int_calls.sql"
+    model.write_text(f"{model.read_text(encoding='utf-8')}\nwhere cast('nothing' as integer) = 1\n", encoding="utf-8")
+    monkeypatch.setattr(transform, "DBT_PROJECT", project)
+    outcome = scene.run()
+    assert outcome.exit_code == AuditError.exit_code
+    assert outcome.error is not None and "int_calls" in outcome.error and "still served" in outcome.error
+    assert scene.company.pointer.resolve() == served
 
 
 def test_a_missing_secret_is_a_configuration_error(scene: Scene) -> None:

@@ -1,0 +1,44 @@
+with source as (
+
+    {{ newest_version(source('raw_servicetitan', 'calls'), ['id']) }}
+
+),
+
+parsed as (
+
+    select
+        *,
+        {{ json_struct('record', {
+            'duration': 'varchar', 'from': 'varchar', 'to': 'varchar', 'direction': 'varchar', 'status': 'varchar', 'type': 'varchar',
+            'campaign': {'id': 'varchar'}, 'agent': {'id': 'varchar'}, 'lead': {'id': 'varchar'}, 'recordingUrl': 'varchar',
+        }) }} as call
+    from source
+    where coalesce(is_active, true)
+
+),
+
+final as (
+
+    select
+        {{ source_id("'servicetitan'", 'parsed.id') }} as call_id,
+        parsed.created_at as at,
+        case when lower(parsed.call.direction) = 'outbound' then 'outbound' else 'inbound' end as direction,
+        coalesce(parsed.call.type, '') <> 'Abandoned' and lower(parsed.call.status) in ('answered', 'completed') as is_answered,
+        {{ time_span_seconds('parsed.call.duration') }} as duration_seconds,
+        {{ clean('parsed.call."from"') }} as from_number,
+        {{ clean('parsed.call."to"') }} as to_number,
+        campaigns.channel,
+        campaigns.name as campaign,
+        {{ source_id("'servicetitan'", 'parsed.call.agent.id') }} as user_id,
+        coalesce({{ source_id("'servicetitan'", 'parsed.call.lead.id') }}, {{ source_id("'servicetitan'", 'inquiries.key') }}) as lead_id,
+        {{ clean('parsed.call.recordingUrl') }} as recording_url,
+        cast(null as varchar) as transcript,
+        cast(null as varchar) as keywords
+    from parsed
+    left join {{ ref('stg_servicetitan__inquiries') }} as inquiries on parsed.id = inquiries.call_id
+    left join {{ ref('stg_servicetitan__campaigns') }} as campaigns on {{ source_id("'servicetitan'", 'parsed.call.campaign.id') }} = campaigns.campaign_id
+
+)
+
+select * from final
+qualify row_number() over (partition by call_id order by lead_id) = 1
