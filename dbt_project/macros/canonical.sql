@@ -3,19 +3,19 @@
 
 {% macro staged() %}
     {{ return({
-        'users': {'salesforce': ['users'], 'jobber': ['users'], 'servicetitan': ['users'], 'hubspot': ['owners']},
-        'accounts': {'salesforce': ['accounts'], 'jobber': ['accounts'], 'servicetitan': ['accounts'], 'hubspot': ['companies']},
-        'leads': {'salesforce': ['leads'], 'jobber': ['leads'], 'servicetitan': ['leads'], 'hubspot': ['contacts']},
-        'deals': {'salesforce': ['deals'], 'jobber': ['deals'], 'servicetitan': ['deals'], 'hubspot': ['deals']},
-        'stage_events': {'jobber': ['stage_events'], 'servicetitan': ['stage_events']},
-        'field_history': {'salesforce': ['field_history'], 'jobber': ['field_history'], 'servicetitan': ['field_history'], 'hubspot': ['contact_history', 'deal_history']},
+        'users': {'salesforce': ['users'], 'jobber': ['users'], 'servicetitan': ['users'], 'housecall_pro': ['users'], 'hubspot': ['owners']},
+        'accounts': {'salesforce': ['accounts'], 'jobber': ['accounts'], 'servicetitan': ['accounts'], 'housecall_pro': ['accounts'], 'hubspot': ['companies']},
+        'leads': {'salesforce': ['leads'], 'jobber': ['leads'], 'servicetitan': ['leads'], 'housecall_pro': ['leads'], 'hubspot': ['contacts']},
+        'deals': {'salesforce': ['deals'], 'jobber': ['deals'], 'servicetitan': ['deals'], 'housecall_pro': ['deals'], 'hubspot': ['deals']},
+        'stage_events': {'jobber': ['stage_events'], 'servicetitan': ['stage_events'], 'housecall_pro': ['stage_events']},
+        'field_history': {'salesforce': ['field_history'], 'jobber': ['field_history'], 'servicetitan': ['field_history'], 'housecall_pro': ['field_history'], 'hubspot': ['contact_history', 'deal_history']},
         'activities': {'salesforce': ['activities'], 'hubspot': ['calls', 'emails', 'meetings', 'tasks']},
-        'contacts': {'salesforce': ['contacts'], 'jobber': ['contacts'], 'servicetitan': ['contacts']},
-        'appointments': {'jobber': ['appointments'], 'servicetitan': ['appointments']},
-        'estimates': {'jobber': ['estimates'], 'servicetitan': ['estimates']},
-        'jobs': {'jobber': ['jobs'], 'servicetitan': ['jobs']},
-        'invoices': {'jobber': ['invoices'], 'servicetitan': ['invoices']},
-        'payments': {'jobber': ['payments'], 'servicetitan': ['payments']},
+        'contacts': {'salesforce': ['contacts'], 'jobber': ['contacts'], 'servicetitan': ['contacts'], 'housecall_pro': ['contacts']},
+        'appointments': {'jobber': ['appointments'], 'servicetitan': ['appointments'], 'housecall_pro': ['appointments']},
+        'estimates': {'jobber': ['estimates'], 'servicetitan': ['estimates'], 'housecall_pro': ['estimates']},
+        'jobs': {'jobber': ['jobs'], 'servicetitan': ['jobs'], 'housecall_pro': ['jobs']},
+        'invoices': {'jobber': ['invoices'], 'servicetitan': ['invoices'], 'housecall_pro': ['invoices']},
+        'payments': {'jobber': ['payments'], 'servicetitan': ['payments'], 'housecall_pro': ['payments']},
         'campaigns': {'salesforce': ['campaigns'], 'servicetitan': ['campaigns']},
         'spend': {'servicetitan': ['spend']},
         'calls': {'callrail': ['calls'], 'servicetitan': ['calls'], 'twilio': ['calls']},
@@ -28,8 +28,8 @@
 {# Raw tables whose records become leads and deals: what is rejected there was one. #}
 {% macro raw_records() %}
     {{ return({
-        'lead': {'hubspot': ['contacts'], 'salesforce': ['leads'], 'jobber': ['requests'], 'servicetitan': ['leads', 'bookings'], 'files': ['leads']},
-        'deal': {'hubspot': ['deals'], 'salesforce': ['opportunities'], 'jobber': ['quotes'], 'servicetitan': ['jobs'], 'files': ['deals']},
+        'lead': {'hubspot': ['contacts'], 'salesforce': ['leads'], 'jobber': ['requests'], 'servicetitan': ['leads', 'bookings'], 'housecall_pro': ['leads'], 'files': ['leads']},
+        'deal': {'hubspot': ['deals'], 'salesforce': ['opportunities'], 'jobber': ['quotes'], 'servicetitan': ['jobs'], 'housecall_pro': ['estimates'], 'files': ['deals']},
     }) }}
 {% endmacro %}
 

@@ -17,6 +17,16 @@
     where place = 1 or value is distinct from before
 {%- endmacro %}
 
+{# The branch that sources/<source>.yml names for a team or location; null for others. #}
+{% macro mapped_branch(source_name, team) -%}
+    cast(case lower({{ clean(team) }})
+        {% for name, branch in var(source_name ~ '_team_branches', {}).items() -%}
+        when lower('{{ name | replace("'", "''") }}') then '{{ branch | replace("'", "''") }}'
+        {% endfor -%}
+        when null then null
+    end as varchar)
+{%- endmacro %}
+
 {# Ids that a full listing lacked, by raw table: gone at the source until they come back. #}
 {% macro absent_records(source_name, table) -%}
     select id, since

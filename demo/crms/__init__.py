@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # the command line lists the names: it shall not wait for pan
     from demo.servers.traffic import Traffic
     from demo.truth.dialect import Dialect
 
-CRMS = ("hubspot", "salesforce", "servicetitan", "jobber")
+CRMS = ("hubspot", "salesforce", "servicetitan", "housecall_pro", "jobber")
 
 
 class Server(Protocol):

@@ -70,7 +70,7 @@ def known(log: CompanyLog) -> CompanyLog:
     for sale in company.sales.values():
         if sale.quoted is not None:
             events += _quote(sale, sale.quoted)
-    return reduced(log, events, teams={})
+    return reduced(log, events, teams={}, has_branches=False)
 
 
 def _inquiry(inquiry: Inquiry, as_of: datetime) -> list[Event]:

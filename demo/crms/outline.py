@@ -175,10 +175,12 @@ def outline(log: CompanyLog) -> Outline:
     return Outline(left, kept_sales, [call for call in calls if call.lead is None or call.lead in left])
 
 
-def reduced(log: CompanyLog, events: Iterable[Event], *, teams: Mapping[str, str] | None = None) -> CompanyLog:
+def reduced(
+    log: CompanyLog, events: Iterable[Event], *, teams: Mapping[str, str] | None = None, has_branches: bool = True
+) -> CompanyLog:
     """``log`` with these leads, deals and activities, and its survey answers where their records are still there.
 
-    ``teams``: rep → team where the system knows them; branches of people are not known then, unless the log's teams are kept (None).
+    ``teams``: rep → what the system has for a team (None: as in the log); ``has_branches``: whether it tells to which branch people belong.
     """
     kept = list(events)
     leads = {event.lead_id for event in kept if event.kind == "lead_created"}
@@ -188,9 +190,11 @@ def reduced(log: CompanyLog, events: Iterable[Event], *, teams: Mapping[str, str
         lead = row.lead_id if row.lead_id in leads else None
         deal = row.deal_id if row.deal_id in deals else None
         kept.append(Event(row.at.to_pydatetime(), row.kind, lead, deal, row.rep_id, dict(row.data)))
-    reps = log.reps if teams is None else log.reps.assign(team=log.reps["rep_id"].map(dict(teams)), branch=None)
+    reps = log.reps
     if teams is not None:
-        reps["team"] = reps["team"].astype(object).where(reps["team"].notna(), None)
+        reps = reps.assign(team=[teams.get(rep) for rep in reps["rep_id"]])
+    if not has_branches:
+        reps = reps.assign(branch=None)
     return replace(log, events=events_frame(sorted(kept, key=lambda event: event.at)), reps=reps)
 
 

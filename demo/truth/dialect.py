@@ -1,4 +1,4 @@
-"""What of a company's log looks different in each CRM: the names of stages, and whether a record that was merged away is still shown."""
+"""What of a company's log looks different in each CRM: the names of stages, and what it shows at all."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from demo.truth.records import Lead, Record
 
 @dataclass(frozen=True)
 class Dialect:
-    """``lead`` and ``deal``: stage key → what the CRM calls it. ``keeps_merged``: it still gives records that were merged away."""
+    """``lead`` and ``deal``: stage key → what the CRM calls it. ``keeps_merged``: it still gives records that were merged away.
+    ``has_owner_history``: it tells since when somebody owns a lead.
+    """
 
     lead: Mapping[str, str]
     deal: Mapping[str, str]
     keeps_merged: bool = False
+    has_owner_history: bool = True
 
     def activity(self, record: Record, stage: str) -> str:
         """The step of the process map that entering ``stage`` is."""

@@ -172,12 +172,12 @@ def test_a_model_that_breaks_ends_the_run_with_an_error(
     served = scene.company.pointer.resolve()
     project = tmp_path / "dbt_project"
     shutil.copytree(transform.DBT_PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
-    model = project / "models" / "intermediate" / "int_calls.sql"
+    model = project / "models" / "intermediate" / "int_deals.sql"
     model.write_text(f"{model.read_text(encoding='utf-8')}\nwhere cast('nothing' as integer) = 1\n", encoding="utf-8")
     monkeypatch.setattr(transform, "DBT_PROJECT", project)
     outcome = scene.run()
     assert outcome.exit_code == AuditError.exit_code
-    assert outcome.error is not None and "int_calls" in outcome.error and "still served" in outcome.error
+    assert outcome.error is not None and "int_deals" in outcome.error and "still served" in outcome.error
     assert scene.company.pointer.resolve() == served
 
 

@@ -38,12 +38,7 @@ renamed as (
         {{ clean('parsed.email') }} as email,
         cast(null as varchar) as role,
         numbered.team,
-        cast(case lower(numbered.team)
-            {% for team, branch in var('hubspot_team_branches', {}).items() -%}
-            when lower('{{ team | replace("'", "''") }}') then '{{ branch | replace("'", "''") }}'
-            {% endfor -%}
-            when null then null
-        end as varchar) as branch,
+        {{ mapped_branch('hubspot', 'numbered.team') }} as branch,
         cast(null as varchar) as manager,
         not coalesce(parsed.is_archived, false) as is_active
     from parsed

@@ -22,12 +22,7 @@ renamed as (
         {{ clean('fields.Email') }} as email,
         cast(null as varchar) as role,
         {{ clean('fields.Department') }} as team,
-        cast(case lower({{ clean('fields.Department') }})
-            {% for team, branch in var('salesforce_team_branches', {}).items() -%}
-            when lower('{{ team | replace("'", "''") }}') then '{{ branch | replace("'", "''") }}'
-            {% endfor -%}
-            when null then null
-        end as varchar) as branch,
+        {{ mapped_branch('salesforce', 'fields.Department') }} as branch,
         cast(null as varchar) as manager,
         coalesce({{ word_boolean('fields.IsActive') }}, true) as is_active
     from parsed

@@ -32,7 +32,7 @@ united as (
     union all
     select 'deal', id, 'Booked', created_at from visits
     union all
-    select 'deal', id, 'Completed', least(completed_at, offered_at) from visits
+    select 'deal', id, 'Completed', least(completed_at, coalesce(offered_at, completed_at)) from visits
     where completed_at is not null
     union all
     select 'deal', id, 'Estimate', offered_at from visits
