@@ -11,8 +11,8 @@ from typing import Any
 from ingestion import rawlog
 from ingestion.auth import Headers
 from ingestion.changes import Changes
-from ingestion.http import PAGE_CAP, ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number
 from ingestion.housecall_pro.tables import LISTINGS, SOURCE, Listing
+from ingestion.http import PAGE_CAP, ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number
 from ingestion.landing import Landing
 from ingestion.moments import iso, moment
 from salesgauge.errors import SourceError
@@ -38,7 +38,7 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
     every = timedelta(days=number(settings, "whole_every_days", 7))
     try:
         with Changes(company, landing, received_at=received_at, reporter=reporter) as changes:
-            reading = _Reading(client, changes, overlap, received_at)
+            reading = _Reading(client, changes, overlap, received_at, set())
             kept: dict[str, dict[str, str]] = {}
             for listing in LISTINGS:
                 cursor = cursors.get(listing.table_name) or {}
@@ -46,10 +46,9 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
                 is_whole = whole_at is None or received_at - whole_at >= every
                 newest = reading.read(listing, None if is_whole else cursor)
                 until = max((at for at in (moment(cursor.get("until")), newest) if at is not None), default=None)
-                kept[listing.table_name] = {
-                    "whole_at": iso(received_at if is_whole or whole_at is None else whole_at),
-                    **({"until": iso(until)} if until is not None else {}),
-                }
+                read_at = received_at if is_whole and listing.table_name not in reading.restless else whole_at
+                moments = {"whole_at": read_at, "until": until}
+                kept[listing.table_name] = {name: iso(at) for name, at in moments.items() if at is not None}
             changes.land()
             for name, cursor in kept.items():
                 if cursor != cursors.get(name):
@@ -109,6 +108,7 @@ class _Reading:
     changes: Changes
     overlap: timedelta
     now: datetime
+    restless: set[str]  # listings that changed each time while they were read as a whole
 
     def read(self, listing: Listing, cursor: dict[str, Any] | None) -> datetime | None:
         """Write the records of ``listing`` since ``cursor``, or all of them (None); the newest change among them."""
@@ -129,18 +129,23 @@ class _Reading:
         newest: datetime | None = None
         for _ in range(_TRIES):
             seen: set[str] = set()
-            expected: int | None = None
-            for records, expected in pages(self.client, listing, {"sort_by": "created_at", "sort_direction": "asc"}):
+            totals: set[int | None] = set()
+            for records, total in pages(self.client, listing, {"sort_by": "created_at", "sort_direction": "asc"}):
                 self.changes.write(listing.table, records)
                 seen.update(str(one.get("id")) for one in records if isinstance(one, dict))
+                totals.add(total)
                 newest = _newest(newest, records)
-            if expected is None or len(seen) >= expected:
+            if totals == {None} or totals == {len(seen)}:
                 self.changes.complete(listing.table)
                 return newest
-        raise SourceError(
-            f"{SOURCE}: GET {listing.path} says that there are {expected:,} records and gave {len(seen):,}, {_TRIES} times. "
-            "Nothing of this load was kept; run again."
+        _LOG.info(
+            "%s: %s changed while its pages were read, %d times: the next sync reads all of it again",
+            SOURCE,
+            listing.path,
+            _TRIES,
         )
+        self.restless.add(listing.table_name)
+        return newest
 
     def _newest_first(self, listing: Listing, until: datetime | None) -> datetime | None:
         newest = until
