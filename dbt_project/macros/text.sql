@@ -22,6 +22,11 @@
     regexp_full_match({{ value }}, '{{ pattern }}')
 {%- endmacro %}
 
+{# Whole cents as text -> money. #}
+{% macro cents(value) -%}
+    cast({{ try_cast(value, 'decimal(18, 0)') }} * 0.01 as decimal(18, 2))
+{%- endmacro %}
+
 {# A money value as text without trailing zeros: 0.00 is 0, as people write it. #}
 {% macro plain_number(value) -%}
     regexp_replace(cast({{ value }} as varchar), '\.0+$', '')

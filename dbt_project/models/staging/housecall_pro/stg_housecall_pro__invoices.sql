@@ -27,8 +27,8 @@ final as (
         jobs.deal_id,
         {{ parse_timestamp('parsed.invoice.invoice_date') }} as invoiced_at,
         {{ parse_timestamp('parsed.invoice.paid_at') }} as paid_at,
-        {{ try_cast('parsed.invoice.amount', 'decimal(18, 2)') }} / 100 as amount,
-        ({{ try_cast('parsed.invoice.amount', 'decimal(18, 2)') }} - {{ try_cast('parsed.invoice.due_amount', 'decimal(18, 2)') }}) / 100 as paid_amount,
+        {{ cents('parsed.invoice.amount') }} as amount,
+        {{ cents('parsed.invoice.amount') }} - {{ cents('parsed.invoice.due_amount') }} as paid_amount,
         cast(null as varchar) as currency,
         case lower(parsed.invoice.status) when 'paid' then 'paid' when 'canceled' then 'void' when 'voided' then 'void' else 'open' end as status,
         absences.id is not null as is_deleted

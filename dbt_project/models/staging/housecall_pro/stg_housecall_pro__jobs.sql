@@ -43,7 +43,7 @@ final as (
             when replace(lower(parsed.job.work_status), '_', ' ') = 'needs scheduling' then 'unscheduled'
             else 'scheduled'
         end as status,
-        {{ try_cast('parsed.job.total_amount', 'decimal(18, 2)') }} / 100 as amount,
+        {{ cents('parsed.job.total_amount') }} as amount,
         parsed.job.deleted_at is not null or absences.id is not null as is_deleted
     from parsed
     left join {{ ref('stg_housecall_pro__deals') }} as deals

@@ -26,7 +26,7 @@ final as (
         {{ source_id("'housecall_pro'", 'items.id') }} || ':' || items.position as payment_id,
         {{ source_id("'housecall_pro'", 'items.id') }} as invoice_id,
         {{ parse_timestamp('items.item.paid_at') }} as paid_at,
-        case when lower(items.item.category) = 'refund' then -1 else 1 end * abs({{ try_cast('items.item.amount', 'decimal(18, 2)') }}) / 100 as amount,
+        case when lower(items.item.category) = 'refund' then -1 else 1 end * abs({{ cents('items.item.amount') }}) as amount,
         cast(null as varchar) as currency,
         lower({{ clean('items.item.payment_method') }}) as method,
         invoices.is_deleted

@@ -35,7 +35,7 @@ options as (
         is_newest,
         coalesce(lower(item.approval_status) like '%approved%', false) as is_approved,
         coalesce(lower(item.approval_status) like '%declined%', false) as is_declined,
-        {{ try_cast('item.total_amount', 'decimal(18, 2)') }} / 100 as amount,
+        {{ cents('item.total_amount') }} as amount,
         {{ parse_timestamp('item.created_at') }} as created_at,
         {{ parse_timestamp('item.updated_at') }} as modified_at
     from items
@@ -166,7 +166,7 @@ from_jobs as (
         {{ parse_timestamp('parsed_jobs.job.schedule.scheduled_end') }} as scheduled_until,
         {{ parse_timestamp('parsed_jobs.job.work_timestamps.completed_at') }} as completed_at,
         cast(null as timestamp) as offered_at,
-        nullif({{ try_cast('parsed_jobs.job.total_amount', 'decimal(18, 2)') }} / 100, 0) as amount,
+        nullif({{ cents('parsed_jobs.job.total_amount') }}, 0) as amount,
         -- what was done and priced was sold on the spot
         case when {{ try_cast('parsed_jobs.job.total_amount', 'decimal(18, 2)') }} > 0 then {{ parse_timestamp('parsed_jobs.job.work_timestamps.completed_at') }} end as won_at,
         coalesce(
