@@ -74,6 +74,11 @@
     string_split({{ value }}, '{{ separator }}')
 {%- endmacro %}
 
+{# What comes after the last separator. #}
+{% macro last_part(value, separator) -%}
+    regexp_replace({{ value }}, '^.*{{ separator }}', '')
+{%- endmacro %}
+
 {# The items of a list as one text; null for an empty list. #}
 {% macro join_list(list, separator) -%}
     nullif(array_to_string({{ list }}, '{{ separator }}'), '')

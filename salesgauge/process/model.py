@@ -234,6 +234,20 @@ class Qualification(_Strict):
     met: dict[Key, str] = Field(default_factory=dict)
 
 
+class IdentityPair(_Strict):
+    """A record (a call, an appointment, a form or a contact) and a lead, both as ``<source>:<id>``."""
+
+    record: str = Field(pattern=r"^[a-z0-9_]+:.+$")
+    lead: str = Field(pattern=r"^[a-z0-9_]+:.+$")
+
+
+class Identity(_Strict):
+    """What people know better than the rules that match records of one system to leads of another."""
+
+    same: list[IdentityPair] = Field(default_factory=list)
+    different: list[IdentityPair] = Field(default_factory=list)
+
+
 class Process(_Strict):
     """``process.yml``: the company, its process, and how the sources' words map to it."""
 
@@ -247,6 +261,7 @@ class Process(_Strict):
     activity_classes: dict[Key, Literal["selling", "non_selling", "travel", "admin"]] = Field(default_factory=dict)
     gross_margin: dict[str, Share] = Field(default_factory=dict)
     exchange_rates: list[ExchangeRate] = Field(default_factory=list)
+    identity: Identity = Field(default_factory=Identity)
 
     @classmethod
     def load(cls, path: Path) -> Process:

@@ -30,6 +30,7 @@ _COLUMNS = {
     "exchange_rates": "currency varchar, rate_date date, rate decimal(18, 8)",
     "placeholders": "value varchar",
     "exclusions": "reason varchar, expression varchar",
+    "identity": "record_id varchar, lead_id varchar, is_same boolean",
 }
 
 
@@ -117,4 +118,6 @@ def _rows(process: Process, as_of: datetime) -> dict[str, list[Sequence[Any]]]:
         "exchange_rates": [(rate.currency, rate.date, rate.rate) for rate in process.exchange_rates],
         "placeholders": [(value.strip().lower(),) for value in process.placeholders],
         "exclusions": list(process.exclusions.items()),
+        "identity": [(pair.record, pair.lead, True) for pair in process.identity.same]
+        + [(pair.record, pair.lead, False) for pair in process.identity.different],
     }

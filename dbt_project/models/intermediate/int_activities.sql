@@ -39,16 +39,24 @@ appointments as (
         appointment_id as activity_id,
         'meeting' as type,
         cast(null as varchar) as direction,
-        created_at is null as is_automated, -- where nobody knows when it was set it can't tell how soon someone answered
+        -- where nobody knows when it was set, or where the customer set it, it can't tell how soon someone answered
+        created_at is null or coalesce(is_self_booked, false) as is_automated,
         status as outcome,
         coalesce(created_at, starts_at) as created_at,
         starts_at as at,
-        {{ seconds_between('starts_at', 'ends_at') }} as duration_seconds,
+        {{ seconds_between('booked.starts_at', 'booked.ends_at') }} as duration_seconds,
         user_id,
         lead_id,
         deal_id,
         is_deleted
-    from {{ ref('int_appointments') }}
+    from {{ ref('int_appointments') }} as booked
+    where not exists (
+        select 1 from recorded
+        where recorded.lead_id = booked.lead_id
+            and recorded.type = 'meeting'
+            and not recorded.is_deleted
+            and abs({{ seconds_between('recorded.at', 'booked.starts_at') }}) <= 120
+    )
 
 ),
 

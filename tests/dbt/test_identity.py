@@ -1,0 +1,89 @@
+"""Records of other systems find their lead: by which rule, at which time, and how a wrong match is taken back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from salesgauge.warehouse import connect
+from tests.dbt.project import run_dbt
+
+AS_OF = datetime(2026, 6, 17, 12)
+EARLY, LATE = datetime(2026, 6, 1, 10), datetime(2026, 6, 10, 10)
+STAMP = {"_load_id": "1.1", "_loaded_at": AS_OF, "_row": 1}
+
+
+def _lead(number: int, at: datetime = EARLY, **properties: str) -> dict[str, Any]:
+    record = {"id": str(number), "properties": properties, "createdAt": at.isoformat()}
+    return {
+        **STAMP,
+        "id": str(number),
+        "created_at": at,
+        "updated_at": at,
+        "is_archived": False,
+        "record": json.dumps(record),
+    }
+
+
+def _appointment(name: str, at: datetime = LATE, **columns: Any) -> dict[str, Any]:
+    return {
+        **STAMP, "source": "calendar", "_file": "a.csv", "appointment_id": name, "created_at": at, "starts_at": at, "status": "held",
+        "email": None, "phone": None, "lead_id": None,
+        "record": "{}", **columns,
+    }  # fmt: skip
+
+
+def test_records_find_their_lead_by_the_strongest_rule(
+    bench: Path, new_warehouse: Callable[[datetime], duckdb.DuckDBPyConnection]
+) -> None:
+    rows: dict[str, list[dict[str, Any]]] = {
+        "raw_hubspot.contacts": [
+            _lead(1, email="ann@example.org", phone="(312) 555-0101", lastname="Frost", zip="60601"),
+            _lead(2, LATE, email="ann@example.org", lastname="Frost", zip="60601"),
+            _lead(3, phone="312-555-0103", lastname="Stone", zip="60 602"),
+            _lead(4, lastname="Stone", zip="60602"),  # with the one before: two Stones in one postcode
+            _lead(5, lastname="Marsh", zip="60603"),
+            _lead(6, email="n/a", phone="000-0000", lastname="Nobody", zip="60604"),
+        ],
+        "raw_files.appointments": [
+            _appointment("mail", email=" Ann@Example.org"),
+            _appointment("mail-before", datetime(2026, 6, 5), email="ann@example.org"),
+            _appointment("mail-too-early", datetime(2026, 5, 1), email="ann@example.org"),
+            _appointment("phone", phone="+1 312 555 0103"),
+            _appointment("placeholder", email="n/a", phone="0000000"),
+            _appointment("told", lead_id="x9", email="ann@example.org"),
+            _appointment("manual"),
+            _appointment("refused", phone="3125550103"),
+        ],
+        "raw_files.contacts": [
+            {**STAMP, "source": "field", "_file": "c.csv", "contact_id": name, "last_name": last, "postcode": postcode, "record": "{}"}
+            for name, last, postcode in (("marsh", "MARSH", "60603"), ("stone", "Stone", "60602"))
+        ],
+    }  # fmt: skip
+    with new_warehouse(AS_OF) as con:
+        for name, table in rows.items():
+            con.register("rows", pa.Table.from_pylist(table))
+            con.execute(f"insert into {name} by name select * from rows")
+            con.unregister("rows")
+        con.execute(
+            "insert into process.identity values ('calendar:manual', 'hubspot:5', true), ('calendar:refused', 'hubspot:3', false)"
+        )
+    run_dbt(bench, "run", "--select", "+int_appointments", "+int_contacts", sources=["hubspot", "ga4", "typeform"])
+    with connect(bench / "salesgauge.duckdb") as con:
+        found = con.execute("select record_id, lead_id, rule from intermediate.int_identity_matches").fetchall()
+        alone = con.execute("select appointment_id from intermediate.int_appointments where lead_id is null").fetchall()
+    assert {row[0]: row[1:] for row in found} == {
+        "calendar:mail": ("hubspot:2", "email"),
+        "calendar:mail-before": ("hubspot:1", "email"),
+        "calendar:phone": ("hubspot:3", "phone"),
+        "calendar:told": ("calendar:x9", "id"),
+        "calendar:manual": ("hubspot:5", "manual"),
+        "field:marsh": ("hubspot:5", "name_postcode"),
+    }
+    assert {row[0] for row in alone} == {"calendar:mail-too-early", "calendar:placeholder", "calendar:refused"}
