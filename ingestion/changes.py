@@ -51,7 +51,7 @@ class Changes:
         self.tally = Tally(reporter, self.source)
         self.folder: Path
         self._spools: dict[str, tuple[RawTable, Spool, threading.Lock]] = {}
-        self._complete: dict[str, tuple[RawTable, str]] = {}
+        self._complete: dict[str, tuple[RawTable, str, frozenset[str]]] = {}
         self._lock = threading.RLock()
 
     def __enter__(self) -> Changes:
@@ -75,13 +75,14 @@ class Changes:
             count = spool.count - before
         self.tally.add(count)
 
-    def complete(self, table: RawTable, where: str = "true") -> None:
-        """What is written to ``table`` in this run is all that the source has: known records that are missing are gone.
+    def complete(self, table: RawTable, where: str = "true", ids: Iterable[str] = ()) -> None:
+        """What is written to ``table`` in this run, and ``ids``, is all that the source has: known records that are missing are gone.
 
-        ``where``: an SQL condition on the table's columns, for a listing of a part of the records only.
+        ``where``: an SQL condition on the table's columns, for a listing of a part of the records only. ``ids``: keys of records that are still
+        there but need not be written.
         """
         self._spool(table)
-        self._complete[table.name] = (table, where)
+        self._complete[table.name] = (table, where, frozenset(ids))
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of an SQL query over ``newest`` relations."""
@@ -103,8 +104,8 @@ class Changes:
 
     def land(self) -> None:
         """Land what was written: per table the records that are new or differ from the newest version known."""
-        for table, where in list(self._complete.values()):
-            self._note_absences(table, where)
+        for table, where, ids in list(self._complete.values()):
+            self._note_absences(table, where, ids)
         for table, spool, _ in self._spools.values():
             spool.close()
             self._land(table, spool)
@@ -140,11 +141,11 @@ class Changes:
             "order by number"
         )
 
-    def _note_absences(self, table: RawTable, where: str) -> None:
+    def _note_absences(self, table: RawTable, where: str, ids: frozenset[str]) -> None:
         spool = self._spools[table.name][1]
         spool.flush()
         known, absent = self.known_keys(table, where), self._absent(table)
-        present = self._present(table, spool) if spool.count else set()
+        present = ids | (self._present(table, spool) if spool.count else set())
         missing = sorted(known - present)
         settings = self.company.source(self.source)
         if (

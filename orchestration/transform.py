@@ -132,11 +132,12 @@ def project_vars(company: Company, process: Process) -> dict[str, Any]:
             values[f"{source}_team_branches"] = dict(teams)
         if units := document.get("business_units"):
             values[f"{source}_units"] = {str(name): dict(meaning or {}) for name, meaning in units.items()}
-    typeform = _document(company, "typeform")
-    if questions := typeform.get("questions"):
-        values["typeform_questions"] = {kind: list(names) for kind, names in questions.items()}
-    if records := typeform.get("records"):
-        values["typeform_records"] = str(records)
+    for source in ("typeform", "surveymonkey"):
+        document = _document(company, source)
+        if questions := document.get("questions"):
+            values[f"{source}_questions"] = {kind: list(names) for kind, names in questions.items()}
+        if records := document.get("records"):
+            values[f"{source}_records"] = str(records)
     return values
 
 

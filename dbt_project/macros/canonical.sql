@@ -21,7 +21,7 @@
         'calls': {'callrail': ['calls'], 'servicetitan': ['calls'], 'twilio': ['calls']},
         'form_submissions': {'callrail': ['form_submissions'], 'calendly': ['form_submissions']},
         'web_events': {'ga4': ['events']},
-        'survey_answers': {'typeform': ['responses']},
+        'survey_answers': {'typeform': ['responses'], 'surveymonkey': ['responses']},
     }) }}
 {% endmacro %}
 

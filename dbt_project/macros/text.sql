@@ -74,6 +74,15 @@
     string_split({{ value }}, '{{ separator }}')
 {%- endmacro %}
 
+{# Text without the tags of HTML. #}
+{% macro without_tags(value) -%}
+    regexp_replace({{ value }}, '<[^>]*>', '', 'g')
+{%- endmacro %}
+
+{% macro list_length(list) -%}
+    len({{ list }})
+{%- endmacro %}
+
 {# What comes after the last separator. #}
 {% macro last_part(value, separator) -%}
     regexp_replace({{ value }}, '^.*{{ separator }}', '')

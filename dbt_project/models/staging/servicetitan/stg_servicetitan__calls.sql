@@ -17,6 +17,18 @@ parsed as (
 
 ),
 
+-- two leads may name one call
+inquiries as (
+
+    select
+        call_id,
+        min(key) as key
+    from {{ ref('stg_servicetitan__inquiries') }}
+    where call_id is not null
+    group by call_id
+
+),
+
 final as (
 
     select
@@ -35,10 +47,9 @@ final as (
         cast(null as varchar) as transcript,
         cast(null as varchar) as keywords
     from parsed
-    left join {{ ref('stg_servicetitan__inquiries') }} as inquiries on parsed.id = inquiries.call_id
+    left join inquiries on parsed.id = inquiries.call_id
     left join {{ ref('stg_servicetitan__campaigns') }} as campaigns on {{ source_id("'servicetitan'", 'parsed.call.campaign.id') }} = campaigns.campaign_id
 
 )
 
 select * from final
-qualify row_number() over (partition by call_id order by lead_id) = 1

@@ -140,6 +140,12 @@ united as (
 
 )
 
--- a job may have two bookings, a call two jobs
-select * from united
-qualify row_number() over (partition by key order by customer_id) = 1
+-- a booking or a call may have led to two jobs
+select {{ star_except('numbered', ['place']) }}
+from (
+    select
+        *,
+        row_number() over (partition by key order by customer_id) as place
+    from united
+) as numbered
+where place = 1

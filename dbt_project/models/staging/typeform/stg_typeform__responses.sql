@@ -1,6 +1,3 @@
-{# Which questions are the satisfaction score and the comment: by `ref` or title, lower case. NPS questions have their own type. #}
-{% set questions = {'csat': ['csat', 'satisfaction'], 'comment': ['comment', 'comments']} %}
-{% do questions.update(var('typeform_questions', {})) %}
 with source as (
 
     {{ newest_version(source('raw_typeform', 'responses'), ['form_id', 'response_id']) }}
@@ -17,7 +14,7 @@ form_fields as (
 
     select
         form_id,
-        {{ json_struct('record', {'fields': [{'id': 'varchar', 'title': 'varchar'}]}) }}.fields as fields
+        {{ json_struct('record', {'fields': [{'id': 'varchar', 'title': 'varchar', 'properties': {'steps': 'integer'}}]}) }}.fields as fields
     from forms
 
 ),
@@ -48,17 +45,30 @@ answers as (
 
 ),
 
-named as (
+kinds as (
 
     select
         answers.form_id,
         answers.response_id,
         answers.item,
-        lower(answers.item.field.type) as field_type,
-        coalesce(lower(answers.item.field.ref) in ({{ text_list(questions['csat']) }}) or lower(questions.item.title) in ({{ text_list(questions['csat']) }}), false) as is_csat,
-        coalesce(lower(answers.item.field.ref) in ({{ text_list(questions['comment']) }}) or lower(questions.item.title) in ({{ text_list(questions['comment']) }}), false) as is_comment
+        answers.item.field.ref as reference,
+        questions.item.title,
+        case lower(answers.item.field.type)
+            when 'nps' then 'nps' when 'rating' then 'scale' when 'opinion_scale' then 'scale' when 'long_text' then 'long_text'
+            when 'short_text' then 'text' when 'email' then 'email'
+        end as kind,
+        coalesce(questions.item.properties.steps, case lower(answers.item.field.type) when 'opinion_scale' then 11 else 5 end) as steps
     from answers
     left join questions on answers.form_id = questions.form_id and answers.item.field.id = questions.item.id
+
+),
+
+named as (
+
+    select
+        *,
+        {{ question_role('typeform', 'kind', 'steps', 'title', 'reference') }} as role
+    from kinds
 
 ),
 
@@ -67,9 +77,9 @@ scores as (
     select
         form_id,
         response_id,
-        max(case when field_type = 'nps' then item.number end) as nps_score,
-        max(case when field_type in ('rating', 'opinion_scale') and is_csat then item.number end) as csat_score,
-        max(case when is_comment then item.text end) as comment,
+        max(case when role = 'nps' then item.number end) as nps_score,
+        max(case when role = 'csat' then item.number end) as csat_score,
+        max(case when role = 'comment' then item.text end) as comment,
         max(case when item.type = 'email' then item.email end) as email
     from named
     group by form_id, response_id
