@@ -96,7 +96,7 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str) -> s
             return str(error)
         rows = mapped(entry, relation.sql, relation.columns, source=source, file=file.name)
         if not _land_plain(landing, file, relation, source):
-            landing.relation(rows.table, rows.sql, received=relation.received, also=rows.also)
+            landing.relation(rows.table, rows.sql, received=relation.received, also=rows.also, kept=rows.kept)
         if entry.stages and entry.stages.entered:
             good = landing.good_rows(rows.table, rows.sql, rows.also)
             table, sql = stage_events(entry, good, process, source=source)
@@ -111,7 +111,7 @@ def _land_plain(landing: Landing, file: SourceFile, relation: Relation, source: 
     rows = mapped(
         file.entry, relation.plain_sql, relation.columns, source=source, file=file.name, first_line=relation.first_line
     )
-    return landing.relation_if_clean(rows.table, rows.sql, received=relation.received, also=rows.also)
+    return landing.relation_if_clean(rows.table, rows.sql, received=relation.received, also=rows.also, kept=rows.kept)
 
 
 def _check_columns(entry: FileMapping, relation: Relation) -> None:

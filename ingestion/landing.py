@@ -28,7 +28,7 @@ from salesgauge.settings import Company
 from salesgauge.warehouse import connect
 
 # Without the limit every record is hashed for a dictionary that is then given up.
-_PARQUET = "(format parquet, compression zstd, string_dictionary_page_size_limit 1000)"
+_PARQUET = "(format parquet, compression zstd, compression_level 1, string_dictionary_page_size_limit 1000)"
 
 _MEMORY = "1GB"
 _AT_ONCE = 128 << 20  # bytes read by one statement: what it buffers to keep the order grows with its input
@@ -62,6 +62,35 @@ class RawTable:
 
     def is_required(self, column: RawColumn) -> bool:
         return column.required or column.name in self.key
+
+
+# Types that Parquet holds as they are; a value of any other is kept as JSON.
+_PLAIN_TYPES = {
+    "varchar", "boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint", "float", "double",
+    "date", "time", "timestamp", "timestamp with time zone",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A column of a table or file that is kept as received. ``name``: what the source calls it; ``column``: the query's column with its value.
+
+    ``same_as``: the typed column that nearly always has the same value; then only what differs is kept.
+    """
+
+    name: str
+    column: str
+    same_as: str | None = None
+
+    def field(self, kind: str) -> str:
+        """Its field of the struct ``received``; ``rawlog`` puts the record together again."""
+        value = identifier(self.column)
+        is_plain = kind in _PLAIN_TYPES or kind.startswith("decimal")
+        if self.same_as is not None:
+            value = f"case when {value} is distinct from {identifier(f't:{self.same_as}')} then {value} end"
+        elif not is_plain:
+            value = f"to_json({value})"
+        return f"{identifier(rawlog.received_field(self.name, self.same_as))} := {value}"
 
 
 class Landing:
@@ -143,24 +172,37 @@ class Landing:
         duplicates: int = 0,
         received: int | None = None,
         also: Sequence[RawColumn] = (),
+        kept: Sequence[Kept] | None = None,
     ) -> TableCount:
         """Land the rows of the DuckDB query ``sql`` (run on ``self.con``).
 
         It has the table's columns by name (of their type, or text that is cast as in ``records``) and ``record`` (JSON as text). It may have
         ``_line`` (place in the source; default: place in the query, for quarantined rows), ``_file``, and ``_reason`` (not null: quarantine the row
         for it).
-        ``also``: columns of the query that must fit too, but are not written. ``received``: the number of rows, where it is known.
+        ``also``: columns of the query that must fit too, but are not written. ``received``: the number of rows, where it is known. ``kept``: keep
+        these columns of the source instead of ``record``, which is far cheaper than JSON and says the same.
         """
         query, types = self._completed(table, sql, also)
         if received is None:
             received = self._scalar(f"select count(*) from ({sql})")
-        count = self._write(table, query, types, received, also)
+        count = self._write(table, query, types, received, also, kept)
         return self._count(table.name, count + TableCount(duplicates, 0, 0, duplicates))
 
-    def relation_if_clean(self, table: RawTable, sql: str, *, received: int, also: Sequence[RawColumn] = ()) -> bool:
-        """Like ``relation``, but where a row does not fit nothing is landed or counted, and the answer is False."""
+    def relation_if_clean(
+        self,
+        table: RawTable,
+        sql: str,
+        *,
+        received: int,
+        also: Sequence[RawColumn] = (),
+        kept: Sequence[Kept] | None = None,
+    ) -> bool:
+        """Like ``relation``, but where a row does not fit, or can't be read, nothing is landed or counted, and the answer is False."""
         query, types = self._completed(table, sql, also)
-        file, loaded = self._good(table, _checked(self._typed(table, types, also), query))
+        try:
+            file, loaded = self._good(table, _checked(self._typed(table, types, also), query), types, kept)
+        except duckdb.InvalidInputException:
+            return False
         if loaded != received:
             file.unlink()
             return False
@@ -249,11 +291,12 @@ class Landing:
         types: Mapping[str, str],
         received: int,
         also: Sequence[RawColumn] = (),
+        kept: Sequence[Kept] | None = None,
     ) -> TableCount:
         """Write the good rows of ``sql`` to one Parquet file and the bad ones to another; memory stays flat, as nothing is collected."""
         columns = self._typed(table, types, also)
         checked = _checked(columns, sql)
-        file, loaded = self._good(table, checked)
+        file, loaded = self._good(table, checked, types, kept)
         self._keep(table.name, file, loaded)
         quarantined = self._quarantine(table, columns, checked, types) if loaded != received else 0
         if loaded + quarantined != received:
@@ -263,15 +306,22 @@ class Landing:
         self._rows[table.name] = self._rows.get(table.name, 0) + received
         return TableCount(received, loaded, quarantined, 0)
 
-    def _good(self, table: RawTable, checked: str) -> tuple[Path, int]:
+    def _good(
+        self, table: RawTable, checked: str, types: Mapping[str, str], kept: Sequence[Kept] | None
+    ) -> tuple[Path, int]:
         """Write the good rows to a Parquet file; the file and the number of rows."""
         self._keys[table.name] = table.key
         values = ", ".join(f"{identifier(f't:{column.name}')} as {identifier(column.name)}" for column in table.columns)
         base = f"cast({self._rows.get(table.name, 0)} as bigint) as _base"
         target = self._path(table.name)
+        if kept is None:
+            record, condition = "cast(record as json) as record", "not _bad and record is not null"
+        else:
+            fields = ", ".join(one.field(types[one.column].lower()) for one in kept)
+            record, condition = f"struct_pack({fields}) as received", "not _bad"
         loaded = self._scalar(
-            f"copy (select {values}, {self._stamp()}, {base}, cast(record as json) as record "
-            f"from ({checked}) where not _bad and record is not null) to {quote(str(target))} {_PARQUET}"
+            f"copy (select {values}, {self._stamp()}, {base}, {record} from ({checked}) where {condition}) "
+            f"to {quote(str(target))} {_PARQUET}"
         )
         return target, loaded
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ingestion.landing import RawColumn, RawTable
+from ingestion.landing import Kept, RawColumn, RawTable
 from ingestion.lines import identifier, quote
 from ingestion.mapping import STAGE_COLUMN, DateRule, FileMapping, Numbers
 from ingestion.rawlog import FILE_COLUMNS
@@ -22,11 +22,15 @@ _CLOSING = ("won", "lost", "disqualified")
 
 @dataclass(frozen=True)
 class Mapped:
-    """``sql`` yields the columns of ``table``, those in ``also`` (dates that become stage events) and what ``Landing.relation`` needs besides."""
+    """``sql`` yields the columns of ``table``, those in ``also`` (dates that become stage events) and what ``Landing.relation`` needs besides.
+
+    ``kept``: the columns of the file, which are kept as they were received. None where a row is JSON and is kept as text.
+    """
 
     table: RawTable
     sql: str
     also: tuple[RawColumn, ...]
+    kept: tuple[Kept, ...] | None
 
 
 @dataclass(frozen=True)
@@ -43,15 +47,29 @@ class _Moment:
         return self.rule.timezone in (None, "UTC")
 
 
-def raw_table(source: str, entity: Entity, converted: Mapping[str, tuple[str, str]] | None = None) -> RawTable:
-    """The raw table of a canonical entity. ``converted``: column → (``convert``, ``expected``)."""
+def raw_table(
+    source: str,
+    entity: Entity,
+    converted: Mapping[str, tuple[str, str]] | None = None,
+    *,
+    filled: Iterable[str] | None = None,
+    has_lines: bool = True,
+) -> RawTable:
+    """The raw table of a canonical entity. ``converted``: column → (``convert``, ``expected``).
+
+    ``filled``: the columns that the source has (default: all). Files hold no others, as an empty column costs nearly as much as a full one; the
+    view over the raw log shows them as null. ``has_lines``: each row has a line of its own, else they follow each other from the first.
+    """
     columns = []
     for column in entity.columns:
-        convert, expected = (converted or {}).get(column.name, (None, None))
-        columns.append(
-            RawColumn(column.name, DUCKDB_TYPES[column.type], "", column.name in entity.required, convert, expected)
-        )
-    columns += [RawColumn(name, kind, "") for name, kind in (*FILE_COLUMNS, ("_first_line", "bigint"))]
+        if filled is None or column.name in filled or column.name in entity.required:
+            convert, expected = (converted or {}).get(column.name, (None, None))
+            columns.append(
+                RawColumn(column.name, DUCKDB_TYPES[column.type], "", column.name in entity.required, convert, expected)
+            )
+    place = "_line" if has_lines else "_first_line"
+    columns += [RawColumn(name, kind, "") for name, kind in FILE_COLUMNS if name != "_line"]
+    columns.append(RawColumn(place, "bigint", ""))
     return RawTable(source, entity.name, tuple(columns), (entity.key,))
 
 
@@ -89,11 +107,36 @@ def mapped(
     )
     listed = ", ".join(f"{expression} as {identifier(name)}" for name, expression in values.items())
     first = "null" if first_line is None else str(first_line)
+    kept = None if mapping.kind == "jsonl" else tuple(_kept(mapping, types))
+    received = "".join(f", {identifier(one.column)}" for one in kept or ())
     sql = (
-        f"select {listed}, {quote(source)} as source, {quote(file)} as _file, _line, cast({first} as bigint) as _first_line, "
+        f"select {listed}{received}, {quote(source)} as source, {quote(file)} as _file, _line, cast({first} as bigint) as _first_line, "
         f"_reject as _reason, _record as record from ({relation_sql})"
     )
-    return Mapped(raw_table(source, entity, converted), _with_moments(sql, moments, mapping.kind), also)
+    table = raw_table(source, entity, converted, filled=_filled(mapping), has_lines=first_line is None)
+    return Mapped(table, _with_moments(sql, moments, mapping.kind), also, kept)
+
+
+def _filled(mapping: FileMapping) -> set[str]:
+    """The canonical columns that rows of the mapping can have, and those that its stage events are made of."""
+    names = {*mapping.provided, mapping.definition.key}
+    if mapping.order is not None:
+        names.add("source_order")
+    if mapping.stages:
+        names |= {STAGE_COLUMN[mapping.entity], "pipeline"}
+    return names
+
+
+def _kept(mapping: FileMapping, types: Mapping[str, str]) -> Iterable[Kept]:
+    """The columns of the file. Of one that becomes a column of the entity as it is, only what differs need be kept."""
+    same: dict[str, str] = {}
+    mapped_to = [(source, mapping.canonical(name)) for name, source in mapping.columns.items()]
+    if mapping.key and len(mapping.key) == 1:
+        mapped_to.append((mapping.key[0], mapping.definition.key))
+    for source, name in mapped_to:
+        if types[source] == DUCKDB_TYPES[mapping.definition.column(name).type]:
+            same.setdefault(source, name)
+    return [Kept(name, f"s:{name}", same.get(name)) for name in types]
 
 
 def stage_events(mapping: FileMapping, good_rows: str, process: Process, *, source: str) -> tuple[RawTable, str]:
@@ -130,8 +173,7 @@ def stage_events(mapping: FileMapping, good_rows: str, process: Process, *, sour
         for column in entity.columns
     )
     sql = (
-        f"select {listed}, {quote(source)} as source, _file, _line, cast(null as bigint) as _first_line, record "
-        f"from ({unnested}) where event.at is not null"
+        f"select {listed}, {quote(source)} as source, _file, _line, record from ({unnested}) where event.at is not null"
     )
     return raw_table(source, entity), sql
 

@@ -62,7 +62,7 @@ def _run(raw_dir: Path, work_dir: Path, source: str, load_id: str, files: Mappin
         )
         try:
             resources = [_resource(table, paths) for table, paths in files.items()]
-            with _load_id(load_id):
+            with _load_id(load_id), _files_as_they_are():
                 pipeline.run(resources, loader_file_format="parquet")
         finally:
             pipeline.deactivate()
@@ -84,13 +84,13 @@ def _resource(table: str, paths: list[Path]) -> Any:
 
 
 def _columns(path: Path) -> Any:
-    """The columns of the Parquet file for dlt. They must match exactly: then dlt takes the file as it is, else it would rewrite it."""
+    """The columns of the Parquet file for dlt, which makes no table without any."""
     import pyarrow as pa
     import pyarrow.parquet as pq
     from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
 
     fields = [
-        pa.field(field.name, pa.string()) if isinstance(field.type, pa.BaseExtensionType) else field
+        pa.field(field.name, pa.string()) if isinstance(field.type, pa.BaseExtensionType | pa.StructType) else field
         for field in pq.read_schema(path)
     ]
     return py_arrow_to_table_schema_columns(pa.schema(fields))
@@ -111,6 +111,23 @@ def _load_id(load_id: str) -> Iterator[None]:
         yield
     finally:
         storage.create_load_id = original
+
+
+@contextmanager
+def _files_as_they_are() -> Iterator[None]:
+    """Make dlt move Parquet files like files of any other format.
+
+    It would look into them and rewrite those whose columns differ from those of the first file of the table, but each file has just the columns
+    that its source has.
+    """
+    from dlt.normalize import worker
+
+    original = worker.ArrowItemsNormalizer
+    worker.ArrowItemsNormalizer = worker.FileImportNormalizer  # type: ignore[assignment, misc]
+    try:
+        yield
+    finally:
+        worker.ArrowItemsNormalizer = original  # type: ignore[misc]
 
 
 def _context(work_dir: Path) -> Any:

@@ -44,6 +44,7 @@ _QUARANTINE = (
 )
 _STAMP = (("_load_id", "varchar"), ("_loaded_at", "timestamp"))
 FILE_COLUMNS = (("source", "varchar"), ("_file", "varchar"), ("_line", "bigint"))
+_SAME_AS = "\N{RIGHTWARDS ARROW}"
 
 
 def committed(company: Company, source: str) -> list[str]:
@@ -145,7 +146,7 @@ def _create_file_views(con: duckdb.DuckDBPyConnection, company: Company, loads: 
                 company, source, entity.name, sorted({load for name, _, load in live if name == source} & set(ids))
             )
         ]
-        query = _select(columns, files)
+        query = _select(columns, files, _recorded(files))
         if files:
             listed = ", ".join(f"({quote(source)}, {quote(file)}, {quote(load)})" for source, file, load in live)
             query = f"select * from ({query}) where (source, _file, _load_id) in ({listed})"
@@ -198,8 +199,39 @@ def _create(
     con.execute(f"create view {schema}.{identifier(table)} as {_select(list(columns), files)}")
 
 
-def _select(columns: list[tuple[str, str]], files: list[Path]) -> str:
-    """A query with exactly ``columns``, whatever columns the files have: older ones may lack some."""
+def received_field(name: str, same_as: str | None) -> str:
+    """The field of the struct ``received`` for the source's column ``name``: it is null where its value is that of the typed column ``same_as``."""
+    return f"{name}{_SAME_AS}{same_as or ''}"
+
+
+def _recorded(files: Iterable[Path]) -> str | None:
+    """A query for the rows of ``files`` in which those that were kept column by column have their ``record`` as JSON; None without files."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    groups: dict[pa.DataType | None, list[Path]] = {}
+    for file in files:
+        schema = pq.read_schema(file)
+        kind = schema.field("received").type if "received" in schema.names else None
+        groups.setdefault(kind, []).append(file)
+    parts = []
+    for kind, members in groups.items():
+        if kind is None:
+            parts.append(f"select * from {_read(members)}")
+            continue
+        values = []
+        for field in kind.fields:
+            name, _, same_as = field.name.rpartition(_SAME_AS)
+            value = f"received.{identifier(field.name)}"
+            values.append(f"{identifier(name)} := {f'coalesce({value}, {identifier(same_as)})' if same_as else value}")
+        parts.append(
+            f"select * exclude (received), to_json(struct_pack({', '.join(values)})) as record from {_read(members)}"
+        )
+    return " union all by name ".join(parts) or None
+
+
+def _select(columns: list[tuple[str, str]], files: list[Path], rows: str | None = None) -> str:
+    """A query with exactly ``columns``, whatever columns the files have: older ones may lack some. ``rows``: a query for the rows of the files."""
     empty = ", ".join(f"cast(null as {kind}) as {identifier(name)}" for name, kind in columns)
     if not files:
         return f"select {empty} where false"
@@ -210,7 +242,7 @@ def _select(columns: list[tuple[str, str]], files: list[Path]) -> str:
         "_line": "coalesce(_line, _first_line + file_row_number)",
     }
     counted = "".join(f", cast(null as bigint) as {name}" for name in ("_base", "_first_line", "file_row_number"))
-    rows = f"select {empty}{counted} where false union all by name select * from {_read(files)}"
+    rows = f"select {empty}{counted} where false union all by name {rows or f'select * from {_read(files)}'}"
     values = ", ".join(f"{places[name]} as {name}" if name in places else identifier(name) for name, _ in columns)
     return f"select {values} from ({rows})"
 
