@@ -18,7 +18,7 @@ from ingestion.file_state import FileStates, state_of
 from ingestion.landing import Landing
 from ingestion.mapping import FileMapping, load
 from ingestion.mapping_sql import mapped, stage_events
-from ingestion.tabular import Dialect, RefusedError, Relation, read
+from ingestion.tabular import Dialect, RefusedError, Relation, read, read_plain
 from salesgauge.process import Process
 from salesgauge.progress import Reporter
 from salesgauge.settings import Company
@@ -87,15 +87,19 @@ def _find(company: Company, entries: list[FileMapping]) -> tuple[list[SourceFile
 def land(process: Process, landing: Landing, file: SourceFile, source: str) -> str | None:
     """Land one file; returns why it was refused, or None."""
     entry = file.entry
+    dialect = _dialect(entry)
     with tempfile.TemporaryDirectory(dir=landing.folder) as folder:
         try:
-            relation = read(landing.con, file.path, _dialect(entry), Path(folder), entry.sources)
+            is_landed = not entry.needs_lines and _land_plain(landing, file, dialect, source)
+            if is_landed and not (entry.stages and entry.stages.entered):
+                return None
+            relation = read(landing.con, file.path, dialect, Path(folder), entry.sources)
             _check_columns(entry, relation)
         except RefusedError as error:
             landing.refuse(entry.entity, file.name, str(error))
             return str(error)
         rows = mapped(entry, relation.sql, relation.columns, source=source, file=file.name)
-        if not _land_plain(landing, file, relation, source):
+        if not is_landed:
             landing.relation(rows.table, rows.sql, received=relation.received, also=rows.also, kept=rows.kept)
         if entry.stages and entry.stages.entered:
             good = landing.good_rows(rows.table, rows.sql, rows.also)
@@ -104,12 +108,14 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str) -> s
     return None
 
 
-def _land_plain(landing: Landing, file: SourceFile, relation: Relation, source: str) -> bool:
-    """Land the rows without numbering them, where they follow each other and all are good; False where they have to be numbered."""
-    if relation.plain_sql is None or file.entry.needs_lines:
+def _land_plain(landing: Landing, file: SourceFile, dialect: Dialect, source: str) -> bool:
+    """Land the rows of a file that is well-formed, and all of them good, in one pass; False, and nothing landed, where it is not."""
+    relation = read_plain(file.path, dialect, file.entry.sources)
+    if relation is None:
         return False
+    _check_columns(file.entry, relation)
     rows = mapped(
-        file.entry, relation.plain_sql, relation.columns, source=source, file=file.name, first_line=relation.first_line
+        file.entry, relation.sql, relation.columns, source=source, file=file.name, first_line=relation.first_line
     )
     return landing.relation_if_clean(rows.table, rows.sql, received=relation.received, also=rows.also, kept=rows.kept)
 

@@ -11,7 +11,7 @@ import codecs
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
@@ -49,15 +49,13 @@ class Relation:
     """A file as a query. ``sql`` yields ``s:<column>`` for each column in ``columns`` (name → DuckDB type), ``_line``, ``_record`` (JSON), and
     ``_reject``: why the row can't be used at all (then ``_record`` is the row's text). ``received`` is the number of its rows.
 
-    Numbering rows takes the use of more than one core. Where the rows stand on lines without a gap, ``plain_sql`` is the same query with an empty
-    ``_line``, and the rows begin on ``first_line``.
+    ``first_line``: ``_line`` is empty, but the rows follow each other from there on.
     """
 
     sql: str
     columns: dict[str, str]
     received: int
-    plain_sql: str | None = None
-    first_line: int = 0
+    first_line: int | None = None
 
 
 def read(
@@ -77,11 +75,42 @@ def read(
         raise RefusedError(f"it can't be read: {error.strerror or error}") from error
 
 
+def read_plain(path: Path, dialect: Dialect, wanted: Iterable[str] = ()) -> Relation | None:
+    """A CSV or JSON-lines file as a relation, taken to be well-formed: a row a line, one after the other. None where it is seen not to be.
+
+    Nothing is parsed to find out, and rows are not numbered, which would take the use of more than one core: ``received`` is counted in line breaks.
+    If as many rows turn out to be good, the file is what it was taken for; if not, ``read`` it. RefusedError for a header that can't be used.
+    """
+    if dialect.format not in ("csv", "jsonl") or not _is_utf8(dialect.encoding):
+        return None
+    try:
+        with path.open("rb") as file:
+            if any(file.read(4).startswith(mark) for mark, _ in _MARKS):
+                return None
+        header, above = _csv_header(path, dialect) if dialect.format == "csv" else ([], 0)
+        received = _lines_with_text(path, (b"\x00",) if header else UNSAFE) - above
+    except OSError:
+        return None
+    if received <= 0 or len(header) == 1:
+        return None
+    if header:
+        sql = _numbered(_csv_reader(path, dialect, header, above), header, "cast(null as bigint)")
+        return Relation(sql, dict.fromkeys(header, "varchar"), received, above + 1)
+    names = list(wanted)
+    return Relation(
+        _parsed(read_lines([path]), names, "cast(null as bigint)"), dict.fromkeys(names, "varchar"), received, 1
+    )
+
+
+def _is_utf8(encoding: str) -> bool:
+    return encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig")
+
+
 def _as_utf8(path: Path, encoding: str, folder: Path) -> Path:
     """The file itself if it is UTF-8, else a copy that is. Bytes that the encoding lacks stay as they are and are found later."""
     with path.open("rb") as file:
         start = file.read(4)
-    if encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig"):
+    if _is_utf8(encoding):
         for mark, name in _MARKS:
             if start.startswith(mark):
                 raise RefusedError(
@@ -108,29 +137,25 @@ def _as_utf8(path: Path, encoding: str, folder: Path) -> Path:
 
 def _csv(con: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect, folder: Path) -> Relation:
     header, header_lines = _csv_header(path, dialect)
-    columns = dict.fromkeys(header, "varchar")
     if len(header) > 1:
-        struct = ", ".join(
-            f"{quote(identifier_name)}: 'varchar'" for identifier_name in (f"s:{name}" for name in header)
-        )
-        reader = (
-            f"read_csv({quote(str(path))}, columns = {{{struct}}}, delim = {quote(dialect.delimiter)}, quote = {quote(dialect.quote)}, "
-            f"escape = {quote(dialect.quote)}, header = false, skip = {header_lines}, auto_detect = false, strict_mode = true)"
-        )
+        reader = _csv_reader(path, dialect, header, header_lines)
         try:
             row = con.execute(f"select count(*) from {reader}").fetchone()
             rows = row[0] if row else 0
             if rows == _lines_with_text(path) - header_lines:
-                return Relation(
-                    _numbered(reader, header, f"{header_lines} + row_number() over ()"),
-                    columns,
-                    rows,
-                    _numbered(reader, header, "cast(null as bigint)"),
-                    header_lines + 1,
-                )
+                sql = _numbered(reader, header, f"{header_lines} + row_number() over ()")
+                return Relation(sql, dict.fromkeys(header, "varchar"), rows)
         except duckdb.Error:
             pass  # a malformed row: find out which
     return _kept(con, folder, header, _csv_records(path, dialect, len(header)))
+
+
+def _csv_reader(path: Path, dialect: Dialect, header: list[str], header_lines: int) -> str:
+    struct = ", ".join(f"{quote(f's:{name}')}: 'varchar'" for name in header)
+    return (
+        f"read_csv({quote(str(path))}, columns = {{{struct}}}, delim = {quote(dialect.delimiter)}, quote = {quote(dialect.quote)}, "
+        f"escape = {quote(dialect.quote)}, header = false, skip = {header_lines}, auto_detect = false, strict_mode = true)"
+    )
 
 
 def _numbered(reader: str, header: list[str], line: str) -> str:
@@ -139,18 +164,18 @@ def _numbered(reader: str, header: list[str], line: str) -> str:
     )
 
 
-def _lines_with_text(path: Path) -> int:
+def _lines_with_text(path: Path, unusable: Sequence[bytes] = (b"\x00",)) -> int:
     """The number of lines up to the last one that is not blank.
 
     A line break inside quotes and a blank line between others make a file's rows fewer than this: then the reader that knows lines is needed.
-    -1, which no number of rows equals, where there is a NUL, which DuckDB takes for text, or a byte that is no UTF-8, which it finds too late.
+    -1, which no number of rows equals, where there is a byte that is ``unusable`` (DuckDB takes a NUL for text), or no UTF-8, which it finds too late.
     """
     newlines = 0
     decoder = codecs.getincrementaldecoder("utf-8")()
     with path.open("rb") as file:
         try:
             for block in iter(lambda: file.read(_BLOCK), b""):
-                if b"\x00" in block:
+                if any(byte in block for byte in unusable):
                     return -1
                 if not block.isascii() or decoder.getstate()[0]:
                     decoder.decode(block)
@@ -336,22 +361,22 @@ def _json_lines(con: duckdb.DuckDBPyConnection, path: Path, folder: Path, wanted
     if is_unsafe or not _is_readable(con, source):
         safe = sanitise(path, folder)
         source = read_lines([safe.path], safe.longest)
-    row = con.execute(f"select count(line), count(*) from {source}").fetchone()
-    received, lines = row if row else (0, 0)
+    row = con.execute(f"select count(line) from {source}").fetchone()
+    received = row[0] if row else 0
     if received and not _is_object(con, source):
         raise RefusedError("its first lines are no JSON objects. Expected one JSON object a line.")
+    return Relation(_parsed(source, wanted, "row_number() over ()"), dict.fromkeys(wanted, "varchar"), received)
+
+
+def _parsed(source: str, wanted: list[str], line: str) -> str:
+    """The query for JSON lines: ``line`` is its expression for ``_line``."""
     paths = ", ".join(quote(name if name.startswith("$") else f'$."{name}"') for name in wanted)
     values = "".join(f", v[{position}] as {identifier(f's:{name}')}" for position, name in enumerate(wanted, 1))
-
-    def query(line: str) -> str:
-        parsed = f"select line, try(json_extract_string(line, [{paths}])) as v, {line} as _line from {source}"
-        return (
-            f"select line as _record, _line{values}, case when v is null then 'it is no valid JSON' end as _reject "
-            f"from ({parsed}) where line is not null"
-        )
-
-    plain = query("cast(null as bigint)") if received == lines else None
-    return Relation(query("row_number() over ()"), dict.fromkeys(wanted, "varchar"), received, plain, 1)
+    parsed = f"select line, try(json_extract_string(line, [{paths}])) as v, {line} as _line from {source}"
+    return (
+        f"select line as _record, _line{values}, case when v is null then 'it is no valid JSON' end as _reject "
+        f"from ({parsed}) where line is not null"
+    )
 
 
 def _is_readable(con: duckdb.DuckDBPyConnection, source: str) -> bool:
