@@ -81,16 +81,29 @@ def sources(company: Company, now: datetime) -> list[Source]:
 
 
 def check(company: Company, names: list[str]) -> dict[str, list[Finding]]:
-    """What the checks of ``names`` (default: all that are on) found. ConfigurationError for a name that is no source with a check."""
-    chosen = names or [name for name in company.configured_sources() if about(name)]
+    """What the checks of ``names`` (default: all that are on) found. ConfigurationError for a name that is no source."""
+    configured = company.configured_sources()
+    described = [name for name in configured if name not in API_SOURCES]
+    known = [*(name for name in API_SOURCES if about(name)), *described]
     found = {}
-    for name in chosen:
-        if name not in API_SOURCES or about(name) is None:
-            raise ConfigurationError(
-                f"'{name}' is no source that can be checked. Known are: {', '.join(one for one in API_SOURCES if about(one))}."
-            )
-        found[name] = importlib.import_module(f"ingestion.{name}").check(company.source(name))
+    for name in names or [name for name in configured if name in known]:
+        if name not in known:
+            raise ConfigurationError(f"'{name}' is no source that can be checked. Known are: {', '.join(known)}.")
+        found[name] = _check_described(company, name) if name in described else _check_connector(company, name)
     return found
+
+
+def _check_connector(company: Company, name: str) -> list[Finding]:
+    found: list[Finding] = importlib.import_module(f"ingestion.{name}").check(company.source(name))
+    return found
+
+
+def _check_described(company: Company, name: str) -> list[Finding]:
+    """Of what ``sources/<name>.yml`` describes: files, or tables of a database."""
+    from ingestion import databases, files
+
+    is_database = "tables" in (load_yaml(company.sources_dir / f"{name}.yml") or {})
+    return (databases if is_database else files).check(company, Process.load(company.process_file), name)
 
 
 def metrics(company: Company, names: list[str]) -> list[Availability]:
