@@ -27,6 +27,7 @@ API_SOURCES = (
     "housecall_pro",
     "jobber",
     "ga4",
+    "ga4_data",
     "callrail",
     "twilio",
     "calendly",
