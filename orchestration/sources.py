@@ -68,7 +68,7 @@ def sources(company: Company, now: datetime) -> list[Source]:
         found.append(
             Source(
                 name=name,
-                label=known.label if known else "files",
+                label=known.label if known else _label(company, name),
                 kind=known.kind.replace("_", " ") if known else "files",
                 state=state,
                 last_load=last,
@@ -155,6 +155,13 @@ def unmapped(company: Company) -> list[Unmapped]:
 def _stage_entry(source: str, pipeline: str | None, value: str, stages: list[str]) -> str:
     close = difflib.get_close_matches(value.lower().replace(" ", "_"), stages, n=1, cutoff=_CLOSE)
     return f"process.yml: stage_mapping: {source}: {pipeline or '*'}: {{{value}: {close[0] if close else '<stage>'}}}"
+
+
+def _label(company: Company, name: str) -> str:
+    """What ``sources/<name>.yml`` describes."""
+    document = load_yaml(company.sources_dir / f"{name}.yml") or {}
+    location = document.get("location")
+    return "tables of a database" if "tables" in document else f"files in {location}" if location else "files"
 
 
 def _loaded(company: Company) -> tuple[dict[str, tuple[datetime, int]], dict[str, str]]:

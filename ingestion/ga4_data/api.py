@@ -191,7 +191,7 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> Api:
         auth=_auth(settings),
         limits={"default": RateLimit(number(settings, "requests_per_second", 50), 1.0)},
         read_error=read_error,
-        policy=policy or RetryPolicy(attempts=6, seconds=longest + 300, first_wait=1.0),
+        policy=policy or RetryPolicy(attempts=4, seconds=longest + 300, first_wait=2.0),
     )
     return Api(client, quota, property_id, min(_MOST_ROWS, int(number(settings, "page_size", 10_000))))
 

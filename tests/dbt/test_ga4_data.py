@@ -68,7 +68,7 @@ def test_days_are_replaced_and_cost_is_spend(
             con.execute(f"insert into raw_ga4_data.{name} by name select * from rows")
             con.unregister("rows")
     models = "int_web_sessions int_spend int_campaigns int_web_events stg_ga4_data__landing_pages stg_ga4_data__events"
-    run_dbt(bench, "build", "--select", *(f"+{name}" for name in models.split()), sources=["hubspot", "ga4", "ga4_data", "typeform"])  # fmt: skip
+    run_dbt(bench, "build", "--indirect-selection", "cautious", "--select", *(f"+{name}" for name in models.split()), sources=["hubspot", "ga4", "ga4_data", "typeform"])  # fmt: skip
     with connect(bench / "salesgauge.duckdb") as con:
         sessions = con.execute(
             "select date, channel, traffic_source, campaign, sessions, conversions, is_sampled, is_thresholded from intermediate.int_web_sessions order by date, sessions"

@@ -43,7 +43,7 @@ files:
 
 
 class Service:
-    """The server, with a hook before each request: ``before(method, path)``."""
+    """The server, with a hook before each request of the source, ``before(method, path)``, and one that changes the content of objects on the way."""
 
     def __init__(self) -> None:
         self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -52,14 +52,22 @@ class Service:
         self.url = f"http://{host}:{port}"
         self.seen: list[tuple[str, str]] = []
         self.before: Callable[[str, str], None] | None = None
+        self.change: Callable[[bytes], bytes] | None = None
         inner = self._server._server.app
 
         def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-            if environ.get("HTTP_USER_AGENT", "").lower().startswith("aiobotocore") or "aiobotocore" in environ.get("HTTP_USER_AGENT", ""):  # fmt: skip
+            if "aiobotocore" in environ.get("HTTP_USER_AGENT", "").lower():
                 self.seen.append((method, path))
                 if self.before is not None:
                     self.before(method, path)
+                if (
+                    self.change is not None
+                    and method == "GET"
+                    and path.count("/") > 1
+                    and "prefix=" not in environ["QUERY_STRING"]
+                ):
+                    return [self.change(b"".join(inner(environ, start_response)))]
             return inner(environ, start_response)
 
         self._server._server.app = app
@@ -71,7 +79,7 @@ class Service:
         requests.post(f"{self.url}/moto-api/reset", timeout=10)
         requests.post(f"{self.url}/moto-api/reset-auth", data=b"inf", timeout=10)
         self.seen.clear()
-        self.before = None
+        self.before = self.change = None
 
     def client(self, service: str = "s3", key: str = "admin", secret: str = "admin-secret") -> Any:
         return boto3.client(

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from ingestion import TableCount
 from ingestion.files import check
 from ingestion.ga4 import check as check_ga4
+from orchestration.cli import main
 from salesgauge.process import Process
 
 HEADER = "id,name,at\n"
@@ -237,3 +239,45 @@ def test_export_files_of_ga4_in_a_bucket(bucket: Any) -> None:
     assert "there is no bucket 'nowhere'" in (bucket.run("ga4").error or "")
     (finding,) = check_ga4(bucket.company.source("ga4"))
     assert not finding.is_ok and "there is no bucket 'nowhere'" in finding.advice
+
+
+def test_what_arrives_damaged_is_copied_again(bucket: Any) -> None:
+    bucket.put("leads_1.csv", leads("anna"))
+    damaged = iter([True, True, False])
+    bucket.service.change = lambda content: content.replace(b"anna", b"aNNa") if next(damaged, False) else content
+    assert bucket.run().error is None and names(bucket) == ["anna"]
+    bucket.put("leads_1.csv", leads("bert"))
+    bucket.service.change = lambda content: content.replace(b"bert", b"bErt")
+    result = bucket.run()
+    assert result.state == "failed" and "leads_1.csv: can't be read: it arrived damaged" in result.error
+    assert names(bucket) == ["anna"]
+
+
+def test_an_etag_that_is_no_hash_of_the_content_is_no_damage(bucket: Any) -> None:
+    """Objects that are encrypted with a key of their own have one that looks like a hash."""
+    key = bucket.service.client("kms").create_key()["KeyMetadata"]["KeyId"]
+    bucket.service.client().put_object(Bucket="exports", Key="crm/daily/leads_1.csv", Body=leads("anna").encode(), ServerSideEncryption="aws:kms", SSEKMSKeyId=key)  # fmt: skip
+    bucket.service.change = lambda content: content.replace(b"anna", b"bert")  # the etag is that of other content
+    assert bucket.run().error is None and names(bucket) == ["bert"]
+
+
+def test_a_public_bucket_needs_no_key(bucket: Any) -> None:
+    client = bucket.service.client()
+    client.put_bucket_acl(Bucket="exports", ACL="public-read")
+    client.put_object(Bucket="exports", Key="crm/daily/leads_1.csv", Body=leads("a").encode(), ACL="public-read")
+    text = (bucket.root / "sources" / "crm.yml").read_text()
+    bucket.mapping(text.replace("s3://exports/crm/daily", "s3://exports").replace("leads_*.csv", "crm/*/leads_1.csv"))
+    bucket.configure("", "", anonymous="true")
+    assert bucket.run().error is None
+    assert bucket.rows("select _file from raw_files.leads") == [("crm/daily/leads_1.csv",)]
+
+
+def test_the_command_line_tells_of_the_bucket(bucket: Any) -> None:
+    bucket.put("leads_1.csv", leads("a"))
+    arguments = ["--company", str(bucket.root), "sources"]
+    shown = CliRunner().invoke(main, [*arguments, "check", "crm"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0 and "leads_*.csv in s3://exports/crm/daily: 1 file for leads" in shown.output
+    assert "files in s3://exports/crm/daily" in CliRunner().invoke(main, arguments, env={"COLUMNS": "300"}).output
+    bucket.configure(endpoint_url="http://127.0.0.1:9")
+    shown = CliRunner().invoke(main, [*arguments, "check"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 2 and "127.0.0.1:9 does not answer" in shown.output
