@@ -15,11 +15,12 @@ from pathlib import Path
 
 from ingestion import rawlog
 from ingestion.about import Finding
+from ingestion.buckets import Bucket
 from ingestion.file_state import FileStates, State, is_known, state_of_read
 from ingestion.landing import Landing
 from ingestion.mapping import FileMapping, load
 from ingestion.mapping_sql import mapped, stage_events
-from ingestion.places import Bucket, Folder, Place, Stored
+from ingestion.places import Folder, Place, Stored
 from ingestion.tabular import Dialect, RefusedError, Relation, read
 from salesgauge.errors import SalesgaugeError
 from salesgauge.process import Process

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import duckdb
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from ingestion.places import check_location
+from ingestion.buckets import check_location
 from salesgauge.entities import ENTITIES, Entity
 from salesgauge.errors import ConfigurationError
 from salesgauge.process import Process

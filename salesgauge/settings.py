@@ -197,14 +197,13 @@ class Company:
     def configured_sources(self) -> list[str]:
         """Names of the sources that are on, in a fixed order: API sources of ``config.toml``, then file sources of ``sources/*.yml``."""
         configured = self.config.get("sources", {})
-        described = {path.stem for path in self._source_files()}
-        unknown = sorted(set(configured) - set(API_SOURCES) - described)
+        files = [path.stem for path in self._source_files() if {"files", "tables"} & set(load_yaml(path) or {})]
+        unknown = sorted(set(configured) - set(API_SOURCES) - set(files))
         if unknown:
             raise ConfigurationError(
                 f".dlt/config.toml: [sources.{unknown[0]}] names no source that Salesgauge knows. "
                 f"Expected one of: {', '.join(API_SOURCES)}; files are described in sources/<name>.yml."
             )
-        files = [path.stem for path in self._source_files() if {"files", "tables"} & set(load_yaml(path) or {})]
         clash = sorted(set(files) & set(API_SOURCES))
         if clash:
             raise ConfigurationError(

@@ -117,7 +117,7 @@ def test_an_object_that_changes_all_the_time_is_told_and_keeps_its_rows(bucket: 
 
 
 def test_a_large_object_comes_in_parts(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingestion.places._BLOCK", 1 << 16)
+    monkeypatch.setattr("ingestion.buckets._BLOCK", 1 << 16)
     rows = [f"n{number:06}" for number in range(10_000)]
     bucket.put("leads_1.csv", leads(*rows))
     assert bucket.run().total == TableCount(10_000, 10_000, 0, 0)
@@ -281,3 +281,15 @@ def test_the_command_line_tells_of_the_bucket(bucket: Any) -> None:
     bucket.configure(endpoint_url="http://127.0.0.1:9")
     shown = CliRunner().invoke(main, [*arguments, "check"], env={"COLUMNS": "200"})
     assert shown.exit_code == 2 and "127.0.0.1:9 does not answer" in shown.output
+
+
+def test_a_file_that_the_mapping_names_no_longer_loses_its_rows(bucket: Any) -> None:
+    for number in range(3):
+        bucket.put(f"leads_{number}.csv", leads(f"a{number}"))
+    bucket.run()
+    bucket.service.client().delete_object(Bucket="exports", Key="crm/daily/leads_0.csv")
+    text = (bucket.root / "sources" / "crm.yml").read_text()
+    bucket.mapping(text.replace("leads_*.csv", "leads_1.csv"))
+    assert bucket.run().error is None
+    assert names(bucket) == ["a0", "a1"]  # what was moved away stays, what is there but not named goes
+    assert bucket.run().state == "unchanged"
