@@ -1,4 +1,5 @@
-{# The rows of a report that count: those of the load that the newest reading of their day names, with what is to be known of that day. #}
+{# The rows of a report that count: those of the load that the newest reading of their day names, with what is to be known of that day. A later load
+   without a reading of the day can only hold rows of it that waited in quarantine. #}
 {% macro ga4_data_rows(report) -%}
     select
         report_rows.*,
@@ -10,7 +11,7 @@
         on
             report_rows.property_id = days.property_id
             and report_rows.date = days.date
-            and report_rows._load_id = days.load_id
+            and report_rows._load_id >= days.load_id
             and days.report = '{{ report }}'
 {%- endmacro %}
 

@@ -54,6 +54,7 @@ def test_days_are_replaced_and_cost_is_spend(
             _sessions("1.1", SECOND, "(not set)", 4, "(not set)"),
             _sessions("1.2", FIRST, "brand", 6),
             _sessions("1.2", FIRST, "(other)", 2, "Unassigned"),
+            _sessions("1.5", SECOND, "replayed", 7),  # it waited in quarantine
         ],
         "ad_cost": [
             _cost("1.1", FIRST, "brand", "12.345"),
@@ -84,10 +85,15 @@ def test_days_are_replaced_and_cost_is_spend(
         (FIRST, "Unassigned", "google", "(other)", 2, 0.5, False, True),
         (FIRST, "Paid Search", "google", "brand", 6, 0.5, False, True),
         (SECOND, None, "google", None, 4, 0.5, True, False),
+        (SECOND, "Paid Search", "google", "replayed", 7, 0.5, True, False),
     ]
     assert spend == [
         (FIRST, None, None, Decimal("7.00"), "EUR"),
         (FIRST, "Paid Search", "brand", Decimal("12.35"), "EUR"),
     ]
-    assert campaigns == [("ga4_data:brand", "brand", "Paid Search"), ("ga4_data:free", "free", None)]
+    assert campaigns == [
+        ("ga4_data:brand", "brand", "Paid Search"),
+        ("ga4_data:free", "free", None),
+        ("ga4_data:replayed", "replayed", "Paid Search"),
+    ]
     assert events == [(0,)]  # no count becomes an event, and so none becomes a session

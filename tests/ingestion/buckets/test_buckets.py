@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -293,3 +294,18 @@ def test_a_file_that_the_mapping_names_no_longer_loses_its_rows(bucket: Any) -> 
     assert bucket.run().error is None
     assert names(bucket) == ["a0", "a1"]  # what was moved away stays, what is there but not named goes
     assert bucket.run().state == "unchanged"
+
+
+def test_no_connection_goes_anywhere_else(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket.put("leads_1.csv", leads("a"))
+    connect, reached = socket.socket.connect, set()
+
+    def noted(self: socket.socket, address: Any) -> Any:
+        if self.family != socket.AF_UNIX:
+            reached.add(address[:2])
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", noted)
+    assert bucket.run().error is None and bucket.run().state == "unchanged"
+    host, _, port = bucket.service.url.removeprefix("http://").partition(":")
+    assert reached == {(host, int(port))}

@@ -187,7 +187,8 @@ def test_tokens_are_renewed_midway(site: Property) -> None:
 
 
 def test_a_service_account_signs_for_its_token(site: Property) -> None:
-    site.write(f"service_account = '''{service_account_key()}'''")
+    key = json.dumps(json.loads(service_account_key()) | {"token_uri": "http://127.0.0.1:9/elsewhere"})
+    site.write(f"service_account = '''{key}'''")  # an address in the key is not followed
     assert site.run().error is None and site.server.traffic.requests["token"] == 1
     account = json.loads(service_account_key())
     table = "\n".join(f"{key} = {json.dumps(value)}" for key, value in account.items())
