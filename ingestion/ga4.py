@@ -51,7 +51,7 @@ ABOUT = About(
         Setting("region", "of a bucket, default us-east-1"),
     ),
     provides={"web_events": "every event of the export, days replaced as late events arrive"},
-    requests_when_unchanged="no request; of a bucket 1, and one more per 1,000 files",
+    requests_when_unchanged="no request; of a bucket 2, and one more per 1,000 files",
 )
 _LOG = logging.getLogger(__name__)
 _UNREAD = [-1, 0, ""]  # the state of no file: it is read with the next run
