@@ -32,7 +32,8 @@ class SourceResult:
 
     ``tables`` counts per raw table, ``load_id`` is the committed load (None: nothing was committed), ``error`` says why a source failed or
     which of its files were refused, ``seconds`` is wall time, ``requests`` the number of HTTP requests or files read,
-    ``is_misconfigured``: it failed for what the company directory says or lacks, not for what the source did.
+    ``is_misconfigured``: it failed for what the company directory says or lacks, not for what the source did; ``notes``: what people should
+    know of what was loaded (sampled numbers, a quota that ended).
     """
 
     source: str
@@ -43,6 +44,7 @@ class SourceResult:
     seconds: float = 0.0
     requests: int = 0
     is_misconfigured: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def total(self) -> TableCount:

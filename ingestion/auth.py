@@ -214,6 +214,48 @@ class ClientCredentials(_Token):
         return (*super().secrets(), *(value for key, value in form.items() if "secret" in key or key == "assertion"))
 
 
+_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_ASSERTION_SECONDS = 3600
+
+
+def service_account(source: str, token_url: str, key: str, scope: str) -> ClientCredentials:
+    """A service account of Google: a JWT signed with its key is exchanged for a token. ``key``: the JSON text of its key file.
+
+    ConfigurationError where it is no such key. The token address is the configured one, whatever the key names.
+    """
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        account = json.loads(key)
+        email = str(account["client_email"])
+        private = load_pem_private_key(account["private_key"].encode(), password=None)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        private = None
+    if not isinstance(private, RSAPrivateKey):
+        raise ConfigurationError(
+            f".dlt/secrets.toml: 'service_account' of [sources.{source}] is no key of a service account. "
+            "Paste the whole JSON file (with client_email and private_key) between triple single quotes."
+        )
+    signing = private
+
+    def form() -> Mapping[str, str]:
+        now = int(time.time())
+        claims = {"iss": email, "scope": scope, "aud": token_url, "iat": now, "exp": now + _ASSERTION_SECONDS}
+        header = {"alg": "RS256", "typ": "JWT", "kid": account.get("private_key_id")}
+        signed = ".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
+        signature = signing.sign(signed.encode(), PKCS1v15(), hashes.SHA256())
+        return {"grant_type": _GRANT, "assertion": f"{signed}.{_base64url(signature)}"}
+
+    return ClientCredentials(source, token_url, form, lasts=_ASSERTION_SECONDS)
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
 class TokenStore:
     """The newest refresh token of a source, in ``var/credentials/<source>.json``. Some vendors give a new one with every use and kill the old."""
 

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from ingestion import package, rawlog
-from ingestion.file_state import FileStates, state_of
+from ingestion.about import Finding
+from ingestion.file_state import FileStates, state_of_read
 from ingestion.files import SourceFile, land, meaning_of
 from ingestion.landing import Landing
 from ingestion.mapping import TableMapping, load_tables
-from salesgauge.errors import ConfigurationError, SourceError
+from ingestion.places import stored
+from salesgauge.errors import ConfigurationError, SalesgaugeError, SourceError
 from salesgauge.process import Process
 from salesgauge.progress import Reporter
 from salesgauge.settings import Company
@@ -45,9 +47,10 @@ def extract_tables(
             file = SourceFile(entry, Path(folder) / f"{number}.parquet", entry.table)
             known = states.known(entry.entity, file.name)
             missing = database.export(entry, file.path, Path(folder))
-            state = {**_NONE, "refused": missing} if missing else state_of(file.path, known)
-            if missing and known and known["refused"] == missing:
-                state = known  # said before
+            state = {**_NONE, "refused": missing} if missing else state_of_read(stored(file.name, file.path), file.path)
+            is_known = missing and known and known["refused"] == missing  # said before
+            if known and (is_known or (not missing and known["sha256"] == state["sha256"])):
+                state = known
             if state is not known:
                 refused = missing or land(process, landing, file, name)
                 if missing:
@@ -63,6 +66,24 @@ def extract_tables(
     for entity, cursor in states.cursors(entities, lambda table: True).items():
         landing.cursor(entity, cursor)
     return len(source.tables), "; ".join(problems) or None
+
+
+def check(company: Company, process: Process, name: str) -> list[Finding]:
+    """Whether the database answers, and has the tables of the mapping."""
+    path = company.sources_dir / f"{name}.yml"
+    found: list[Finding] = []
+    what = f"sources/{path.name}"
+    try:
+        source = load_tables(path, process)
+        found.append(Finding(what, is_ok=True))
+        what = "connect to the database"
+        with _Database(name, company.source(name).secret("connection")) as database:
+            for entry in source.tables:
+                missing = database.missing(entry)
+                found.append(Finding(f"read {entry.table} for {entry.entity}", not missing, missing or ""))
+    except SalesgaugeError as error:
+        found.append(Finding(what, is_ok=False, advice=str(error)))
+    return found
 
 
 class _Database:
@@ -103,10 +124,8 @@ class _Database:
 
         schema, _, table = entry.table.rpartition(".")
         try:
-            inspector = sa.inspect(self._engine)
-            names = [*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)]
-            if table not in names:
-                return f"there is no such table or view; there are: {', '.join(sorted(names)[:20]) or 'none'}."
+            if missing := self._missing(entry):
+                return missing
             writer: Any = None
             for chunk in self._chunks(table, schema or None, entry, work_dir):
                 writer = writer or pq.ParquetWriter(target, chunk.schema, compression="zstd")
@@ -116,12 +135,40 @@ class _Database:
             else:
                 writer.close()
         except sa.exc.SQLAlchemyError as error:
-            first = (str(getattr(error, "orig", None) or error).splitlines() or [""])[0][:200]
-            raise SourceError(
-                f"{self.name}: {self._where} can't be read ({type(error).__name__}: {first}). Check 'connection' of [sources.{self.name}] in "
-                ".dlt/secrets.toml, and that the user may read the table."
-            ) from None
+            raise self._explained(error) from None
         return None
+
+    def missing(self, entry: TableMapping) -> str | None:
+        """What is wrong where there is no such table, or None. SourceError where it can't be read."""
+        import sqlalchemy as sa
+
+        try:
+            missing = self._missing(entry)
+            if missing is None:
+                schema, _, table = entry.table.rpartition(".")
+                query = sa.select(sa.text("1")).select_from(sa.table(table, schema=schema or None)).limit(1)
+                with self._engine.connect() as connection:
+                    connection.execute(query).fetchall()
+            return missing
+        except sa.exc.SQLAlchemyError as error:
+            raise self._explained(error) from None
+
+    def _missing(self, entry: TableMapping) -> str | None:
+        import sqlalchemy as sa
+
+        schema, _, table = entry.table.rpartition(".")
+        inspector = sa.inspect(self._engine)
+        names = [*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)]
+        if table in names:
+            return None
+        return f"there is no such table or view; there are: {', '.join(sorted(names)[:20]) or 'none'}."
+
+    def _explained(self, error: Exception) -> SourceError:
+        first = (str(getattr(error, "orig", None) or error).splitlines() or [""])[0][:200]
+        return SourceError(
+            f"{self.name}: {self._where} can't be read ({type(error).__name__}: {first}). Check 'connection' of [sources.{self.name}] in "
+            ".dlt/secrets.toml, and that the user may read the table."
+        )
 
     def _chunks(self, table: str, schema: str | None, entry: TableMapping, work_dir: Path) -> Iterator[Any]:
         """The rows as Arrow tables, ordered by the key: the same content is then the same file."""

@@ -1,7 +1,7 @@
 """What is known of the files of a file source: which content was loaded last, and by which load. Kept in the cursors of committed loads.
 
-A cursor (one per entity) is ``{"mapping": hash, "files": {name: state}}``; a state has ``size, mtime_ns, sha256, refused`` (why, or null) and
-``load_id``, the load whose rows of the file count (null: none does). ``rawlog`` shows the rows of just these loads.
+A cursor (one per entity) is ``{"mapping": hash, "files": {name: state}}``; a state has ``size, mtime_ns, sha256``, of an object in a bucket ``etag``,
+``refused`` (why, or null) and ``load_id``, the load whose rows of the file count (null: none does). ``rawlog`` shows the rows of just these loads.
 """
 
 from __future__ import annotations
@@ -11,7 +11,25 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ingestion.places import Stored
+
 State = dict[str, Any]
+UNREAD: State = {"size": -1, "mtime_ns": 0, "sha256": ""}  # as no file is
+
+
+def is_known(file: Stored, before: State) -> bool:
+    """Whether the file is the one of ``before`` without a look into it: by the etag that a bucket gives its content, else by size and time."""
+    if file.etag is not None:
+        return (before["size"], before.get("etag")) == (file.size, file.etag)
+    return bool((before["size"], before["mtime_ns"]) == (file.size, file.mtime_ns))
+
+
+def state_of_read(file: Stored, path: Path) -> State:
+    """The state of a file whose content is read from ``path``. OSError."""
+    with path.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    etag = {} if file.etag is None else {"etag": file.etag}
+    return {"size": file.size, "mtime_ns": file.mtime_ns, "sha256": digest, **etag}
 
 
 class FileStates:
@@ -47,6 +65,18 @@ class FileStates:
         """The file was not read: nothing changed."""
         self._after.setdefault((entity, file), state)
 
+    def hold(self, entity: str, file: str) -> None:
+        """The file is there but could not be read: the rows of its version before stay, and it is read again with the next run."""
+        state, _ = self._before.get((entity, file), (None, False))
+        if state is not None:
+            self._after.setdefault((entity, file), {**state, **UNREAD})
+
+    def forget(self, entity: str, file: str) -> None:
+        """What was read of the file counts, but it is read again with the next run, whatever it looks like."""
+        state = self._after.get((entity, file))
+        if state is not None:
+            self._after[entity, file] = {**state, **UNREAD}
+
     def cursors(self, entities: set[str], exists: Callable[[str], bool]) -> dict[str, dict[str, Any]]:
         """The cursors after the run, given the ``entities`` that the mapping has now.
 
@@ -62,15 +92,3 @@ class FileStates:
         for (entity, file), state in self._after.items():
             result[entity]["files"][file] = state
         return {entity: cursor for entity, cursor in result.items() if cursor["files"] or entity in self._entities}
-
-
-def state_of(path: Path, before: State | None) -> State:
-    """Size, time and hash of a file. A file with the size and time of before is not read; one with the same content keeps its state. OSError."""
-    stat = path.stat()
-    if before and (before["size"], before["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns):
-        return before
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if before and before["sha256"] == digest:
-        return before
-    return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": digest}

@@ -1,7 +1,7 @@
-"""The file source: files below the data directory, mapped by ``sources/<name>.yml``, into ``raw_files.<entity>``.
+"""The file source: files below the data directory or in a bucket, mapped by ``sources/<name>.yml``, into ``raw_files.<entity>``.
 
 A file is loaded when its content, or the mapping, is new; a file that does not fit its mapping is refused as a whole. How a file is read belongs to
-``tabular``, what the mapping may say to ``mapping``, the SQL to ``mapping_sql``, what is known of files to ``file_state``.
+``tabular``, where it is to ``places``, what the mapping may say to ``mapping``, the SQL to ``mapping_sql``, what is known of files to ``file_state``.
 """
 
 from __future__ import annotations
@@ -14,21 +14,25 @@ from datetime import datetime
 from pathlib import Path
 
 from ingestion import rawlog
-from ingestion.file_state import FileStates, state_of
+from ingestion.about import Finding
+from ingestion.buckets import Bucket
+from ingestion.file_state import FileStates, State, is_known, state_of_read
 from ingestion.landing import Landing
 from ingestion.mapping import FileMapping, load
 from ingestion.mapping_sql import mapped, stage_events
+from ingestion.places import Folder, Place, Stored
 from ingestion.tabular import Dialect, RefusedError, Relation, read, read_plain
+from salesgauge.errors import SalesgaugeError
 from salesgauge.process import Process
 from salesgauge.progress import Reporter
-from salesgauge.settings import Company
+from salesgauge.settings import Company, SourceSettings
 
 _MEANING = 2  # raise it when the same mapping comes to mean something else: every file is then read again
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file that an entry of the mapping names, ``path`` in the file system and ``name`` below the data directory."""
+    """A file that an entry of the mapping names: ``path`` in the file system, and its ``name`` below the data directory or the location."""
 
     entry: FileMapping
     path: Path
@@ -40,48 +44,143 @@ def extract_files(
 ) -> tuple[int, str | None]:
     """Land the new and changed files of source ``name``. Returns how many files were read, and what is wrong with files that were refused.
 
-    ConfigurationError for a mistake in the mapping.
+    ConfigurationError for a mistake in the mapping, or a bucket that is not there or not ours; SourceError for one that does not answer.
     """
     path = company.sources_dir / f"{name}.yml"
     source = load(path, process)
-    meaning = meaning_of(path, process)
-    states = FileStates(rawlog.cursors(company, name), meaning)
-    files, problems = _find(company, source.files)
-    done = 0
-    for number, file in enumerate(files):
-        reporter.advance(name, number, len(files), "files")
-        known = states.known(file.entry.entity, file.name)
-        try:
-            state = state_of(file.path, known)
-        except OSError as error:
-            problems.append(f"{file.name}: can't be read: {error.strerror or error}")
-            continue
-        if state is not known:
-            done += 1
-            refused = land(process, landing, file, name)
-            for fed in file.entry.feeds:
-                state = states.read(fed, file.name, state, landing.load_id, refused)
-        else:
-            for fed in file.entry.feeds:
-                states.keep(fed, file.name, states.known(fed, file.name) or known)
-        if state["refused"]:
-            problems.append(f"{file.name}: refused: {state['refused']}")
-    entities = {fed for entry in source.files for fed in entry.feeds}
-    for entity, cursor in states.cursors(entities, lambda file: (company.data_dir / file).is_file()).items():
-        landing.cursor(entity, cursor)
-    return done, "; ".join(problems) or None
+    states = FileStates(rawlog.cursors(company, name), meaning_of(path, process))
+    place = place_of(company.source(name), source.location)
+    try:
+        files, problems = _find(place, source.files)
+        run = _Run(process, landing, name, place, states, problems)
+        for number, (file, entries) in enumerate(files.items()):
+            reporter.advance(name, number, len(files), "files")
+            run.load(file, entries)
+        entities = {fed for entry in source.files for fed in entry.feeds}
+        for entity, cursor in states.cursors(entities, place.exists).items():
+            landing.cursor(entity, cursor)
+    finally:
+        place.close()
+    return run.done, "; ".join(problems) or None
 
 
-def _find(company: Company, entries: list[FileMapping]) -> tuple[list[SourceFile], list[str]]:
-    files, problems = [], []
+def place_of(settings: SourceSettings, location: str | None) -> Place:
+    """Where the files of a source are: the bucket ``location``, else the data directory."""
+    return Bucket(location, settings) if location else Folder(settings.data_dir)
+
+
+def check(company: Company, process: Process, name: str) -> list[Finding]:
+    """Whether the files of source ``name`` are there and may be read: per entry the number of its files, and a look into the newest."""
+    path = company.sources_dir / f"{name}.yml"
+    try:
+        source = load(path, process)
+        place = place_of(company.source(name), source.location)
+    except SalesgaugeError as error:
+        return [Finding(f"sources/{path.name}", is_ok=False, advice=str(error))]
+    found = [Finding(f"sources/{path.name}", is_ok=True)]
+    try:
+        for entry in source.files:
+            found.append(_checked_entry(place, entry))
+    except SalesgaugeError as error:  # it is said of the place as a whole
+        found.append(Finding(f"read files in {place.words}", is_ok=False, advice=str(error)))
+    finally:
+        place.close()
+    return found
+
+
+def _checked_entry(place: Place, entry: FileMapping) -> Finding:
+    files = place.find(entry.path)
+    what = f"{entry.path} in {place.words}: {len(files):,} file{'s' * (len(files) != 1)} for {entry.entity}"
+    if not files:
+        advice = (
+            "" if entry.optional else "No file matches. Correct `path`, or set `optional: true` if that is no mistake."
+        )
+        return Finding(what, is_ok=entry.optional, advice=advice)
+    newest = max(files, key=lambda file: file.mtime_ns)
+    try:
+        place.try_reading(newest)
+    except OSError as error:
+        return Finding(what, is_ok=False, advice=f"{newest.name} can't be read: {error.strerror or error}. Allow it to be read.")  # fmt: skip
+    return Finding(what, is_ok=True)
+
+
+def _find(place: Place, entries: list[FileMapping]) -> tuple[dict[Stored, list[FileMapping]], list[str]]:
+    """Each file once, with the entries that name it."""
+    files: dict[Stored, list[FileMapping]] = {}
+    problems = []
     for entry in entries:
-        paths = sorted(path for path in company.data_dir.glob(entry.path) if path.is_file())
-        if not paths and not entry.optional:
+        found = place.find(entry.path)
+        if not found and not entry.optional:
             problems.append(
-                f"no file matches '{entry.path}' in the data directory (set `optional: true` if that is no mistake)"
+                f"no file matches '{entry.path}' in {place.words} (set `optional: true` if that is no mistake)"
             )
-        files += [SourceFile(entry, path, path.relative_to(company.data_dir).as_posix()) for path in paths]
+        for file in found:
+            files.setdefault(file, []).append(entry)
     return files, problems
+
+
+@dataclass
+class _Run:
+    """The files of one run. ``done`` counts those that were read."""
+
+    process: Process
+    landing: Landing
+    name: str
+    place: Place
+    states: FileStates
+    problems: list[str]
+    done: int = 0
+
+    def load(self, file: Stored, entries: list[FileMapping]) -> None:
+        """Land ``file`` for the entries to which it is new; a problem where it can't be read."""
+        known = {id(entry): self.states.known(entry.entity, file.name) for entry in entries}
+        unread = []
+        for entry in entries:
+            before = known[id(entry)]
+            if before and is_known(file, before):
+                self._keep(entry, file.name, before)
+            else:
+                unread.append(entry)
+        if not unread:
+            return
+        try:
+            with self.place.fetched(file, self.landing.folder) as (path, file):
+                state = state_of_read(file, path)
+                is_new = [not (before := known[id(entry)]) or before["sha256"] != state["sha256"] for entry in unread]
+                self.done += any(is_new)
+                for entry, new in zip(unread, is_new, strict=True):
+                    if new:
+                        self._land(entry, SourceFile(entry, path, file.name), state)
+                    else:
+                        self._keep(entry, file.name, known[id(entry)] or state, state)
+                if self.place.is_changed(file):
+                    self.problems.append(f"{file.name}: changed while it was read; the next run reads it again")
+                    self._forget(unread, file.name)
+        except OSError as error:
+            self.problems.append(f"{file.name}: can't be read: {error.strerror or error}")
+            for entry in unread:
+                for fed in entry.feeds:
+                    self.states.hold(fed, file.name)
+
+    def _land(self, entry: FileMapping, file: SourceFile, state: State) -> None:
+        refused = land(self.process, self.landing, file, self.name)
+        for fed in entry.feeds:
+            state = self.states.read(fed, file.name, state, self.landing.load_id, refused)
+        if state["refused"]:
+            self.problems.append(f"{file.name}: refused: {state['refused']}")
+
+    def _keep(self, entry: FileMapping, file: str, before: State, now: State | None = None) -> None:
+        """Nothing changed, but perhaps the etag under which the content is stored."""
+        etag = {key: now[key] for key in ("size", "mtime_ns", "etag")} if now and "etag" in now else {}
+        for fed in entry.feeds:
+            self.states.keep(fed, file, {**(self.states.known(fed, file) or before), **etag})
+        if before["refused"]:
+            self.problems.append(f"{file}: refused: {before['refused']}")
+
+    def _forget(self, entries: list[FileMapping], file: str) -> None:
+        for entry in entries:
+            for fed in entry.feeds:
+                self.states.forget(fed, file)
 
 
 def land(process: Process, landing: Landing, file: SourceFile, source: str) -> str | None:

@@ -1,6 +1,6 @@
-"""GA4 → ``raw_ga4.events``: the daily files of the BigQuery export in a folder, each day replaced when its files change.
+"""GA4 → ``raw_ga4.events``: the daily files of the BigQuery export in a folder or bucket, each day replaced when its files change.
 
-Sessions, channels and what an event means belong to the models. The Data API is not read: it has neither users nor sessions.
+Sessions, channels and what an event means belong to the models. Counts of the Data API, which has neither users nor sessions, are ``ga4_data``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 import shutil
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -21,10 +22,12 @@ import duckdb
 
 from ingestion import rawlog
 from ingestion.about import About, Finding, Setting
+from ingestion.buckets import Bucket, is_location
 from ingestion.landing import Landing, RawColumn, RawTable
 from ingestion.lines import quote, read_lines, sanitise
+from ingestion.places import Folder, Place, Stored
 from ingestion.spool import spool_folder
-from salesgauge.errors import ConfigurationError, SourceError
+from salesgauge.errors import ConfigurationError, SalesgaugeError, SourceError
 from salesgauge.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
@@ -36,11 +39,22 @@ ABOUT = About(
     name=SOURCE,
     label="Google Analytics 4 (export files)",
     kind="web",
-    settings=(Setting("folder", "folder below data/ with the files of the BigQuery export", is_required=True),),
+    settings=(
+        Setting(
+            "folder",
+            "folder below data/, or s3://bucket/prefix, with the files of the BigQuery export",
+            is_required=True,
+        ),
+        Setting("aws_access_key_id", "of a bucket", is_secret=True),
+        Setting("aws_secret_access_key", "of a bucket", is_secret=True),
+        Setting("endpoint_url", "of a bucket that is not Amazon's"),
+        Setting("region", "of a bucket, default us-east-1"),
+    ),
     provides={"web_events": "every event of the export, days replaced as late events arrive"},
-    requests_when_unchanged="no request; the size and time of every file",
+    requests_when_unchanged="no request; of a bucket 2, and one more per 1,000 files",
 )
 _LOG = logging.getLogger(__name__)
+_UNREAD = [-1, 0, ""]  # the state of no file: it is read with the next run
 _BATCH_BYTES = 48_000_000
 _PACKED = 16  # how many times larger the events are than a compressed file of them, about
 _NAME = re.compile(r"events_(?P<intraday>intraday_)?(?P<day>\d{8})(?:[_-]\d+)?\.(?P<format>jsonl|parquet)(?P<gz>\.gz)?")
@@ -98,11 +112,15 @@ _PARAM = '[{"key": "VARCHAR", "value": {"string_value": "VARCHAR", "int_value": 
 
 @dataclass(frozen=True)
 class _File:
-    path: Path
+    stored: Stored
     day: date
     is_intraday: bool
     format: str
     is_compressed: bool
+
+    @property
+    def name(self) -> str:
+        return self.stored.name
 
 
 def extract(
@@ -110,29 +128,42 @@ def extract(
 ) -> int:
     """Land every day whose files are new or changed; returns the number of files read.
 
-    ``[sources.ga4] folder`` (relative to the data folder) holds ``events_YYYYMMDD[_<shard>].jsonl[.gz]`` or ``.parquet`` and, for days
+    ``[sources.ga4] folder`` (relative to the data folder, or a bucket) holds ``events_YYYYMMDD[_<shard>].jsonl[.gz]`` or ``.parquet`` and, for days
     without such a file, ``events_intraday_YYYYMMDD…``. A load holds all rows of each day that it holds; the newest load of a day is the
     day. Exact duplicates within a day are left out and counted; rows of another day or without a time go to quarantine; a file that
     can't be read is refused. A day whose files are gone stays. ``source, medium, campaign`` are the first complete level of: the session's
     last click (cross-channel, then manual), the event's collected source (a gclid alone: google / cpc), the event's parameters.
     """
-    folder = _folder(company)
+    place = _place(company.source(SOURCE))
+    try:
+        return _extract(company, place, landing, reporter)
+    finally:
+        place.close()
+
+
+def _extract(company: Company, place: Place, landing: Landing, reporter: Reporter) -> int:
     known: dict[str, dict[str, list[Any]]] = rawlog.last_cursor(company, SOURCE, "events") or {}
-    days = _days(folder)
+    days = _days(place.find("events_*"))
     if not days:
-        _LOG.warning("%s: there is no events_YYYYMMDD file in %s", SOURCE, folder.name)
+        _LOG.warning("%s: there is no events_YYYYMMDD file in %s", SOURCE, place.words)
     changed, cursor = [], dict(known)
-    for day, files in sorted(days.items()):
-        state = {
-            file.path.name: _state(file.path, known.get(day.isoformat(), {}).get(file.path.name)) for file in files
-        }
-        if state != known.get(day.isoformat()):
-            changed.extend(files)
-            cursor[day.isoformat()] = state
     done = 0
     with spool_folder(company.work_dir, SOURCE) as work:
+        for day, files in sorted(days.items()):
+            before = known.get(day.isoformat(), {})
+            state = {file.name: _state(place, file.stored, before.get(file.name), work) for file in files}
+            if state != before:
+                changed.extend(files)
+                cursor[day.isoformat()] = state
         for batch in _batches(changed):
-            _land(landing, batch, work)
+            try:
+                for name, day in _land(landing, place, batch, work):
+                    cursor[day.isoformat()][name] = _UNREAD
+            except OSError as error:
+                raise SourceError(
+                    f"ga4: a file of {batch[0].day} to {batch[-1].day} in {place.words} can't be read: {error.strerror or error}. "
+                    "Nothing of this load was kept; run again later."
+                ) from error
             done += len(batch)
             reporter.advance(SOURCE, done, len(changed), "files")
     if cursor:
@@ -140,47 +171,54 @@ def extract(
     return len(changed)
 
 
-def _folder(company: Company) -> Path:
-    name = str(company.source(SOURCE).get("folder", "ga4"))
-    folder = company.data_dir / name
+def _place(settings: SourceSettings) -> Place:
+    name = str(settings.get("folder", "ga4"))
+    if is_location(name):
+        try:
+            return Bucket(name, settings)
+        except ValueError as error:
+            raise ConfigurationError(f".dlt/config.toml: [sources.ga4] folder = {name!r} {error}.") from None
+    folder = settings.data_dir / name
     if not folder.is_dir():
         raise ConfigurationError(
-            f".dlt/config.toml: [sources.ga4] folder = {name!r} is no folder of {company.data_dir.name}/. "
+            f".dlt/config.toml: [sources.ga4] folder = {name!r} is no folder of {settings.data_dir.name}/. "
             "Export the GA4 tables there, or correct the setting."
         )
-    return folder
+    return Folder(folder, folder.name)
 
 
-def _days(folder: Path) -> dict[date, list[_File]]:
+def _days(stored: list[Stored]) -> dict[date, list[_File]]:
     """The files of each day: the daily ones, or the intraday ones where the day has no other."""
     days: dict[date, list[_File]] = {}
-    for path in sorted(folder.iterdir()):
-        match = _NAME.fullmatch(path.name)
-        if match is None or not path.is_file():
+    for one in stored:
+        match = _NAME.fullmatch(one.name)
+        if match is None:
             continue
         try:
             day = datetime.strptime(match["day"], "%Y%m%d").date()
         except ValueError as error:
-            raise SourceError(f"ga4: {path.name} names no day. Rename it like events_20260201.jsonl.") from error
-        days.setdefault(day, []).append(_File(path, day, bool(match["intraday"]), match["format"], bool(match["gz"])))
+            raise SourceError(f"ga4: {one.name} names no day. Rename it like events_20260201.jsonl.") from error
+        days.setdefault(day, []).append(_File(one, day, bool(match["intraday"]), match["format"], bool(match["gz"])))
     for day, files in days.items():
         chosen = [file for file in files if not file.is_intraday] or files
         if len({(file.format, file.is_compressed) for file in chosen}) > 1:
-            raise SourceError(
-                f"ga4: {chosen[0].path.name} and {chosen[-1].path.name} hold the same day. Remove one of them."
-            )
+            raise SourceError(f"ga4: {chosen[0].name} and {chosen[-1].name} hold the same day. Remove one of them.")
         days[day] = chosen
     return days
 
 
-def _state(path: Path, known: list[Any] | None) -> list[Any]:
-    """``[size, modified (ns), hash]`` of a file. Size and time as known: not read. Read and found the same: the known state."""
-    stat = path.stat()
-    if known is not None and known[:2] == [stat.st_size, stat.st_mtime_ns]:
+def _state(place: Place, file: Stored, known: list[Any] | None, work: Path) -> list[Any]:
+    """``[size, modified (ns), hash]`` of a file. Size and time as known: not read. Read and found the same: the known state.
+
+    In a bucket the etag is the hash: ``[size, null, etag]``, and nothing is read.
+    """
+    if file.etag is not None:
+        return [file.size, None, file.etag]
+    if known is not None and known[:2] == [file.size, file.mtime_ns]:
         return known
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-    return known if known is not None and known[2] == digest else [stat.st_size, stat.st_mtime_ns, digest]
+    with place.fetched(file, work) as (path, file), path.open("rb") as content:
+        digest = hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    return known if known is not None and known[2] == digest else [file.size, file.mtime_ns, digest]
 
 
 def _batches(files: list[_File]) -> Iterator[list[_File]]:
@@ -192,28 +230,39 @@ def _batches(files: list[_File]) -> Iterator[list[_File]]:
             yield batch
             batch, size = [], 0
         batch.append(file)
-        size += file.path.stat().st_size * (_PACKED if file.is_compressed or file.format == "parquet" else 1)
+        size += file.stored.size * (_PACKED if file.is_compressed or file.format == "parquet" else 1)
     if batch:
         yield batch
 
 
-def _land(landing: Landing, files: list[_File], work: Path) -> None:
-    """Land one batch of files."""
+def _land(landing: Landing, place: Place, files: list[_File], work: Path) -> list[tuple[str, date]]:
+    """Land one batch of files; (name, day) of those that became others while they were read."""
+    with ExitStack() as stack:
+        paths = [stack.enter_context(place.fetched(file.stored, work)) for file in files]
+        _land_read(landing, [(path, file) for (path, _), file in zip(paths, files, strict=True)], work)
+        return [
+            (file.name, file.day)
+            for (_, now), file in zip(paths, files, strict=True)
+            if now.etag != file.stored.etag or place.is_changed(file.stored)
+        ]
+
+
+def _land_read(landing: Landing, files: list[tuple[Path, _File]], work: Path) -> None:
     con = landing.con
     con.execute("create or replace temp table ga4_received (file varchar, day varchar, record varchar, line bigint)")
     texts: list[tuple[Path, _File]] = []
-    for file in files:
+    for path, file in files:
         try:
             if file.format == "parquet":
                 con.execute(
                     "insert into ga4_received select ?, ?, cast(to_json(event) as varchar), row_number() over () "
-                    f"from read_parquet({quote(str(file.path))}) as event",
-                    [file.path.name, f"{file.day:%Y%m%d}"],
+                    f"from read_parquet({quote(str(path))}) as event",
+                    [file.name, f"{file.day:%Y%m%d}"],
                 )
             else:
-                texts.append((_readable(file, work), file))
+                texts.append((_readable(path, file, work), file))
         except (duckdb.Error, EOFError, zlib.error, gzip.BadGzipFile) as error:
-            landing.refuse(EVENTS.name, file.path.name, f"the file can't be read: {str(error).splitlines()[0][:200]}")
+            landing.refuse(EVENTS.name, file.name, f"the file can't be read: {str(error).splitlines()[0][:200]}")
     _insert_lines(con, texts, work)
     received, distinct = con.execute(
         "select count(*), count(distinct (day, md5(record))) from ga4_received"
@@ -224,12 +273,12 @@ def _land(landing: Landing, files: list[_File], work: Path) -> None:
     con.execute("drop table ga4_received")
 
 
-def _readable(file: _File, work: Path) -> Path:
+def _readable(path: Path, file: _File, work: Path) -> Path:
     """The path of ``file`` without compression."""
     if not file.is_compressed:
-        return file.path
-    target = work / file.path.name.removesuffix(".gz")
-    with gzip.open(file.path) as packed, target.open("wb") as plain:
+        return path
+    target = work / file.name.removesuffix(".gz")
+    with gzip.open(path) as packed, target.open("wb") as plain:
         shutil.copyfileobj(packed, plain, 1 << 20)
     return target
 
@@ -250,7 +299,7 @@ def _read_lines(con: duckdb.DuckDBPyConnection, texts: list[tuple[Path, _File]],
         "create or replace temp table ga4_files as select unnest(?) as path, unnest(?) as file, unnest(?) as day",
         [
             [str(path) for path, _ in texts],
-            [file.path.name for _, file in texts],
+            [file.name for _, file in texts],
             [f"{file.day:%Y%m%d}" for _, file in texts],
         ],
     )
@@ -317,9 +366,25 @@ from keyed
 
 
 def check(settings: SourceSettings) -> list[Finding]:
-    """Whether the folder is named; its files are looked at by a sync."""
+    """Whether the folder, or the bucket, is there and may be read."""
     folder = settings.get("folder")
     if not folder:
-        advice = "Name the folder below data/ under 'folder' in [sources.ga4] of .dlt/config.toml."
+        advice = "Name the folder below data/, or a bucket, under 'folder' in [sources.ga4] of .dlt/config.toml."
         return [Finding("a folder of export files", is_ok=False, advice=advice)]
-    return [Finding(f"a folder of export files: data/{folder}", is_ok=True)]
+    what = f"export files in {folder if is_location(str(folder)) else f'data/{folder}'}"
+    try:
+        place = _place(settings)
+    except SalesgaugeError as error:
+        return [Finding(what, is_ok=False, advice=str(error))]
+    try:
+        files = [file for several in _days(place.find("events_*")).values() for file in several]
+        if not files:
+            return [Finding(what, is_ok=False, advice="There is no events_YYYYMMDD file there. Export the GA4 tables.")]
+        place.try_reading(files[-1].stored)
+    except SalesgaugeError as error:
+        return [Finding(what, is_ok=False, advice=str(error))]
+    except OSError as error:
+        return [Finding(what, is_ok=False, advice=f"{files[-1].name} can't be read: {error.strerror or error}.")]
+    finally:
+        place.close()
+    return [Finding(f"{what}: {len(files):,} files", is_ok=True)]

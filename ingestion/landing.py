@@ -106,6 +106,7 @@ class Landing:
         self.received_at = received_at
         self.load_id = ""
         self.counts: dict[str, TableCount] = {}
+        self.notes: list[str] = []
         self.con: duckdb.DuckDBPyConnection
         self.folder: Path
         self._files: dict[str, list[Path]] = {}
@@ -244,6 +245,10 @@ class Landing:
     def cursor(self, table: str, value: Any) -> None:
         """Remember ``value`` (anything JSON can hold) with this load: ``rawlog.last_cursor`` returns it once the load is committed."""
         self._cursors[table] = json.loads(json.dumps(value))
+
+    def note(self, text: str) -> None:
+        """Something that people should know of this load, though nothing failed: the end of the run tells it."""
+        self.notes.append(text)
 
     def commit(self) -> str | None:
         """Append the load to the raw log, all of it or nothing. Returns its id, or None where nothing was new (no row, no cursor that moved)."""

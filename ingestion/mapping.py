@@ -1,6 +1,6 @@
 """``sources/<name>.yml``: how files map to canonical entities, with its checks. Reading files belongs to ``tabular``, the SQL to ``mapping_sql``.
 
-An entry names the files (``path``, a glob below the data directory), how they are written (``format, encoding, delimiter, quote, sheet, skip, nulls,
+``location`` names a bucket (``s3://bucket/prefix``); without it files are below the data directory. An entry names the files (``path``, a glob), how they are written (``format, encoding, delimiter, quote, sheet, skip, nulls,
 dates, numbers``), and what they hold: ``entity``, ``columns`` (canonical column: the file's column), ``constants``, ``values`` (canonical column:
 {value in the file: value}), ``key`` (the file's columns that identify a record), ``stages`` (stage and stage events of deals or leads), ``order``
 (``file``, or a column: what comes first where times are equal).
@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import duckdb
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from ingestion.buckets import check_location
 from salesgauge.entities import ENTITIES, Entity
 from salesgauge.errors import ConfigurationError
 from salesgauge.process import Process
@@ -70,6 +71,11 @@ def _one_character(value: str) -> str:
     value = "\t" if value in ("\\t", "tab") else value
     if len(value) != 1:
         raise ValueError("must be one character, or tab")
+    return value
+
+
+def _location(value: str) -> str:
+    check_location(value)
     return value
 
 
@@ -307,8 +313,9 @@ class FileMapping(_Strict):
 
 
 class FileSource(_Strict):
-    """A whole ``sources/<name>.yml``."""
+    """A whole ``sources/<name>.yml``. ``location``: the bucket where the files are, and not the data directory."""
 
+    location: Annotated[str, AfterValidator(_location)] | None = None
     files: list[FileMapping] = Field(min_length=1)
 
 

@@ -67,7 +67,8 @@ def _load(
             load_id = landing.commit()
             seconds = time.monotonic() - started
             state = "failed" if problems else "loaded" if load_id else "unchanged"
-            return SourceResult(name, state, dict(landing.counts), load_id, problems, seconds, requests)
+            notes = tuple(landing.notes)
+            return SourceResult(name, state, dict(landing.counts), load_id, problems, seconds, requests, notes=notes)
     except Exception as error:  # isolation is the point: whatever one source does, the others go on
         seconds, is_misconfigured = time.monotonic() - started, isinstance(error, ConfigurationError)
         return SourceResult(

@@ -131,6 +131,7 @@ def _load_metadata(results: list[ingestion.SourceResult]) -> dict[str, Any]:
             {
                 "state": result.state,
                 "error": result.error,
+                "notes": list(result.notes),
                 "seconds": result.seconds,
                 "requests": result.requests,
                 **{

@@ -75,6 +75,9 @@ def print_summary(console: Console, company: Company, outcome: RunOutcome) -> No
     """Rows per source, scores, the main KPIs against their targets, and where to look next."""
     if outcome.sources:
         console.print(_sources_table(outcome.sources))
+        for name, source in outcome.sources.items():
+            for note in source.get("notes") or ():
+                console.print(f"{name}: {note}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     if outcome.exit_code in (0, 3) and company.pointer.exists():
         con = open_published(company.pointer)
         try:

@@ -23,7 +23,7 @@ _CLOSE = 0.5
 
 @dataclass(frozen=True)
 class Source:
-    """One line of ``salesgauge sources``. ``state``: loaded, waiting (on, never loaded), off. ``next_step``: what to do, in words."""
+    """One line of ``salesgauge sources``. ``state``: loaded, waiting (on, never loaded), off. ``next_step``: what to do, or to know, in words."""
 
     name: str
     label: str
@@ -56,7 +56,7 @@ def about(name: str) -> About | None:
 def sources(company: Company, now: datetime) -> list[Source]:
     """All sources: those that are on, then connectors that could be. ``now``: UTC without zone."""
     configured = company.configured_sources()
-    counts = _counts(company)
+    counts, remarks = _loaded(company)
     found = []
     for name in [*configured, *(one for one in API_SOURCES if one not in configured)]:
         known = about(name)
@@ -68,29 +68,42 @@ def sources(company: Company, now: datetime) -> list[Source]:
         found.append(
             Source(
                 name=name,
-                label=known.label if known else "files",
+                label=known.label if known else _label(company, name),
                 kind=known.kind.replace("_", " ") if known else "files",
                 state=state,
                 last_load=last,
                 lag=now - last if last else None,
                 rows=rows,
-                next_step=_next_step(company, name, known, state),
+                next_step=remarks.get(name, "") if state == "loaded" else _next_step(name, known, state),
             )
         )
     return found
 
 
 def check(company: Company, names: list[str]) -> dict[str, list[Finding]]:
-    """What the checks of ``names`` (default: all that are on) found. ConfigurationError for a name that is no source with a check."""
-    chosen = names or [name for name in company.configured_sources() if about(name)]
+    """What the checks of ``names`` (default: all that are on) found. ConfigurationError for a name that is no source."""
+    configured = company.configured_sources()
+    described = [name for name in configured if name not in API_SOURCES]
+    known = [*(name for name in API_SOURCES if about(name)), *described]
     found = {}
-    for name in chosen:
-        if name not in API_SOURCES or about(name) is None:
-            raise ConfigurationError(
-                f"'{name}' is no source that can be checked. Known are: {', '.join(one for one in API_SOURCES if about(one))}."
-            )
-        found[name] = importlib.import_module(f"ingestion.{name}").check(company.source(name))
+    for name in names or [name for name in configured if name in known]:
+        if name not in known:
+            raise ConfigurationError(f"'{name}' is no source that can be checked. Known are: {', '.join(known)}.")
+        found[name] = _check_described(company, name) if name in described else _check_connector(company, name)
     return found
+
+
+def _check_connector(company: Company, name: str) -> list[Finding]:
+    found: list[Finding] = importlib.import_module(f"ingestion.{name}").check(company.source(name))
+    return found
+
+
+def _check_described(company: Company, name: str) -> list[Finding]:
+    """Of what ``sources/<name>.yml`` describes: files, or tables of a database."""
+    from ingestion import databases, files
+
+    is_database = "tables" in (load_yaml(company.sources_dir / f"{name}.yml") or {})
+    return (databases if is_database else files).check(company, Process.load(company.process_file), name)
 
 
 def metrics(company: Company, names: list[str]) -> list[Availability]:
@@ -144,17 +157,27 @@ def _stage_entry(source: str, pipeline: str | None, value: str, stages: list[str
     return f"process.yml: stage_mapping: {source}: {pipeline or '*'}: {{{value}: {close[0] if close else '<stage>'}}}"
 
 
-def _counts(company: Company) -> dict[str, tuple[datetime, int]]:
-    """Source → when it was loaded last, and how many rows in all."""
+def _label(company: Company, name: str) -> str:
+    """What ``sources/<name>.yml`` describes."""
+    document = load_yaml(company.sources_dir / f"{name}.yml") or {}
+    location = document.get("location")
+    return "tables of a database" if "tables" in document else f"files in {location}" if location else "files"
+
+
+def _loaded(company: Company) -> tuple[dict[str, tuple[datetime, int]], dict[str, str]]:
+    """Source → when it was loaded last, and how many rows in all; and what its connector remarks on them."""
     with connect(":memory:") as con:
         rawlog.create_views(con, company)
         rows = con.execute("select source, max(loaded_at), sum(loaded) from raw_log.loads group by source").fetchall()
-    return {source: (last, int(loaded or 0)) for source, last, loaded in rows}
+        remarks = {}
+        for source in (row[0] for row in rows if row[0] in API_SOURCES):
+            remark = getattr(importlib.import_module(f"ingestion.{source}"), "remark", None)
+            if remark is not None:
+                remarks[source] = remark(con)
+    return {source: (last, int(loaded or 0)) for source, last, loaded in rows}, remarks
 
 
-def _next_step(company: Company, name: str, known: About | None, state: str) -> str:
-    if state == "loaded":
-        return ""
+def _next_step(name: str, known: About | None, state: str) -> str:
     if state == "waiting":
         return "salesgauge run"
     needed = [setting.key for setting in known.settings if setting.is_required] if known else []

@@ -27,6 +27,7 @@ API_SOURCES = (
     "housecall_pro",
     "jobber",
     "ga4",
+    "ga4_data",
     "callrail",
     "twilio",
     "calendly",
@@ -39,7 +40,7 @@ API_SOURCES = (
 class SourceSettings:
     """What the company directory says about one source: ``config.toml``, ``secrets.toml``, the environment, ``sources/<name>.yml``.
 
-    ``credentials_file`` is where tokens that change with every use are kept.
+    ``credentials_file`` is where tokens that change with every use are kept, ``data_dir`` where relative paths of files begin.
     """
 
     name: str
@@ -48,6 +49,7 @@ class SourceSettings:
     environ: Mapping[str, str]
     file: Path | None
     credentials_file: Path
+    data_dir: Path
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of ``key``: the environment's ``SOURCES__<NAME>__<KEY>`` wins over ``config.toml``."""
@@ -65,13 +67,18 @@ class SourceSettings:
 
     def secret(self, key: str) -> str:
         """The secret ``key``; ConfigurationError (which never shows a value) where it is missing or empty."""
-        value = self.environ.get(self._variable(key)) or self.secrets.get(key)
-        if not value:
+        value = self.optional_secret(key)
+        if value is None:
             raise ConfigurationError(
                 f".dlt/secrets.toml: the secret '{key}' of source '{self.name}' is missing. "
                 f"Add it under [sources.{self.name}], or set the environment variable {self._variable(key)}."
             )
-        return str(value)
+        return value
+
+    def optional_secret(self, key: str) -> str | None:
+        """The secret ``key``; None where it is missing or empty."""
+        value = self.environ.get(self._variable(key)) or self.secrets.get(key)
+        return str(value) if value else None
 
     def _variable(self, key: str) -> str:
         return f"SOURCES__{self.name}__{key}".upper()
@@ -190,13 +197,13 @@ class Company:
     def configured_sources(self) -> list[str]:
         """Names of the sources that are on, in a fixed order: API sources of ``config.toml``, then file sources of ``sources/*.yml``."""
         configured = self.config.get("sources", {})
-        unknown = sorted(set(configured) - set(API_SOURCES))
+        files = [path.stem for path in self._source_files() if {"files", "tables"} & set(load_yaml(path) or {})]
+        unknown = sorted(set(configured) - set(API_SOURCES) - set(files))
         if unknown:
             raise ConfigurationError(
                 f".dlt/config.toml: [sources.{unknown[0]}] names no source that Salesgauge knows. "
                 f"Expected one of: {', '.join(API_SOURCES)}; files are described in sources/<name>.yml."
             )
-        files = [path.stem for path in self._source_files() if {"files", "tables"} & set(load_yaml(path) or {})]
         clash = sorted(set(files) & set(API_SOURCES))
         if clash:
             raise ConfigurationError(
@@ -214,6 +221,7 @@ class Company:
             environ=self.environ,
             file=file if file.is_file() else None,
             credentials_file=self.credentials_dir / f"{name}.json",
+            data_dir=self.data_dir,
         )
 
     def _source_files(self) -> list[Path]:

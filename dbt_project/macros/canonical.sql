@@ -16,11 +16,12 @@
         'jobs': {'jobber': ['jobs'], 'servicetitan': ['jobs'], 'housecall_pro': ['jobs']},
         'invoices': {'jobber': ['invoices'], 'servicetitan': ['invoices'], 'housecall_pro': ['invoices']},
         'payments': {'jobber': ['payments'], 'servicetitan': ['payments'], 'housecall_pro': ['payments'], 'calendly': ['payments']},
-        'campaigns': {'salesforce': ['campaigns'], 'servicetitan': ['campaigns']},
-        'spend': {'servicetitan': ['spend']},
+        'campaigns': {'salesforce': ['campaigns'], 'servicetitan': ['campaigns'], 'ga4_data': ['campaigns']},
+        'spend': {'servicetitan': ['spend'], 'ga4_data': ['spend']},
         'calls': {'callrail': ['calls'], 'servicetitan': ['calls'], 'twilio': ['calls']},
         'form_submissions': {'callrail': ['form_submissions'], 'calendly': ['form_submissions']},
         'web_events': {'ga4': ['events']},
+        'web_sessions': {'ga4_data': ['sessions']},
         'survey_answers': {'typeform': ['responses'], 'surveymonkey': ['responses']},
     }) }}
 {% endmacro %}
@@ -64,5 +65,5 @@
 
 {# Every source with a connector of its own; any other name is a file source or a database. #}
 {% macro api_sources() %}
-    {{ return(['hubspot', 'salesforce', 'servicetitan', 'housecall_pro', 'jobber', 'ga4', 'callrail', 'twilio', 'calendly', 'typeform', 'surveymonkey']) }}
+    {{ return(['hubspot', 'salesforce', 'servicetitan', 'housecall_pro', 'jobber', 'ga4', 'ga4_data', 'callrail', 'twilio', 'calendly', 'typeform', 'surveymonkey']) }}
 {% endmacro %}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from orchestration.cli import main
+from orchestration.console import print_summary
+from orchestration.pipeline import RunOutcome
+from salesgauge.settings import Company
 
 
 def call(*arguments: str) -> Result:
@@ -69,3 +74,13 @@ def test_help_teaches(command: list[str]) -> None:
     assert result.exit_code == 0
     assert "Usage:" in result.output
     assert len(result.output.splitlines()) >= 6
+
+
+def test_the_end_of_a_run_tells_what_to_know_of_the_numbers(company: str) -> None:
+    output = io.StringIO()
+    note = "sessions: counted from a sample on 1 of 3 days, 2026-06-30; not exact"
+    counts = dict.fromkeys(("received", "loaded", "quarantined", "duplicates", "requests"), 1)
+    source = {"state": "loaded", "error": None, "seconds": 1.0, "notes": [note], **counts}
+    outcome = RunOutcome(0, version="1", sources={"ga4_data": source})
+    print_summary(Console(file=output, width=100), Company.open(company, {}), outcome)
+    assert f"ga4_data: {note}" in output.getvalue()

@@ -81,3 +81,15 @@ def test_as_of_is_utc(root: Path) -> None:
 def test_data_may_lie_elsewhere(root: Path, tmp_path: Path) -> None:
     assert Company.open(root, {}).data_dir == root / "data"
     assert Company.open(root, {"SALESGAUGE_DATA": str(tmp_path)}).data_dir == tmp_path
+
+
+def test_a_described_source_may_have_settings(root: Path) -> None:
+    write(root, ".dlt/config.toml", '[sources.exports]\nregion = "eu-central-1"\n')
+    with pytest.raises(ConfigurationError, match=r"\[sources\.exports\] names no source"):
+        Company.open(root, {}).configured_sources()
+    write(root, "sources/exports.yml", "questions: {}\n")
+    with pytest.raises(ConfigurationError, match=r"\[sources\.exports\] names no source"):
+        Company.open(root, {}).configured_sources()
+    write(root, "sources/exports.yml", "location: s3://bucket/x\nfiles: []\n")
+    assert Company.open(root, {}).configured_sources() == ["exports"]
+    assert Company.open(root, {}).source("exports").get("region") == "eu-central-1"

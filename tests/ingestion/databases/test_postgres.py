@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 import ingestion
-from ingestion import rawlog
+from ingestion import databases, rawlog
 from ingestion.accounting import SourceResult
 from salesgauge.process import Process
 from salesgauge.settings import Company
@@ -136,3 +136,19 @@ def _ids(crm: Crm) -> list[tuple[Any, ...]]:
     with connect(":memory:") as con:
         rawlog.create_views(con, Company.open(crm.root, {}))
         return con.execute("select deal_id from raw_files.deals").fetchall()
+
+
+def test_a_check_says_what_is_missing(database: Any, postgres: str, tmp_path: Path) -> None:
+    def check() -> list[tuple[bool, str]]:
+        company = Company.open(tmp_path / "one", {})
+        found = databases.check(company, Process.load(company.process_file), "oldcrm")
+        return [(one.is_ok, one.advice) for one in found]
+
+    crm = Crm(tmp_path / "one", postgres, "oldcrm", "crm.deals")
+    assert check() == [(True, ""), (True, "")]
+    Crm(tmp_path / "one", postgres, "oldcrm", "crm.deal")
+    assert check()[1] == (False, "there is no such table or view; there are: deals.")
+    Crm(tmp_path / "one", postgres, "oldcrm", "crm.deals")
+    crm.connect_to("postgresql://nobody:secret-1@127.0.0.1:9/x")
+    (_, (is_ok, advice)) = check()
+    assert not is_ok and "can't be read" in advice and "secret-1" not in advice

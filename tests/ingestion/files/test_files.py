@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from ingestion import TableCount
+from ingestion.files import check, land
 
 DEALS = """files:
   - path: deals_*.csv
@@ -473,4 +474,56 @@ def test_a_changed_file_or_mapping_replaces_what_came_from_it(crm: Any) -> None:
     crm.mapping(mapping.replace('path: "deals*.csv"', "path: deals1.csv"))
     crm.run()
     assert crm.rows(rows) == []
+    assert crm.run().state == "unchanged"
+
+
+def test_a_check_tells_what_is_there(crm: Any) -> None:
+    crm.mapping(DEALS + "  - {path: users.csv, entity: users, key: id, optional: true}\n")
+    found = check(crm.company, crm.process, "crm")
+    assert [(one.what, one.is_ok) for one in found] == [
+        ("sources/crm.yml", True),
+        ("deals_*.csv in the data directory: 0 files for deals", False),
+        ("users.csv in the data directory: 0 files for users", True),
+    ]
+    path = crm.data("deals_1.csv", HEADER)
+    assert all(one.is_ok for one in check(crm.company, crm.process, "crm"))
+    crm.mapping(DEALS.replace("entity: deals", "entity: deal"))
+    (finding,) = check(crm.company, crm.process, "crm")
+    assert not finding.is_ok and "is no entity" in finding.advice
+    path.unlink()
+
+
+def test_a_file_that_can_not_be_read_keeps_its_rows(crm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    crm.mapping(DEALS)
+    path = crm.data("deals_1.csv", HEADER + "1,5,,,,\n")
+    crm.run()
+    path.write_text(HEADER + "1,6,,,,\n2,7,,,,\n")
+    with monkeypatch.context() as patch:
+        patch.setattr("ingestion.files.state_of_read", _no_permission)
+        result = crm.run()
+    assert result.state == "failed" and "deals_1.csv: can't be read: Permission denied" in result.error
+    assert crm.rows("select amount from raw_files.deals") == [(Decimal("5.00"),)]
+    assert crm.run().state == "loaded"
+    assert crm.rows("select count(*) from raw_files.deals") == [(2,)]
+
+
+def _no_permission(*_: Any) -> None:
+    raise PermissionError(13, "Permission denied")
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_again(crm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    crm.mapping(DEALS)
+    path = crm.data("deals_1.csv", HEADER + "1,5,,,,\n")
+
+    def land_and_grow(*given: Any) -> str | None:
+        refused = land(*given)
+        path.write_text(path.read_text() + "2,7,,,,\n")
+        return refused
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ingestion.files.land", land_and_grow)
+        result = crm.run()
+    assert result.state == "failed" and "deals_1.csv: changed while it was read" in result.error
+    assert crm.run().state == "loaded"
+    assert crm.rows("select count(*) from raw_files.deals") == [(2,)]
     assert crm.run().state == "unchanged"
