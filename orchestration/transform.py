@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -126,16 +127,18 @@ def parse(values: Mapping[str, Any]) -> Any:
 
 
 def manifest_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    """dbt's ``manifest.json`` of the project with ``values``; parsed anew only where a file of it is newer."""
+    """dbt's ``manifest.json`` of the project with ``values``; parsed anew only where a file of it is newer, or a crash left it half-written."""
     target = parse_target(values)
     path = target / "manifest.json"
     with _locked(target):
         files = [file for folder in ("models", "macros", "tests") for file in (DBT_PROJECT / folder).rglob("*.*")]
         newest = max(file.stat().st_mtime for file in [*files, DBT_PROJECT / "dbt_project.yml"])
-        if not path.is_file() or path.stat().st_mtime < newest:
-            result = parse(values)
-            if not result.success:
-                raise RuntimeError(f"dbt_project can't be parsed: {result.exception}")
+        if path.is_file() and path.stat().st_mtime >= newest:
+            with suppress(ValueError):
+                return json.loads(path.read_text(encoding="utf-8"))
+        result = parse(values)
+        if not result.success:
+            raise RuntimeError(f"dbt_project can't be parsed: {result.exception}")
         return json.loads(path.read_text(encoding="utf-8"))
 
 

@@ -80,10 +80,14 @@ def test_two_processes_parse_one_after_the_other(project: Path) -> None:
     assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(times))
 
 
-def test_a_manifest_is_made_anew_where_a_model_is_newer(project: Path) -> None:
+def test_a_manifest_is_made_anew_where_a_model_is_newer_or_it_is_torn(project: Path) -> None:
     values = {"word": "two"}
     assert sorted(transform.manifest_json(values)["nodes"]) == ["model.salesgauge.one"]
     (project / "models" / "three.sql").write_text("select 3 as three")
+    assert sorted(transform.manifest_json(values)["nodes"]) == ["model.salesgauge.one", "model.salesgauge.three"]
+    (transform.parse_target(values) / "manifest.json").write_text(
+        '{"nodes": {"model'
+    )  # a process was killed as it wrote
     assert sorted(transform.manifest_json(values)["nodes"]) == ["model.salesgauge.one", "model.salesgauge.three"]
     assert transform.parse_target(values) != transform.parse_target({"word": "one"})
 
