@@ -4,12 +4,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# tests/conftest.py says what stays together and comes first
+SHARED_OUT := -n $(or $(JOBS),2) --dist loadgroup --no-loadscope-reorder
 
 export DO_NOT_TRACK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev test test-fast truth lint format bench bench-ingest torture torture-ingest faults corpus lock clean
+.PHONY: help setup run dev test coverage test-fast truth lint format bench bench-ingest torture torture-ingest faults corpus lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,8 +32,11 @@ run: $(STAMP) ## the main job on the demo company (var/demo): load, build, audit
 dev: $(STAMP) ## the demo's APIs, the Dagster page and daemon on 127.0.0.1:3000 (PORT=…)
 	@$(BIN)/salesgauge demo dev --port $(or $(PORT),3000)
 
-test: $(STAMP) ## all tests, with coverage
-	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+test: $(STAMP) ## all tests, in two processes (JOBS=…)
+	@$(BIN)/python -m pytest $(SHARED_OUT)
+
+coverage: $(STAMP) ## all tests, with the lines and branches that they run
+	@$(BIN)/python -m pytest $(SHARED_OUT) --cov --cov-report=term:skip-covered
 
 test-fast: $(STAMP) ## the tests that take seconds
 	@$(BIN)/python -m pytest -m "not slow"

@@ -3,7 +3,6 @@
 Few, coarse steps: each is one call into the package that does the work.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -18,8 +17,9 @@ from orchestration import transform
 from orchestration.resources import CompanyResource, RunLock, load_outcome, run_started, save_outcome
 from quality.results import DbtTestResult
 from salesgauge.errors import AuditError, ConfigurationError, SourceError
+from salesgauge.process import Process
 from salesgauge.progress import Reporter
-from salesgauge.settings import API_SOURCES, PROJECT_ROOT, Company, default_company_root
+from salesgauge.settings import API_SOURCES, Company, default_company_root
 from salesgauge.warehouse import connect
 
 DEMO_SOURCES = ("hubspot", "ga4", "typeform")
@@ -65,14 +65,18 @@ def _source_key(source: str, table: str) -> list[str]:
 
 @cache
 def manifest() -> dict[str, Any]:
-    """dbt's manifest of the project as the company has it; parsed anew where a file of it is newer."""
-    target = PROJECT_ROOT / "dbt_project" / "target" / ("-".join(SOURCE_NAMES) or "files")
-    path = target / "manifest.json"
-    files = [file for folder in ("models", "macros", "tests") for file in (transform.DBT_PROJECT / folder).rglob("*.*")]
-    files.append(transform.DBT_PROJECT / "dbt_project.yml")
-    if not path.is_file() or path.stat().st_mtime < max(file.stat().st_mtime for file in files):
-        transform.parse(target, SOURCE_NAMES)
-    return json.loads(path.read_text(encoding="utf-8"))
+    """dbt's manifest of the project as the company has it."""
+    return transform.manifest_json(_location_vars())
+
+
+def _location_vars() -> dict[str, Any]:
+    """The variables with which a run of the company parses the project, so that it is parsed once; those of the demo's sources without one."""
+    try:
+        company = Company.open(default_company_root())
+        values = transform.project_vars(company, Process.load(company.process_file))
+    except ConfigurationError:  # the run says what is wrong
+        return {"sources": list(SOURCE_NAMES)}
+    return values | {"sources": list(SOURCE_NAMES)}
 
 
 SOURCES = [

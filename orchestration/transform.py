@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from ingestion import rawlog
 from quality.results import DbtTestResult
@@ -73,7 +77,8 @@ def build(
 
     Failed tests and models are in the outcome, not raised; AuditError only where dbt could not begin.
     """
-    arguments = ["build", "--exclude-resource-types", "unit_test", "--vars", json.dumps(project_vars(company, process))]
+    values = project_vars(company, process)
+    arguments = ["build", "--exclude-resource-types", "unit_test", "--vars", json.dumps(values)]
     if selected := list(select):
         arguments += ["--select", *selected]
     if excluded := list(exclude):
@@ -86,7 +91,15 @@ def build(
             finished += 1
             reporter.advance(step, finished, unit="models and tests")
 
-    result = invoke(arguments, warehouse=company.warehouse_file, target=company.dbt_target_dir, callbacks=[on_event])
+    result = parse(values)
+    if result.success:
+        result = invoke(
+            arguments,
+            warehouse=company.warehouse_file,
+            target=company.dbt_target_dir,
+            manifest=result.result,
+            callbacks=[on_event],
+        )
     if result.result is None:
         raise AuditError(
             f"the models could not be run: {result.exception}. Nothing was published; the log is in {company.logs_dir}."
@@ -99,17 +112,59 @@ def company_sources(company: Company) -> tuple[str, ...]:
     return tuple(name for name in rawlog.sources(company) if name in API_SOURCES)
 
 
-def parse(target: Path, sources: Iterable[str]) -> Path:
-    """Parse the project as a company with ``sources`` has it; the path of its ``manifest.json`` in ``target``."""
-    values = json.dumps({"sources": list(sources)})
-    result = invoke(["parse", "--vars", values], warehouse=target / "parse.duckdb", target=target)
-    if not result.success:
-        raise RuntimeError(f"dbt_project can't be parsed: {result.exception}")
-    return target / "manifest.json"
+def parse(values: Mapping[str, Any]) -> Any:
+    """Parse the project with the variables ``values``; dbt's ``dbtRunnerResult``, whose result is a manifest of the caller's own.
+
+    Parsing takes longer than all else that dbt does before the first query, and is the same for every company with the
+    same ``values``: they share the folder in which dbt keeps what it has parsed, one process at a time. Nothing of a
+    company but its ``values`` is in there.
+    """
+    target = parse_target(values)
+    with _locked(target):
+        # Read by dbt where it parses and only there; its name is the catalogue of the relations, as in a company.
+        warehouse = target / "salesgauge.duckdb"
+        return invoke(["parse", "--vars", json.dumps(dict(values))], warehouse=warehouse, target=target)
 
 
-def invoke(arguments: list[str], *, warehouse: Path, target: Path, callbacks: list[Any] | None = None) -> Any:
-    """One dbt command in this process, quiet, without usage statistics; dbt's ``dbtRunnerResult``."""
+def manifest_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    """dbt's ``manifest.json`` of the project with ``values``; parsed anew only where a file of it is newer, or a crash left it half-written."""
+    target = parse_target(values)
+    path = target / "manifest.json"
+    with _locked(target):
+        files = [file for folder in ("models", "macros", "tests") for file in (DBT_PROJECT / folder).rglob("*.*")]
+        newest = max(file.stat().st_mtime for file in [*files, DBT_PROJECT / "dbt_project.yml"])
+        if path.is_file() and path.stat().st_mtime >= newest:
+            with suppress(ValueError):
+                return json.loads(path.read_text(encoding="utf-8"))
+        result = parse(values)
+        if not result.success:
+            raise RuntimeError(f"dbt_project can't be parsed: {result.exception}")
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def parse_target(values: Mapping[str, Any]) -> Path:
+    """The folder in which dbt keeps the project as parsed with ``values``."""
+    key = hashlib.sha256(json.dumps(dict(values), sort_keys=True).encode()).hexdigest()
+    return DBT_PROJECT / "target" / "parsed" / key[:16]
+
+
+def _locked(target: Path) -> FileLock:
+    target.mkdir(parents=True, exist_ok=True)
+    return FileLock(target / "parse.lock", is_singleton=True)  # may be taken again by the thread that has it
+
+
+def invoke(
+    arguments: list[str],
+    *,
+    warehouse: Path,
+    target: Path,
+    manifest: Any = None,
+    callbacks: list[Any] | None = None,
+) -> Any:
+    """One dbt command in this process, quiet, without usage statistics; dbt's ``dbtRunnerResult``.
+
+    With a ``manifest`` of :func:`parse` (with the same variables) dbt parses nothing. It writes into it: one manifest per command.
+    """
     from dbt.cli.main import dbtRunner
 
     # dbt reads both from the environment only; the profile names the first.
@@ -118,7 +173,7 @@ def invoke(arguments: list[str], *, warehouse: Path, target: Path, callbacks: li
     target.mkdir(parents=True, exist_ok=True)
     common = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target-path", str(target)]
     logs = ["--log-level", "none", "--log-path", str(target / "logs"), "--log-level-file", "info"]
-    return dbtRunner(callbacks=callbacks or []).invoke([*arguments, *common, *logs])
+    return dbtRunner(manifest=manifest, callbacks=callbacks or []).invoke([*arguments, *common, *logs])
 
 
 def project_vars(company: Company, process: Process) -> dict[str, Any]:

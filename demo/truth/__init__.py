@@ -38,6 +38,7 @@ class Truth:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self._tables: dict[str, pd.DataFrame] = {}
+        self._metrics: dict[str, pd.DataFrame] = {}
 
     @property
     def mart_names(self) -> list[str]:
@@ -57,16 +58,19 @@ class Truth:
 
     def metric(self, name: str) -> pd.DataFrame:
         """A metric in every period and segment: grain, period_start, segment_type, segment, further keys, value, n, numerator."""
+        if name not in self._metrics:
+            self._metrics[name] = self._metric(name)
+        return self._metrics[name]
+
+    def _metric(self, name: str) -> pd.DataFrame:
         of = METRICS[name]
         frame = self.mart(of.mart)
         settings = self.facts.book.settings
         for column, wanted in of.where.items():
             if column == "is_next":
-                nexts = [
-                    settings.next_stage(stage) == to
-                    for stage, to in zip(frame["from_stage"], frame["to_stage"], strict=True)
-                ]
-                frame = frame[pd.Series(nexts, index=frame.index, dtype=bool)]
+                nexts = {stage: settings.next_stage(stage) for stage in frame["from_stage"].unique()}
+                pairs = zip(frame["from_stage"], frame["to_stage"], strict=True)
+                frame = frame[pd.Series([nexts[stage] == to for stage, to in pairs], index=frame.index, dtype=bool)]
             else:
                 frame = frame[frame[column] == wanted]
         result = frame[[*KEYS, *of.keys]].set_axis(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -26,6 +27,7 @@ def local_date(moment: datetime | None, zone: ZoneInfo) -> date | None:
     return None if wall is None else wall.date()
 
 
+@cache
 def midnight(day: date, zone: ZoneInfo) -> datetime:
     """The UTC moment at which ``day`` begins in ``zone``."""
     return _utc(datetime(day.year, day.month, day.day), zone)
@@ -68,6 +70,7 @@ def monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
+@cache
 def month_after(day: date) -> date:
     """The first day of the month after the day's month."""
     return date(day.year + day.month // 12, day.month % 12 + 1, 1)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,28 +11,23 @@ import duckdb
 import pytest
 
 from ingestion import rawlog
+from orchestration import transform
 from salesgauge.process import Process
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
-from tests.dbt.project import PROCESS_FILE, run_dbt
+from tests.dbt.project import PROCESS_FILE, variables
 
 
 @pytest.fixture(scope="session")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which dbt works: its target and the warehouse."""
-    before = os.environ.get("SALESGAUGE_WAREHOUSE")
-    yield tmp_path_factory.mktemp("bench")
-    if before is None:
-        os.environ.pop("SALESGAUGE_WAREHOUSE", None)
-    else:
-        os.environ["SALESGAUGE_WAREHOUSE"] = before
+    return tmp_path_factory.mktemp("bench")
 
 
 @pytest.fixture(scope="session")
-def manifest(bench: Path) -> dict[str, Any]:
+def manifest() -> dict[str, Any]:
     """The project as dbt reads it."""
-    run_dbt(bench, "parse")
-    return json.loads((bench / "manifest.json").read_text(encoding="utf-8"))
+    return transform.manifest_json(variables())
 
 
 @pytest.fixture(scope="session")

@@ -4,36 +4,46 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dbt.cli.main import dbtRunner
-
+from orchestration import transform
 from salesgauge.process import Process
 from salesgauge.settings import PROJECT_ROOT
 
 PROJECT = PROJECT_ROOT / "dbt_project"
 PROCESS_FILE = PROJECT_ROOT / "demo" / "company" / "process.yml"
+DEMO_SOURCES = ("hubspot", "ga4", "typeform")
 
 
-def run_dbt(bench: Path, *arguments: str, sources: list[str] | None = None) -> Any:
+def variables(sources: Sequence[str] = DEMO_SOURCES) -> dict[str, Any]:
+    """dbt's variables of a company with the demo's process file and ``sources``, as a run passes them."""
+    return {"exclusions": Process.load(PROCESS_FILE).exclusion_rules(), "sources": list(sources)}
+
+
+def run_dbt(bench: Path, *arguments: str, sources: Sequence[str] = DEMO_SOURCES) -> Any:
     """One dbt command on ``bench``/salesgauge.duckdb; fails the test with dbt's own words where it does not succeed.
 
-    Commands with the same ``sources`` (default: those of the demo) have the same variables, so that dbt parses the project only once.
+    Commands with the same ``sources`` have the same variables, so that dbt parses the project only once.
     """
-    os.environ["SALESGAUGE_WAREHOUSE"] = str(bench / "salesgauge.duckdb")
+    before = os.environ.get("SALESGAUGE_WAREHOUSE")
     messages: list[str] = []
-    runner = dbtRunner(
-        callbacks=[lambda event: messages.append(event.info.msg) if event.info.level == "error" else None]
-    )
-    values: dict[str, Any] = {"exclusions": Process.load(PROCESS_FILE).exclusion_rules()}
-    if sources is not None:
-        values["sources"] = sources
-    result = runner.invoke(
-        [
-            *arguments, "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(bench),
-            "--log-path", str(bench), "--log-level", "none", "--vars", json.dumps(values),
-        ]
-    )  # fmt: skip
+    values = variables(sources)
+    try:
+        result = transform.parse(values)
+        if result.success:
+            result = transform.invoke(
+                [*arguments, "--vars", json.dumps(values)],
+                warehouse=bench / "salesgauge.duckdb",
+                target=bench / "target",
+                manifest=result.result,
+                callbacks=[lambda event: messages.append(event.info.msg) if event.info.level == "error" else None],
+            )
+    finally:
+        if before is None:
+            os.environ.pop("SALESGAUGE_WAREHOUSE", None)
+        else:
+            os.environ["SALESGAUGE_WAREHOUSE"] = before
     assert result.success, "\n".join([*messages, str(result.exception or "")])
     return result.result

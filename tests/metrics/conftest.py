@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
-from dbt.cli.main import dbtRunner
 
 from metrics import MetricStore
 from salesgauge.warehouse import connect
+from tests.dbt.project import run_dbt
 from tests.metrics import facts
 
-PROJECT = Path(__file__).parents[2] / "dbt_project"
 # Built from staging, which is not here; it has a dbt unit test.
 NOT_FROM_FACTS = "kpi_reconciliation"
-
-
-def run_dbt(command: str, warehouse: Path, *arguments: str) -> None:
-    """Run dbt in process on ``warehouse``; fails the test with dbt's own messages."""
-    before = os.environ.get("SALESGAUGE_WAREHOUSE")
-    os.environ["SALESGAUGE_WAREHOUSE"] = str(warehouse)
-    try:
-        folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-        folders += ["--target-path", str(warehouse.parent / "target"), "--log-path", str(warehouse.parent / "logs")]
-        outcome = dbtRunner().invoke([command, *folders, "--quiet", *arguments])
-    finally:
-        if before is None:
-            del os.environ["SALESGAUGE_WAREHOUSE"]
-        else:
-            os.environ["SALESGAUGE_WAREHOUSE"] = before
-    failed = [
-        f"{result.node.name}: {result.message}"
-        for result in getattr(outcome.result, "results", [])
-        if result.status not in ("success", "pass")
-    ]
-    assert outcome.success, failed or outcome.exception
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +27,7 @@ def pointer(tmp_path_factory: pytest.TempPathFactory) -> Path:
         facts.create_tables(con)
         facts.fill(con)
         facts.insert(con, "process.targets", facts.TARGETS)
-    run_dbt("build", warehouse, "--select", "kpi", "--exclude", NOT_FROM_FACTS)
+    run_dbt(folder, "build", "--select", "kpi", "--exclude", NOT_FROM_FACTS)
     version = folder / "published" / "version-1"
     version.mkdir(parents=True)
     shutil.copy(warehouse, version / "salesgauge.duckdb")

@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from salesgauge.warehouse import connect
+from tests.dbt.project import run_dbt
 from tests.metrics import facts
-from tests.metrics.conftest import run_dbt
 
 LOG = Path(os.environ.get("SALESGAUGE_REALDATA", Path(__file__).parents[3] / "shared" / "data")) / "receipt_log"
 
@@ -36,8 +36,8 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
             "insert into intermediate.int_cases select distinct subject_id, null, subject_id, true from intermediate.int_stage_events"
         )
     run_dbt(
+        warehouse.parent,
         "run",
-        warehouse,
         "--select",
         "int_process_events",
         "kpi_process_edges",

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from salesgauge.warehouse import connect
+from tests.dbt.project import run_dbt
 from tests.metrics import facts, reference
-from tests.metrics.conftest import run_dbt
 
 Row = pd.Series
 Expected = Callable[[pd.DataFrame], dict[str, float | None]]
@@ -212,8 +212,8 @@ def test_edges_no_one_ties_and_all_censored(tmp_path: Path) -> None:
         ]
         facts.insert(con, "marts.fct_speed_to_lead", rows)
     run_dbt(
+        warehouse.parent,
         "run",
-        warehouse,
         "--select",
         "kpi_speed_to_lead",
         "kpi_sales_cycle",
@@ -279,7 +279,7 @@ def test_weighted_pipeline_is_exact_to_the_cent(tmp_path: Path) -> None:
             for row in deals
         ]  # fmt: skip
         facts.insert(con, "marts.fct_stage_visit", visits)
-    run_dbt("run", warehouse, "--select", "kpi_pipeline")
+    run_dbt(warehouse.parent, "run", "--select", "kpi_pipeline")
     with connect(warehouse, read_only=True) as con:
         found = con.sql(
             "select segment, deals, amount, weighted_amount, median_age_days from kpi.kpi_pipeline where segment_type = 'branch'"

@@ -38,19 +38,26 @@ def postgres() -> Iterator[str]:
     folder.chmod(0o777)
     (folder / "password").write_text("pg-secret-1234")
     (folder / "password").chmod(0o644)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     before, data = _unprivileged(), folder / "data"
     options = {"cwd": "/", "check": True, "capture_output": True}
     subprocess.run(
         [*before, str(binaries / "initdb"), "-D", str(data), "-U", "salesgauge", "-A", "scram-sha-256", f"--pwfile={folder}/password", "-N"],
         **options,
     )  # fmt: skip
-    settings = f"-h 127.0.0.1 -p {port} -k {folder} -F"
-    start = [*before, str(binaries / "pg_ctl"), "-D", str(data), "-w", "-l", f"{folder}/log", "-o", settings, "start"]
-    subprocess.run(start, cwd="/", check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    control = [*before, str(binaries / "pg_ctl"), "-D", str(data), "-w"]
+    for attempts_left in reversed(range(5)):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        settings = f"-h 127.0.0.1 -p {port} -k {folder} -F"
+        start = [*control, "-l", f"{folder}/log", "-o", settings, "start"]
+        # Its output would keep a pipe open for as long as the server runs.
+        done = subprocess.run(start, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if done.returncode == 0:
+            break
+        # Somebody else may have taken the port since it was found free.
+        assert attempts_left, (folder / "log").read_text(errors="replace")[-2000:]
     try:
         yield f"postgresql://salesgauge:pg-secret-1234@127.0.0.1:{port}/postgres"
     finally:
-        subprocess.run([*before, str(binaries / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop"], **options)
+        subprocess.run([*control, "-m", "immediate", "stop"], **options)
         shutil.rmtree(folder, ignore_errors=True)

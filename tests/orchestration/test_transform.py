@@ -1,0 +1,98 @@
+"""The dbt project is parsed once for all companies with the same variables, by one process at a time."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestration import transform
+from salesgauge.settings import PROJECT_ROOT
+
+PROFILE = """
+salesgauge:
+  target: warehouse
+  outputs:
+    warehouse: {type: duckdb, path: "{{ env_var('SALESGAUGE_WAREHOUSE') }}", threads: 1}
+"""
+# Parses as a run does, and says when dbt was at work.
+PARSER = """
+import json, sys, time
+from pathlib import Path
+from orchestration import transform
+
+transform.DBT_PROJECT = Path(sys.argv[1])
+invoke, times = transform.invoke, []
+
+def timed(*arguments, **options):
+    begun = time.monotonic()
+    result = invoke(*arguments, **options)
+    times.append([begun, time.monotonic()])
+    return result
+
+transform.invoke = timed
+import dbt.cli.main
+print("ready", flush=True)
+sys.stdin.readline()
+values = {"word": "one"}
+results = [transform.parse(values) for _ in range(3)]
+assert all(result.success for result in results), results
+nodes = sorted(transform.manifest_json(values)["nodes"])
+print(json.dumps({"times": times, "nodes": nodes}))
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A dbt project of one model."""
+    folder = tmp_path / "project"
+    (folder / "models").mkdir(parents=True)
+    (folder / "dbt_project.yml").write_text("{name: salesgauge, profile: salesgauge, config-version: 2}\n")
+    (folder / "profiles.yml").write_text(PROFILE)
+    (folder / "models" / "one.sql").write_text("select '{{ var('word') }}' as word")
+    monkeypatch.setattr(transform, "DBT_PROJECT", folder)
+    # put back after the test: dbt is told through the environment
+    monkeypatch.setenv("SALESGAUGE_WAREHOUSE", "")
+    monkeypatch.setenv("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+    return folder
+
+
+def test_two_processes_parse_one_after_the_other(project: Path) -> None:
+    command = [sys.executable, "-c", PARSER, str(project)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, cwd=PROJECT_ROOT, **pipes) for _ in range(2)]
+    for process in processes:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    answers = [process.communicate(timeout=300) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], answers
+    found = [json.loads(output) for output, _ in answers]
+    assert [one["nodes"] for one in found] == [["model.salesgauge.one"]] * 2
+    times = sorted(pair for one in found for pair in one["times"])
+    assert len(times) >= 6
+    assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(times))
+
+
+def test_a_manifest_is_made_anew_where_a_model_is_newer_or_it_is_torn(project: Path) -> None:
+    values = {"word": "two"}
+    assert sorted(transform.manifest_json(values)["nodes"]) == ["model.salesgauge.one"]
+    (project / "models" / "three.sql").write_text("select 3 as three")
+    assert sorted(transform.manifest_json(values)["nodes"]) == ["model.salesgauge.one", "model.salesgauge.three"]
+    (transform.parse_target(values) / "manifest.json").write_text(
+        '{"nodes": {"model'
+    )  # a process was killed as it wrote
+    assert sorted(transform.manifest_json(values)["nodes"]) == ["model.salesgauge.one", "model.salesgauge.three"]
+    assert transform.parse_target(values) != transform.parse_target({"word": "one"})
+
+
+def test_a_project_that_cannot_be_parsed_is_said(project: Path) -> None:
+    (project / "models" / "one.sql").write_text("select '{{ var('word' }}'")
+    with pytest.raises(RuntimeError, match="can't be parsed"):
+        transform.manifest_json({"word": "one"})
