@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from salesgauge.errors import ConfigurationError
+from salesgauge.masking import hide
 from salesgauge.yaml_file import load_yaml
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -71,6 +72,7 @@ class SourceSettings:
                 f".dlt/secrets.toml: the secret '{key}' of source '{self.name}' is missing. "
                 f"Add it under [sources.{self.name}], or set the environment variable {self._variable(key)}."
             )
+        hide(str(value))
         return str(value)
 
     def _variable(self, key: str) -> str:
@@ -156,6 +158,11 @@ class Company:
     def credentials_dir(self) -> Path:
         """Tokens that a source changes with every use; readable by the owner only."""
         return self.var / "credentials"
+
+    @property
+    def outcomes_dir(self) -> Path:
+        """What came of the last sync of each source."""
+        return self.var / "sources"
 
     @property
     def dagster_home(self) -> Path:

@@ -1,4 +1,4 @@
-"""A Postgres server of its own for the tests, from the system's package."""
+"""A Postgres server of its own for the tests that need one, from the system's package."""
 
 from __future__ import annotations
 
