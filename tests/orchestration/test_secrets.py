@@ -256,7 +256,7 @@ def test_a_run_that_fails_shows_no_secret(scene: Scene, how: str) -> None:
     if how == "malformed":  # a line break in each key
         secrets = scene.company / ".dlt" / "secrets.toml"
         secrets.write_text(secrets.read_text().replace(f'"{MARKER}', f'"{MARKER}\\n'))
-    environ = {"BREAK": "yes"} if how == "exception" else {}
+    environ = {"BREAK": "yes", f"SOURCES__{DATABASE.upper()}__CONNECTION": database} if how == "exception" else {}
     (ran, checked, listed), printed = scene.command(["run"], ["sources", "check"], ["sources"], **environ)
     assert (ran in (2, 3), checked, listed) == (True, 2, 0), printed[-3000:]
     assert "MISSING" in printed and "what to do" in printed
