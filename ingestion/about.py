@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from salesgauge.settings import SourceSettings
 
 # Metrics that lack the same thing when they lack it; names as in `salesgauge query --list`.
 SPEED_TO_LEAD = (
@@ -33,12 +36,17 @@ Kind = Literal["crm", "field_service", "web", "calls", "scheduling", "surveys", 
 
 @dataclass(frozen=True)
 class Setting:
-    """A key under ``[sources.<name>]`` of ``.dlt/config.toml``, or of ``.dlt/secrets.toml`` where it is a secret."""
+    """A key under ``[sources.<name>]`` of ``.dlt/config.toml``, or of ``.dlt/secrets.toml`` where it is a secret.
+
+    ``unless``: another key; where that is set, this one is not required. ``given_with``: one that makes this one required.
+    """
 
     key: str
     meaning: str
     is_required: bool = False
     is_secret: bool = False
+    unless: str = ""
+    given_with: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,10 @@ class About:
     scopes: tuple[str, ...] = ()
     limits: Mapping[str, str] = field(default_factory=dict)
 
+    def missing(self, settings: SourceSettings) -> list[Setting]:
+        """The settings and secrets that this source can't do without and that are not there."""
+        return [one for one in self.settings if _is_needed(one, settings) and not _is_there(one.key, settings)]
+
     @property
     def docs(self) -> str:
         """The page that tells how to connect it."""
@@ -72,3 +84,13 @@ class Finding:
     what: str
     is_ok: bool
     advice: str = ""
+
+
+def _is_needed(setting: Setting, settings: SourceSettings) -> bool:
+    if setting.given_with and _is_there(setting.given_with, settings):
+        return True
+    return setting.is_required and not (setting.unless and _is_there(setting.unless, settings))
+
+
+def _is_there(key: str, settings: SourceSettings) -> bool:
+    return bool(settings.get(key) or settings.secrets.get(key))

@@ -16,10 +16,14 @@ from urllib.parse import urlsplit
 import requests
 
 from salesgauge.errors import ConfigurationError, SourceError
+from salesgauge.masking import hide, masked
 from salesgauge.settings import SourceSettings
 
 _EARLY = 60.0  # seconds before its end at which a token is renewed
 _TIMEOUT = (10.0, 60.0)
+_SECRET = frozenset(
+    {"client_secret", "refresh_token", "assertion", "password", "code"}
+)  # what is posted and must not be shown
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 
@@ -147,12 +151,14 @@ class _Token(ABC):
         except (TypeError, ValueError):
             lasts = default_seconds
         self.answer, self._token = dict(answer), token
+        hide(token)
         # A token that lasts no longer than the margin would be asked for with every request.
         self._ends = time.monotonic() + max(lasts, 2 * _EARLY) if lasts is not None else float("inf")
 
     def _post(self, form: Mapping[str, str], headers: Mapping[str, str]) -> Mapping[str, Any]:
         """The token server's answer; SourceError with its words where it refuses, ConfigurationError where the credentials are wrong."""
         call = f"{self.source}: POST {urlsplit(self.token_url).path}"
+        hide(*(value for key, value in form.items() if key in _SECRET))
         problem = ""
         for attempt in range(4):
             if attempt:
@@ -177,8 +183,7 @@ class _Token(ABC):
             body = _json(response)
             if response.status_code != 200:
                 said = " ".join(str(body[key]) for key in ("error", "error_description", "message") if body.get(key))
-                for secret in form.values():
-                    said = said.replace(secret, "***") if secret and len(secret) > 5 else said
+                said = masked(said)
                 raise ConfigurationError(
                     f"{call} refused the credentials with {response.status_code}{f' ({said[:200]})' if said else ''}. "
                     f"Check them under [sources.{self.source}] in .dlt/secrets.toml."

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from ingestion.about import Finding
 from ingestion.http import HttpClient, Refused, RetryPolicy
 from salesgauge.errors import SalesgaugeError
+from salesgauge.masking import masked
 
 QUICK = RetryPolicy(attempts=2, seconds=10, connect_timeout=5, read_timeout=20, unreachable_attempts=2)
 Trial = tuple[str, Callable[[], object]]
@@ -28,6 +29,9 @@ def tried(connected: Callable[[RetryPolicy], tuple[HttpClient, Sequence[Trial]]]
                 found.append(Finding(what, is_ok=False, advice=str(error)))
                 if not isinstance(error, Refused) or error.status == 401:
                     break  # nothing else can be said before this is put right
+            except Exception as error:  # whatever an answer made of a connector, people get words
+                advice = f"unexpected {type(error).__name__}: {masked(str(error))[:300]}. Check base_url."
+                found.append(Finding(what, is_ok=False, advice=advice))
     finally:
         client.close()
     return found

@@ -20,6 +20,7 @@ from ingestion.landing import Landing
 from ingestion.mapping import TableMapping, load_tables
 from ingestion.places import stored
 from salesgauge.errors import ConfigurationError, SalesgaugeError, SourceError
+from salesgauge.masking import hide, masked
 from salesgauge.process import Process
 from salesgauge.progress import Reporter
 from salesgauge.settings import Company
@@ -94,11 +95,16 @@ class _Database:
 
         self.name = name
         try:
-            parsed = sa.make_url(url)
-        except sa.exc.ArgumentError:
+            # an @ in a password ends it too early: what follows would be taken for the host, and shown
+            parsed = sa.make_url(url) if url.partition("?")[0].count("@") <= 1 else None
+        except (sa.exc.ArgumentError, ValueError):
+            parsed = None
+        if parsed is None:
             raise ConfigurationError(
-                f".dlt/secrets.toml: 'connection' of [sources.{name}] is no database address. Write it like postgresql+psycopg://user:password@host:5432/database."
-            ) from None
+                f".dlt/secrets.toml: 'connection' of [sources.{name}] is no database address. Write it like "
+                "postgresql+psycopg://user:password@host:5432/database, with %40 for @ and %3A for : in the password."
+            )
+        hide(parsed.password or "")
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
         self._where = f"{parsed.drivername}://{parsed.host or ''}{f':{parsed.port}' if parsed.port else ''}/{parsed.database or ''}"
@@ -164,7 +170,7 @@ class _Database:
         return f"there is no such table or view; there are: {', '.join(sorted(names)[:20]) or 'none'}."
 
     def _explained(self, error: Exception) -> SourceError:
-        first = (str(getattr(error, "orig", None) or error).splitlines() or [""])[0][:200]
+        first = (masked(str(getattr(error, "orig", None) or error)).splitlines() or [""])[0][:200]
         return SourceError(
             f"{self.name}: {self._where} can't be read ({type(error).__name__}: {first}). Check 'connection' of [sources.{self.name}] in "
             ".dlt/secrets.toml, and that the user may read the table."

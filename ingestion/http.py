@@ -8,6 +8,7 @@ belong here: that is each source's own module. Credentials are in ``auth``, limi
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +24,7 @@ from urllib3.exceptions import NewConnectionError
 from ingestion.auth import Auth
 from ingestion.limits import RateLimit, RetryPolicy, retry_after, server_clock
 from salesgauge.errors import ConfigurationError, SourceError
+from salesgauge.masking import hide, masked, masked_document
 from salesgauge.settings import SourceSettings
 
 __all__ = [
@@ -47,6 +49,7 @@ _CUT = (
     requests.exceptions.ContentDecodingError,
 )
 _BLOCK = 1 << 20
+_SENDABLE = re.compile(r"[\x21-\x7e][\x20-\x7e]*")  # a header's value
 
 Body = Literal["object", "array", "json"]
 Result = TypeVar("Result")
@@ -268,6 +271,14 @@ class HttpClient:
         while True:
             self._wait(self.limits[call.limit].reserve())
             given = self.auth.headers()
+            hide(*self.auth.secrets())
+            if not all(
+                _SENDABLE.fullmatch(value) for value in given.values()
+            ):  # the HTTP library's error would show it
+                raise ConfigurationError(
+                    f"{self.source}: a key or token holds a line break or a character that can't be sent. "
+                    f"Copy it again into [sources.{self.source}] of .dlt/secrets.toml, without anything around it."
+                )
             outcome = self._try(call, prepare, given, read, stream)
             if not isinstance(outcome, _Failure):
                 return outcome.result
@@ -350,9 +361,9 @@ class HttpClient:
             body = {}
         if isinstance(body, list):
             body = {"errors": body}
-        reading = self.read_error(
-            response.status_code, call.path, body if isinstance(body, dict) else {}, response.headers
-        )
+        # before anybody shortens it: half a secret would not be recognised
+        body = masked_document(body) if isinstance(body, dict) else {}
+        reading = self.read_error(response.status_code, call.path, body, response.headers)
         said = " ".join(part for part in (reading.code, self._clean(reading.message)) if part)
         problem = f"answered {response.status_code}" + (f" ({said})" if said else "")
         if (response.status_code not in RETRIED and not reading.is_retried) or reading.is_final:
@@ -373,11 +384,7 @@ class HttpClient:
 
     def _clean(self, text: str | None) -> str:
         """``text`` of an error body for people: one line, short, without credentials."""
-        cleaned = " ".join(str(text or "").split())
-        for secret in sorted(self.auth.secrets(), key=len, reverse=True):
-            if secret:
-                cleaned = cleaned.replace(secret, "***")
-        return cleaned[:300]
+        return masked(" ".join(str(text or "").split()))[:300]
 
     def _wait(self, seconds: float) -> None:
         if self._stop.wait(seconds) if seconds > 0 else self._stop.is_set():

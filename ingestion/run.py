@@ -9,9 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
+from ingestion import outcomes
 from ingestion.accounting import SourceResult
 from ingestion.landing import Landing
 from salesgauge.errors import ConfigurationError, SalesgaugeError
+from salesgauge.masking import masked
 from salesgauge.process import Process
 from salesgauge.progress import SILENT, Reporter
 from salesgauge.settings import API_SOURCES, Company
@@ -49,6 +51,7 @@ def _one(company: Company, process: Process, name: str, received_at: datetime, r
     started = time.monotonic()
     reporter.step(name)
     result = _load(company, process, name, received_at, reporter, started)
+    outcomes.save(company, result, received_at)
     total = result.total
     reporter.done(
         name,
@@ -72,7 +75,7 @@ def _load(
     except Exception as error:  # isolation is the point: whatever one source does, the others go on
         seconds, is_misconfigured = time.monotonic() - started, isinstance(error, ConfigurationError)
         return SourceResult(
-            name, "failed", error=_words(name, error), seconds=seconds, is_misconfigured=is_misconfigured
+            name, "failed", error=words(name, error), seconds=seconds, is_misconfigured=is_misconfigured
         )
 
 
@@ -93,9 +96,9 @@ def _connector(name: str) -> Callable[..., Any]:
     return described
 
 
-def _words(name: str, error: Exception) -> str:
+def words(name: str, error: Exception) -> str:
     """What to tell people: our own errors as they are; of others the type and the first line, as their text may hold anything."""
     if isinstance(error, SalesgaugeError):
-        return str(error)
-    first = (str(error).splitlines() or [""])[0]
+        return masked(str(error))
+    first = (masked(str(error)).splitlines() or [""])[0]
     return f"{name}: unexpected {type(error).__name__}: {first[:300]}"

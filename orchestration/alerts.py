@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,8 +39,20 @@ def _post(url: str, alert: dict[str, Any]) -> str:
     text = "\n".join([alert["title"], *(f"- {reason}" for reason in alert["reasons"])])
     try:
         # `text` is what Slack, Teams and Mattermost show; the rest is for programs.
-        answer = requests.post(url, json={"text": text, **alert}, timeout=TIMEOUT_SECONDS)
+        with _unlogged():
+            answer = requests.post(url, json={"text": text, **alert}, timeout=TIMEOUT_SECONDS)
     except requests.RequestException as error:
         # The address may hold a secret: only the kind of the error is told.
         return f"written to alerts.jsonl; the webhook could not be reached ({type(error).__name__})"
     return f"written to alerts.jsonl; the webhook answered {answer.status_code}"
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Nothing in the HTTP library's log: it names every path, and that of a webhook is its secret."""
+    log = logging.getLogger("urllib3.connectionpool")
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before

@@ -5,12 +5,25 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from salesgauge.errors import ConfigurationError
 from salesgauge.settings import Company
+
+if TYPE_CHECKING:
+    from orchestration.sources import Source
+
+_WIDE = 120  # columns from which a line says what a source is
+_STYLES = {"loaded": "green", "failed": "red", "misconfigured": "red", "not configured": "yellow", "waiting": "yellow"}
+_LEGEND = """\
+last load: UTC · synced: since the last sync that went well
+newest: since the newest change of a record that was loaded
+rows: of all loads · last, refused: loaded and quarantined by the last load"""
 
 
 @click.group(invoke_without_command=True)
@@ -20,6 +33,7 @@ def sources(ctx: click.Context) -> None:
 
     \b
     salesgauge sources                  the list
+    salesgauge sources show hubspot     what it can tell, and what to configure
     salesgauge sources check hubspot    do the credentials work, and what may they read?
     salesgauge sources map              stages, owners and campaigns that nothing maps yet
     salesgauge sources kpis             which metrics the sources allow, and why not the others
@@ -31,17 +45,87 @@ def sources(ctx: click.Context) -> None:
 @sources.command("list")
 @click.pass_obj
 def list_sources(root: Path) -> None:
-    """Every source: those that are on first."""
+    """Every source that is on, with its state; then what could be."""
     from orchestration.sources import sources as known
 
-    console, table = Console(), Table(box=None)
-    for header in ("source", "what it is", "kind", "state", "last load (UTC)", "lag", "rows", "next"):
-        table.add_column(header, justify="right" if header in ("lag", "rows") else "left", overflow="fold")
-    for one in known(Company.open(root), datetime.now(UTC).replace(tzinfo=None)):
-        last = f"{one.last_load:%Y-%m-%d %H:%M}" if one.last_load else "–"
-        rows = f"{one.rows:,}" if one.rows else "–"
-        table.add_row(one.name, one.label, one.kind, one.state, last, _lag(one.lag), rows, one.next_step)
-    console.print(table)
+    console = Console()
+    is_wide = console.width >= _WIDE
+    table = Table(box=None, pad_edge=False, padding=(0, 2 if is_wide else 1, 0, 0))
+    # 80 columns have no place for what a source is, nor for the year
+    for header in ("source", *(("what it is", "kind") if is_wide else ()), "state", "last load"):
+        table.add_column(header, no_wrap=header != "what it is")
+    for header in ("synced", "newest", "rows", "last", "refused"):
+        table.add_column(header, justify="right", no_wrap=True)
+    found = known(Company.open(root), datetime.now(UTC).replace(tzinfo=None))
+    on, off = [one for one in found if one.state != "off"], [one for one in found if one.state == "off"]
+    for one in on:
+        last = one.last_load.strftime("%Y-%m-%d %H:%M" if is_wide else "%m-%d %H:%M") if one.last_load else "–"
+        counts = [
+            _count(count, is_wide) if one.last_load else "–"
+            for count in (one.rows, one.last_rows, one.last_quarantined)
+        ]
+        state = Text(one.state, style=_STYLES.get(one.state, ""))
+        what = (one.label, one.kind) if is_wide else ()
+        table.add_row(one.name, *what, state, last, _lag(one.lag), _lag(one.data_lag), *counts)
+    if on:
+        console.print(table)
+        console.print(_LEGEND, style="dim", highlight=False)
+    else:
+        console.print(
+            "No source is on yet. Add one of these to .dlt/config.toml, or describe files in sources/<name>.yml."
+        )
+    _print_notes(console, "what to do", [(one.name, _note(one)) for one in on if one.next_step])
+    _print_notes(console, "could be on", [(one.name, f"{one.label}: {one.next_step}") for one in off])
+
+
+def _note(one: Source) -> str:
+    """Why a source is not as it should be, and what to do."""
+    if one.failed_at is None:
+        return one.next_step
+    reason = " ".join(one.reason.split()).removeprefix(f"{one.name}: ")
+    return f"failed {one.failed_at:%Y-%m-%d %H:%M} UTC: {reason}\n→ {one.next_step}"
+
+
+def _print_notes(console: Console, title: str, notes: list[tuple[str, str]]) -> None:
+    if not notes:
+        return
+    console.print(f"\n{title}", style="bold")
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, note in notes:
+        grid.add_row(Text(f" {name}"), Text(note))
+    console.print(grid)
+
+
+@sources.command("show")
+@click.argument("name")
+@click.pass_obj
+def show_source(root: Path, name: str) -> None:
+    """What source NAME can tell, what it can't, and what to configure and to grant for it."""
+    from orchestration.sources import about
+
+    known, settings = about(name), Company.open(root).source(name)
+    if known is None:
+        raise ConfigurationError(f"'{name}' is no source with a connector. 'salesgauge sources' lists them.")
+    console = Console()
+    console.print(f"{known.label} ({known.kind.replace('_', ' ')}), {known.docs}", style="bold", highlight=False)
+    missing = {setting.key for setting in known.missing(settings)}
+    _print_notes(
+        console,
+        "settings",
+        [
+            (
+                one.key,
+                f"{one.meaning}{' · secret' if one.is_secret else ''}{' · MISSING' if one.key in missing else ''}",
+            )
+            for one in known.settings
+        ],
+    )
+    _print_notes(console, "rights to grant", [("", scope) for scope in known.scopes])
+    _print_notes(console, "provides", list(known.provides.items()))
+    _print_notes(console, "does not allow, or not exactly", list(known.limits.items()))
+    _print_notes(console, "requests of a sync that finds nothing new", [("", known.requests_when_unchanged)])
 
 
 @sources.command("check")
@@ -100,6 +184,10 @@ def kpis(root: Path) -> None:
     for one in metrics(company, names):
         table.add_row(one.metric, "yes" if one.is_available else "no", one.reason)
     console.print(table)
+
+
+def _count(count: int, is_wide: bool) -> str:
+    return f"{count:,}" if is_wide or count < 100_000 else f"{count / 1e6:.1f} M"
 
 
 def _lag(lag: timedelta | None) -> str:

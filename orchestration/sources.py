@@ -7,9 +7,9 @@ import importlib
 import importlib.util
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
-from ingestion import rawlog
+from ingestion import outcomes, rawlog
 from ingestion.about import About, Finding
 from orchestration.availability import Availability, availability
 from salesgauge.errors import ConfigurationError
@@ -21,18 +21,49 @@ from salesgauge.yaml_file import load_yaml
 _CLOSE = 0.5
 
 
+State = Literal["loaded", "failed", "misconfigured", "not configured", "waiting", "off"]
+# When a record changed, by the names that raw tables and canonical entities give it; plans (a meeting's start) may lie ahead and do not count.
+_CHANGED = (
+    "modified_at", "updated_at", "last_updated_at", "submitted_at", "landed_at", "event_at", "started_at", "start_time", "created_at", "at",
+    "closed_at", "completed_at", "decided_at", "invoiced_at", "paid_at",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Source:
-    """One line of ``salesgauge sources``. ``state``: loaded, waiting (on, never loaded), off. ``next_step``: what to do, or to know, in words."""
+    """One line of ``salesgauge sources``. Moments are UTC without zone.
+
+    ``state``: off; not configured (on, but something that it can't do without is missing); waiting (never tried); loaded (the last sync went
+    well); failed; misconfigured (it failed for what the company directory says). ``reason`` and ``failed_at``: of the last failure.
+    ``last_load``: when something new was loaded last, ``last_rows`` and ``last_quarantined`` of it, ``rows`` of all loads; ``lag``: since the last
+    sync that went well; ``data_lag``: since the newest change of a record that was loaded. ``next_step``: what to do, or to know, in words.
+    """
 
     name: str
     label: str
     kind: str
-    state: str
+    state: State
     last_load: datetime | None
     lag: timedelta | None
+    data_lag: timedelta | None
     rows: int
+    last_rows: int
+    last_quarantined: int
+    reason: str
+    failed_at: datetime | None
     next_step: str
+
+
+@dataclass(frozen=True)
+class _Loads:
+    """What the raw log holds of a source."""
+
+    last: datetime | None = None
+    rows: int = 0
+    last_rows: int = 0
+    last_quarantined: int = 0
+    newest_change: datetime | None = None
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,28 +87,48 @@ def about(name: str) -> About | None:
 def sources(company: Company, now: datetime) -> list[Source]:
     """All sources: those that are on, then connectors that could be. ``now``: UTC without zone."""
     configured = company.configured_sources()
-    counts, remarks = _loaded(company)
+    loads = _loads(company)
     found = []
     for name in [*configured, *(one for one in API_SOURCES if one not in configured)]:
         known = about(name)
         if known is None and name in API_SOURCES:
             continue  # announced, not built
-        last, rows = counts.get(name, (None, 0))
-        is_on = name in configured
-        state = "loaded" if is_on and last else "waiting" if is_on else "off"
-        found.append(
-            Source(
-                name=name,
-                label=known.label if known else _label(company, name),
-                kind=known.kind.replace("_", " ") if known else "files",
-                state=state,
-                last_load=last,
-                lag=now - last if last else None,
-                rows=rows,
-                next_step=remarks.get(name, "") if state == "loaded" else _next_step(name, known, state),
-            )
-        )
+        found.append(_source(company, name, known, name in configured, loads.get(name, _Loads()), now))
     return found
+
+
+def _source(company: Company, name: str, known: About | None, is_on: bool, held: _Loads, now: datetime) -> Source:
+    sync = outcomes.load(company, name) if is_on else None
+    if sync is not None and held.last is not None and held.last > sync.at:
+        sync = None  # the run that loaded last was ended before it could say so
+    missing = _missing(company, name, known)
+    is_failed = sync is not None and sync.state == "failed"
+    state: State = "loaded"
+    if not is_on:
+        state = "off"
+    elif missing:
+        state = "not configured"
+    elif sync is not None and is_failed:
+        state = "misconfigured" if sync.is_misconfigured else "failed"
+    elif sync is None and held.last is None:
+        state = "waiting"
+    synced = max((at for at in (sync.succeeded_at if sync else None, held.last) if at is not None), default=None)
+    is_database = known is None and "tables" in (load_yaml(company.sources_dir / f"{name}.yml") or {})
+    return Source(
+        name=name,
+        label=known.label if known else _label(company, name),
+        kind=known.kind.replace("_", " ") if known else "database" if is_database else "files",
+        state=state,
+        last_load=held.last,
+        lag=now - synced if synced else None,
+        data_lag=max(now - held.newest_change, timedelta()) if held.newest_change else None,
+        rows=held.rows,
+        last_rows=held.last_rows,
+        last_quarantined=held.last_quarantined,
+        reason=(sync.error or "") if sync is not None and is_failed else "",
+        failed_at=sync.at if sync is not None and is_failed else None,
+        next_step=held.remark if state == "loaded" else _next_step(name, known, state, missing),
+    )
 
 
 def check(company: Company, names: list[str]) -> dict[str, list[Finding]]:
@@ -164,24 +215,72 @@ def _label(company: Company, name: str) -> str:
     return "tables of a database" if "tables" in document else f"files in {location}" if location else "files"
 
 
-def _loaded(company: Company) -> tuple[dict[str, tuple[datetime, int]], dict[str, str]]:
-    """Source → when it was loaded last, and how many rows in all; and what its connector remarks on them."""
+def _loads(company: Company) -> dict[str, _Loads]:
+    """Source → what the raw log holds of it."""
     with connect(":memory:") as con:
         rawlog.create_views(con, company)
-        rows = con.execute("select source, max(loaded_at), sum(loaded) from raw_log.loads group by source").fetchall()
-        remarks = {}
-        for source in (row[0] for row in rows if row[0] in API_SOURCES):
-            remark = getattr(importlib.import_module(f"ingestion.{source}"), "remark", None)
-            if remark is not None:
-                remarks[source] = remark(con)
-    return {source: (last, int(loaded or 0)) for source, last, loaded in rows}, remarks
+        rows = con.execute(
+            "with newest as (select source, max_by(load_id, loaded_at) as load_id from raw_log.loads group by source) "
+            "select source, max(loaded_at), coalesce(sum(loaded), 0), coalesce(sum(loaded) filter (l.load_id = n.load_id), 0), "
+            "coalesce(sum(quarantined) filter (l.load_id = n.load_id), 0) from raw_log.loads l join newest n using (source) group by source"
+        ).fetchall()
+        changes = _newest_changes(con)
+        remarks = {row[0]: _remark(row[0], con) for row in rows}
+    return {
+        source: _Loads(last, int(loaded), int(last_rows), int(refused), changes.get(source), remarks[source])
+        for source, last, loaded, last_rows, refused in rows
+    }
 
 
-def _next_step(name: str, known: About | None, state: str) -> str:
+def _remark(source: str, con: Any) -> str:
+    """What a connector has to say of the numbers that it loaded."""
+    remark = getattr(importlib.import_module(f"ingestion.{source}"), "remark", None) if source in API_SOURCES else None
+    return str(remark(con)) if remark is not None else ""
+
+
+def _newest_changes(con: Any) -> dict[str, datetime]:
+    """Source → the newest change of a record, as far as the records say when they changed."""
+    columns = con.execute(
+        "select schema_name, view_name, list(column_name) from duckdb_columns() join duckdb_views() using (schema_name) "
+        "where table_name = view_name and starts_with(schema_name, 'raw_') and data_type in ('TIMESTAMP', 'TIMESTAMP WITH TIME ZONE') "
+        "and list_contains(?, column_name) group by all",
+        [list(_CHANGED)],
+    ).fetchall()
+    found: dict[str, datetime] = {}
+    for schema, view, names in columns:
+        source = "source" if schema == "raw_files" else f"'{schema.removeprefix('raw_')}'"
+        # what lies after the load is a plan, or a wrong clock
+        newest = ", ".join(f'max("{name}") filter ("{name}" <= _loaded_at)' for name in names)
+        rows = con.execute(f'select {source}, greatest({newest}) from {schema}."{view}" group by 1').fetchall()
+        for name, at in rows:
+            if at is not None:
+                found[name] = max(at, found.get(name, at))
+    return found
+
+
+def _missing(company: Company, name: str, known: About | None) -> list[str]:
+    """What a source can't do without and does not have, as people write it."""
+    settings = company.source(name)
+    if known is not None:
+        return [setting.key for setting in known.missing(settings)]
+    needs_address = "tables" in (load_yaml(company.sources_dir / f"{name}.yml") or {})
+    try:
+        if needs_address:
+            settings.secret("connection")
+    except ConfigurationError:
+        return ["connection"]
+    return []
+
+
+def _next_step(name: str, known: About | None, state: State, missing: list[str]) -> str:
+    if state == "loaded":
+        return ""
     if state == "waiting":
         return "salesgauge run"
-    needed = [setting.key for setting in known.settings if setting.is_required] if known else []
-    return f"needs {', '.join(needed) or f'[sources.{name}]'}; see docs/sources/{name}.md"
+    if state in ("failed", "misconfigured"):
+        return f"salesgauge sources check {name}" if known else f"correct it, then: salesgauge run --source {name}"
+    page = known.docs if known else "docs/sources/databases.md"
+    return f"needs {', '.join(missing) or f'[sources.{name}]'}; see {page}"
 
 
 def _file_entities(company: Company, configured: list[str]) -> set[str]:

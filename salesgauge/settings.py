@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from salesgauge.errors import ConfigurationError
+from salesgauge.masking import hide
 from salesgauge.yaml_file import load_yaml
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -78,6 +79,8 @@ class SourceSettings:
     def optional_secret(self, key: str) -> str | None:
         """The secret ``key``; None where it is missing or empty."""
         value = self.environ.get(self._variable(key)) or self.secrets.get(key)
+        if value:
+            hide(str(value))
         return str(value) if value else None
 
     def _variable(self, key: str) -> str:
@@ -163,6 +166,11 @@ class Company:
     def credentials_dir(self) -> Path:
         """Tokens that a source changes with every use; readable by the owner only."""
         return self.var / "credentials"
+
+    @property
+    def outcomes_dir(self) -> Path:
+        """What came of the last sync of each source."""
+        return self.var / "sources"
 
     @property
     def dagster_home(self) -> Path:

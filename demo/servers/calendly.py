@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from demo.log import CompanyLog
+from demo.servers import calendly_shape
 from demo.servers.traffic import Limit, Traffic, Window, application
 
 TOKEN = "demo-calendly-token"
@@ -100,10 +101,10 @@ class CalendlyState:
         name = " ".join(part for part in (lead.get("first_name"), lead.get("last_name")) if part)
         phone = lead.get("phone")
         self.invitees[one] = {
-            "uri": f"{uri}/invitees/I{one}", "event": uri, "email": lead.get("email"), "name": name, "first_name": None, "last_name": None,
+            "uri": f"{uri}/invitees/I{one}", "event": uri, "email": lead.get("email") or f"guest-{one}@example.com", "name": name, "first_name": None, "last_name": None,
             "status": "active", "timezone": "America/Chicago", "rescheduled": False, "old_invitee": None, "new_invitee": None, "no_show": None,
             "questions_and_answers": [{"question": "Phone number", "answer": phone, "position": 0}] if phone else [], "payment": None,
-            "tracking": {"utm_source": lead.get("channel"), "utm_medium": None, "utm_campaign": lead.get("campaign")},
+            "tracking": tracking(lead), "reconfirmation": None, "routing_form_submission": None, "scheduling_method": None,
             "invitee_scheduled_by": f"{_API}/users/U1" if data["by"] == "person" else None, "text_reminder_number": None,
             "cancel_url": f"https://calendly.com/cancellations/I{one}", "reschedule_url": f"https://calendly.com/reschedulings/I{one}",
             "created_at": when, "updated_at": when,
@@ -124,10 +125,18 @@ class CalendlyState:
         self.submissions.append(
             {
                 "uri": f"{_API}/routing_form_submissions/S{lead}", "routing_form": FORM, "result": {"type": "event_type", "value": None},
-                "questions_and_answers": [{"question": name, "answer": text} for name, text in answers if text], "submitter": None,
-                "tracking": {"utm_source": data.get("channel"), "utm_campaign": data.get("campaign")}, "created_at": when, "updated_at": when,
+                "questions_and_answers": [
+                    {"question_uuid": f"Q{place}", "question": name, "answer": text} for place, (name, text) in enumerate(answers) if text
+                ],
+                "submitter": None, "submitter_type": None, "tracking": tracking(data), "created_at": when, "updated_at": when,
             }
         )  # fmt: skip
+
+
+def tracking(values: Row) -> Row:
+    """Where a visitor came from; Calendly tells every key."""
+    told = {"utm_source": values.get("channel"), "utm_campaign": values.get("campaign")}
+    return dict.fromkeys(("utm_medium", "utm_content", "utm_term", "salesforce_uuid")) | told
 
 
 def stamp(at: datetime) -> str:
@@ -153,10 +162,12 @@ class CalendlyServer:
                 request, "submissions", self.state.submissions[::-1]
             ),
         }
+        self.shapes = calendly_shape.shapes()
         self.app = application(
             [Route(path, self._guard(handler)) for path, handler in handlers.items()],
             self.traffic,
             lambda: self.state.as_of,
+            self.shapes,
         )
 
     def replace(self, log: CompanyLog) -> None:
@@ -225,6 +236,7 @@ class CalendlyServer:
             "next_page": following,
             "previous_page": None,
             "next_page_token": token if following else None,
+            "previous_page_token": None,
         }
         return JSONResponse({"collection": found, "pagination": pagination})
 

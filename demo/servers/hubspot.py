@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from demo.log import CompanyLog
+from demo.servers import hubspot_answers
 from demo.servers.hubspot_shape import ALIASES, LINK_TYPES, SINGULAR, definitions, no_link, shown
 from demo.servers.hubspot_state import HubSpotState, Record, timestamp
 from demo.servers.search import BadRequest, ServerFault, search
@@ -57,7 +58,8 @@ class HubSpotServer:
         self._burst, self._search_window = Window(self.options.burst), Window(self.options.search)
         self._asked = self._errors = 0
         self.state = state
-        self.app = application(self._routes(), self.traffic, lambda: self.state.as_of)
+        self.shapes = hubspot_answers.shapes()
+        self.app = application(self._routes(), self.traffic, lambda: self.state.as_of, self.shapes)
 
     @property
     def state(self) -> HubSpotState:

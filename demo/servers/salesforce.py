@@ -20,7 +20,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from demo.log import CompanyLog
-from demo.servers.salesforce_state import SalesforceState, fields
+from demo.servers import salesforce_shape
+from demo.servers.salesforce_state import AUTOMATION, SalesforceState, fields, stamp
 from demo.servers.soql import Malformed, Query, parse
 from demo.servers.traffic import Traffic, application
 
@@ -57,6 +58,7 @@ class SalesforceServer:
         self._jobs: dict[str, dict[str, Any]] = {}
         self.replace(log)
         base = "/services/data/{version}"
+        self.shapes = salesforce_shape.shapes()
         self.app = application(
             [
                 Route("/services/oauth2/token", self._token, methods=["POST"]),
@@ -71,6 +73,7 @@ class SalesforceServer:
             ],
             self.traffic,
             lambda: self.state.as_of,
+            self.shapes,
         )
 
     def replace(self, log: CompanyLog) -> None:
@@ -207,10 +210,10 @@ class SalesforceServer:
         return Response(out.getvalue(), media_type="text/csv", headers=headers)
 
     def _job_body(self, job: str, state: str) -> dict[str, Any]:
-        found = self._jobs[job]
+        found, now = self._jobs[job], stamp(self.state.as_of.replace(microsecond=0))
         return {
-            "id": job, "operation": "queryAll", "object": found["object"], "createdById": "005", "createdDate": "2026-07-01T05:00:00.000+0000",
-            "systemModstamp": "2026-07-01T05:00:00.000+0000", "state": state, "concurrencyMode": "Parallel", "contentType": "CSV",
+            "id": job, "operation": "queryAll", "object": found["object"], "createdById": AUTOMATION, "createdDate": now,
+            "systemModstamp": now, "state": state, "concurrencyMode": "Parallel", "contentType": "CSV",
             "apiVersion": 62.0, "lineEnding": "LF", "columnDelimiter": "COMMA", "numberRecordsProcessed": len(found["rows"]), "retries": 0,
             "totalProcessingTime": 1,
         }  # fmt: skip

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from demo.log import CompanyLog
+from demo.servers import servicetitan_shape
 from demo.servers.servicetitan_state import Row, ServiceTitanState
 from demo.servers.traffic import Limit, Traffic, Window, application
 
@@ -63,7 +64,8 @@ class ServiceTitanServer:
                     else (f"/{module}{tenant}/export/{one}", self._feed)
                 )
                 routes.append(Route(path, self._guard(one, answer)))
-        self.app = application(routes, self.traffic, lambda: self.state.as_of)
+        self.shapes = servicetitan_shape.shapes()
+        self.app = application(routes, self.traffic, lambda: self.state.as_of, self.shapes)
 
     def replace(self, log: CompanyLog) -> None:
         """Answer from ``log`` from now on."""
@@ -86,7 +88,7 @@ class ServiceTitanServer:
                 return _problem(401, "Token expired")
             if not self._window.take():
                 self.traffic.refused["all"] += 1
-                return JSONResponse({"title": "Rate limit is exceeded", "status": 429}, 429, {"Retry-After": "1"})
+                return _problem(429, "Rate limit is exceeded", {"Retry-After": "1"})
             if request.path_params["tenant"] != TENANT or resource in self.options.denied:
                 return _problem(403, "Forbidden")
             try:
@@ -157,7 +159,7 @@ def _begin(given: str | None) -> tuple[str, int] | None:
         raise ValueError("from is neither a token of this feed nor a date") from None
 
 
-def _problem(status: int, title: str) -> JSONResponse:
+def _problem(status: int, title: str, headers: dict[str, str] | None = None) -> JSONResponse:
     return JSONResponse(
-        {"type": "about:blank", "title": title, "status": status, "traceId": "00-0", "errors": {}}, status
+        {"type": "about:blank", "title": title, "status": status, "traceId": "00-0", "errors": {}}, status, headers
     )

@@ -46,6 +46,11 @@ def first_call(company: Outline) -> dict[str, str]:
     return found
 
 
+def _span(seconds: int) -> str:
+    """How long, as hours, minutes and seconds of two digits each."""
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
 class ServiceTitanState:
     """All rows by the table of their feed, in no order; feeds are sorted by ``modifiedOn``."""
 
@@ -171,7 +176,15 @@ class ServiceTitanState:
             self._add(
                 "job-canceled-logs", one, sale.closed, jobId=one, memo=None, reasonId=REASONS.index(reason) + 1 if reason in REASONS else None,
             )  # fmt: skip
-        history = [{"id": one, "employeeId": None, "eventType": "Job Booked", "date": stamp(sale.created)}]
+        history = [
+            {
+                "id": one,
+                "employeeId": None,
+                "eventType": "Job Booked",
+                "date": stamp(sale.created),
+                "usedSchedulingTool": "Manual",
+            }
+        ]
         self.rows["job-history"].append({"jobId": one, "history": history, "modifiedOn": job["modifiedOn"]})
         if sale.quoted is not None:
             self._estimate(sale, one, customer, sale.quoted)
@@ -240,7 +253,7 @@ class ServiceTitanState:
             numbers = {"from": phone, "to": "3125550100"} if is_inbound else {"from": "3125550100", "to": phone}
             kind = None if not is_inbound else "Booked" if is_answered else "Abandoned"
             self._add(
-                "calls", int(call.id), call.at, duration=str(timedelta(seconds=round(values["duration_seconds"]))), **numbers,
+                "calls", int(call.id), call.at, duration=_span(round(values["duration_seconds"])), **numbers,
                 direction="Inbound" if is_inbound else "Outbound", status="Completed" if is_answered or is_inbound else "Initiated", type=kind,
                 campaign=None, job=None, reason=None, agent={"id": int(call.rep), "name": self._names[call.rep]} if call.rep else None,
                 lead={"id": int(inquiry.id)} if inquiry else None, recordingUrl=None,
@@ -253,6 +266,7 @@ class ServiceTitanState:
                 month = (self._end.year * 12 + self._end.month - 1) - back
                 self.rows["costs"].append(
                     {
+                        "id": len(self.rows["costs"]) + 1,
                         "campaignId": campaign["id"],
                         "year": month // 12,
                         "month": month % 12 + 1,

@@ -18,6 +18,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from demo.servers.shapes import Shapes
+
 
 @dataclass
 class Traffic:
@@ -89,15 +91,22 @@ def date_header(moment: datetime) -> str:
     return format_datetime(moment.replace(tzinfo=UTC), usegmt=True)
 
 
-def application(routes: list[Route], traffic: Traffic, now: Callable[[], datetime]) -> Starlette:
-    """The routes with ``/__stats`` (GET; POST begins anew) beside them, answering with the log's date."""
+def application(
+    routes: list[Route], traffic: Traffic, now: Callable[[], datetime], shapes: Shapes | None = None
+) -> Starlette:
+    """The routes with ``/__stats`` (GET; POST begins anew) beside them, answering with the log's date.
+
+    ``shapes``: what the answers have to look like.
+    """
 
     async def stats(request: Request) -> Response:
         if request.method == "POST":
             traffic.reset()
         return JSONResponse(traffic.as_dict())
 
-    app = Starlette(routes=[*routes, Route("/__stats", stats, methods=["GET", "POST"])])
+    own = Starlette(routes=[Route("/__stats", stats, methods=["GET", "POST"])])
+    vendor = Starlette(routes=routes)
+    checked = vendor if shapes is None else shapes.checked(vendor)
 
     async def dated(scope: Any, receive: Any, send: Any) -> None:
         async def with_date(message: Any) -> None:
@@ -105,6 +114,7 @@ def application(routes: list[Route], traffic: Traffic, now: Callable[[], datetim
                 message["headers"] = [*message["headers"], (b"date", date_header(now()).encode())]
             await send(message)
 
+        app = own if scope["path"] == "/__stats" else checked
         await app(scope, receive, with_date if scope["type"] == "http" else send)
 
     return dated  # type: ignore[return-value]

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from demo.log import CompanyLog
+from demo.servers import twilio_shape
 from demo.servers.callrail import e164
 from demo.servers.traffic import Traffic, application
 
@@ -64,16 +65,23 @@ class TwilioState:
             "to": OFFICE if is_inbound else customer,
             "direction": "inbound" if is_inbound else "outbound-api",
         }
-        self.calls.append(row)
+        self.calls.append(_formatted(row))
         if is_inbound:  # the greeting completes the first leg whatever happens
             second = self._leg(f"{sid}b", at + timedelta(seconds=4), seconds if status == "completed" else 0, status)
             self.calls.append(
-                {**second, "from": customer, "to": MOBILE, "direction": "outbound-dial", "parent_call_sid": sid}
+                _formatted(
+                    {**second, "from": customer, "to": MOBILE, "direction": "outbound-dial", "parent_call_sid": sid}
+                )
             )
         if status == "completed":
             uri = f"/2010-04-01/Accounts/{ACCOUNT}/Recordings/RE{data['activity_id']}.json"
             stamp = format_datetime(at.replace(tzinfo=UTC, microsecond=0))
-            self.recordings.append({"sid": f"RE{data['activity_id']}", "call_sid": sid, "duration": str(seconds), "date_created": stamp, "start_time": stamp, "uri": uri})  # fmt: skip
+            self.recordings.append(
+                {
+                    "sid": f"RE{data['activity_id']}", "account_sid": ACCOUNT, "call_sid": sid, "duration": str(seconds), "date_created": stamp,
+                    "start_time": stamp, "status": "completed", "channels": 1, "uri": uri,
+                }
+            )  # fmt: skip
 
     @staticmethod
     def _leg(sid: str, at: datetime, seconds: int, status: str) -> dict[str, Any]:
@@ -82,8 +90,9 @@ class TwilioState:
             "sid": sid, "parent_call_sid": None, "account_sid": ACCOUNT, "status": status, "start_time": format_datetime(start),
             "end_time": format_datetime(start + timedelta(seconds=seconds)), "date_created": format_datetime(start),
             "date_updated": format_datetime(start + timedelta(seconds=seconds)), "duration": str(seconds), "price": "-0.0085", "price_unit": "USD",
-            "answered_by": None, "caller_name": "", "queue_time": "0", "api_version": "2010-04-01",
-            "uri": f"/2010-04-01/Accounts/{ACCOUNT}/Calls/{sid}.json",
+            "phone_number_sid": "PN0001", "answered_by": None, "forwarded_from": None, "caller_name": "", "queue_time": "0", "trunk_sid": "",
+            "group_sid": "", "api_version": "2010-04-01", "uri": f"/2010-04-01/Accounts/{ACCOUNT}/Calls/{sid}.json",
+            "subresource_uris": {"recordings": f"/2010-04-01/Accounts/{ACCOUNT}/Calls/{sid}/Recordings.json"},
         }  # fmt: skip
 
 
@@ -94,6 +103,7 @@ class TwilioServer:
         self.options, self.traffic = options or TwilioOptions(), Traffic()
         self.replace(log)
         base = f"/2010-04-01/Accounts/{ACCOUNT}"
+        self.shapes = twilio_shape.shapes()
         self.app = application(
             [
                 Route(f"{base}/Calls.json", self._list("calls", "StartTime", "start_time")),
@@ -101,6 +111,7 @@ class TwilioServer:
             ],
             self.traffic,
             lambda: self.state.as_of,
+            self.shapes,
         )
 
     def replace(self, log: CompanyLog) -> None:
@@ -112,7 +123,8 @@ class TwilioServer:
 
         async def handler(request: Request) -> Response:
             if request.headers.get("authorization") != expected:
-                return JSONResponse({"code": 20003, "message": "Authenticate", "status": 401}, 401)
+                more = "https://www.twilio.com/docs/errors/20003"
+                return JSONResponse({"code": 20003, "message": "Authenticate", "more_info": more, "status": 401}, 401)
             query = request.query_params
             since, before = query.get(f"{filtered}>"), query.get(f"{filtered}<")
             rows = [
@@ -123,20 +135,24 @@ class TwilioServer:
             ]
             size, start = min(int(query.get("PageSize", 50)), 1000), int(query.get("PageToken", "0"))
             page = rows[start : start + size]
-            following = None
-            if start + size < len(rows):
-                params = {key: value for key, value in query.items() if key != "PageToken"} | {
-                    "PageToken": start + size
-                }
-                following = f"{request.url.path}?{urlencode(params)}"
+            asked = {key: value for key, value in query.items() if key != "PageToken"} | {"PageSize": size}
+
+            def at(place: int) -> str:
+                more = {"PageToken": place} if place else {}
+                return f"{request.url.path}?{urlencode({**asked, 'Page': place // size, **more})}"
+
             self.traffic.count(name, name, [row["sid"] for row in page])
             return JSONResponse(
                 {
                     name: page,
                     "page": start // size,
                     "page_size": size,
-                    "next_page_uri": following,
-                    "previous_page_uri": None,
+                    "start": start,
+                    "end": start + max(len(page) - 1, 0),
+                    "uri": at(start),
+                    "first_page_uri": at(0),
+                    "previous_page_uri": at(max(start - size, 0)) if start else None,
+                    "next_page_uri": at(start + size) if start + size < len(rows) else None,
                 }
             )
 
@@ -145,3 +161,14 @@ class TwilioServer:
 
 def _is_between(day: date, since: str | None, before: str | None) -> bool:
     return (since is None or day.isoformat() >= since) and (before is None or day.isoformat() < before)
+
+
+def _formatted(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its numbers as people write them, too."""
+
+    def shown(number: str) -> str:
+        digits = number.removeprefix("+1")
+        is_american = number.startswith("+1") and len(digits) == 10
+        return f"({digits[:3]}) {digits[3:6]}-{digits[6:]}" if is_american else number
+
+    return {**row, "to_formatted": shown(row["to"]), "from_formatted": shown(row["from"])}

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from demo.log import CompanyLog
+from demo.servers import typeform_shape
 from demo.servers.traffic import Limit, Traffic, Window, application
 from demo.surveys import POST_CONSULTATION, POST_JOB
 
@@ -163,7 +164,8 @@ class TypeformServer:
             Route("/forms/{form}", self._guard(self._definition)),
             Route("/forms/{form}/responses", self._guard(self._responses)),
         ]
-        self.app = application(routes, self.traffic, lambda: self.state.as_of)
+        self.shapes = typeform_shape.shapes()
+        self.app = application(routes, self.traffic, lambda: self.state.as_of, self.shapes)
 
     def _guard(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:
@@ -199,10 +201,8 @@ class TypeformServer:
         forms = list(FORMS.values())
         items = [
             {
-                **{
-                    name: form[name]
-                    for name in ("id", "type", "title", "created_at", "last_updated_at", "settings", "_links")
-                },
+                **{name: form[name] for name in ("id", "type", "title", "created_at", "last_updated_at", "settings")},
+                "_links": {**form["_links"], "responses": f"https://api.typeform.com/forms/{form['id']}/responses"},
                 "self": {"href": f"https://api.typeform.com/forms/{form['id']}"},
                 "theme": {"href": "https://api.typeform.com/themes/T1"},
             }

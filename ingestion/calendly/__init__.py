@@ -23,8 +23,17 @@ ABOUT = About(
     label="Calendly",
     kind="scheduling",
     settings=(
-        Setting("access_token", "personal access token of an owner or administrator", is_required=True, is_secret=True),
+        Setting(
+            "access_token",
+            "personal access token of an owner or administrator",
+            is_required=True,
+            is_secret=True,
+            unless="use_oauth",
+        ),
         Setting("use_oauth", "true: an app's client_id, client_secret and refresh_token instead of a token"),
+        Setting("client_id", "client id of the app", is_secret=True, given_with="use_oauth"),
+        Setting("client_secret", "client secret of the app", is_secret=True, given_with="use_oauth"),
+        Setting("refresh_token", "of the connected account", is_secret=True, given_with="use_oauth"),
         Setting("organization", "address of the organization; default that of the token's user"),
         Setting("behind_days", "how far back appointments are read each time, default 30"),
         Setting("ahead_days", "how far ahead, default 180: further than anybody can book"),

@@ -29,8 +29,10 @@ ABOUT = About(
     kind="web",
     settings=(
         Setting("property_id", "number of the property", is_required=True),
-        Setting("service_account", "JSON key of a service account", is_required=True, is_secret=True),
-        Setting("refresh_token", "of a user, instead of it; with client_id and client_secret", is_secret=True),
+        Setting("service_account", "JSON key of a service account", is_required=True, is_secret=True, unless="refresh_token"),
+        Setting("refresh_token", "of a user, instead of it", is_secret=True),
+        Setting("client_id", "of the app that the user allowed", is_secret=True, given_with="refresh_token"),
+        Setting("client_secret", "of the app that the user allowed", is_secret=True, given_with="refresh_token"),
         Setting("start_date", "the first day of a first load, default 395 days ago"),
         Setting("reread_days", "how many days each sync reads again, default 3"),
         Setting("longest_wait_minutes", "how long a sync may wait for a quota, default 35"),

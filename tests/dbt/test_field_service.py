@@ -114,10 +114,10 @@ def test_servicetitan_counts_an_inbound_need_once(log: CompanyLog, tmp_path: Pat
         leads = len(rows["leads"])
         at = state.as_of - timedelta(days=3)
         job = next(row for row in rows["jobs"] if row["createdFromEstimateId"] is None)
-        state._add("bookings", 77, at, source="Website", name="Ada Frost", status="New", jobId=None)
+        state._add("bookings", 77, at, source="Website", name="Ada Frost", status="New", jobId=None, summary=None)
         call = state._add(
             "calls", 88, at, duration="00:01:10", **{"from": "3125550177", "to": "3125550100"}, direction="Inbound", status="Completed",
-            type="Booked", campaign=None, job={"id": job["id"]}, agent=None, lead=None,
+            type="Booked", campaign=None, job={"id": job["id"], "number": job["jobNumber"]}, agent=None, lead=None, reason=None,
         )  # fmt: skip
         job |= {"leadCallId": call["id"]}
         one.run()

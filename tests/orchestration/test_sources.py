@@ -17,12 +17,15 @@ from demo.log import CompanyLog
 from demo.serve import DemoServers
 from demo.servers.hubspot import HubSpotOptions
 from demo.servers.traffic import Limit
+from demo.servers.typeform import TypeformState
 from demo.simulate import simulate
 from demo.truth import METRICS
+from ingestion import outcomes
+from ingestion.accounting import SourceResult
 from ingestion.run import extract
 from orchestration.availability import availability, needs
 from orchestration.cli import main
-from orchestration.sources import about, check, sources, unmapped
+from orchestration.sources import Source, about, check, sources, unmapped
 from salesgauge.settings import API_SOURCES, Company
 
 PLENTY = Limit(10_000, 1.0, "SECONDLY", 0)
@@ -51,6 +54,114 @@ def test_the_list_says_what_is_on_and_what_to_do(company: Company, log: CompanyL
     assert after["typeform"].rows > 10
     output = CliRunner().invoke(main, ["--company", str(company.root), "sources"], env={"COLUMNS": "240"}).output
     assert "Typeform" in output and "docs/sources/salesforce.md" in output
+
+
+def _state(company: Company, name: str, now: datetime) -> Source:
+    return next(one for one in sources(Company.open(company.root, {}), now) if one.name == name)
+
+
+def _edit(company: Company, file: str, before: str, after: str) -> None:
+    path = company.root / ".dlt" / f"{file}.toml"
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+
+
+def test_a_source_goes_through_its_states(company: Company, log: CompanyLog) -> None:
+    def sync(hours: int) -> Source:
+        at = log.as_of + timedelta(hours=hours)
+        extract(Company.open(company.root, {}), None, received_at=at, names=["typeform"])  # type: ignore[arg-type]
+        return _state(company, "typeform", at + timedelta(minutes=30))
+
+    first = sync(0)
+    assert (first.state, first.reason, first.failed_at, first.next_step) == ("loaded", "", None, "")
+    assert first.last_rows == first.rows > 10 and first.last_quarantined == 0
+    newest = max(at for rows in company_responses(log) for at, _ in rows)
+    assert first.data_lag == log.as_of + timedelta(minutes=30) - newest
+    again = sync(5)  # nothing new: no load, but a sync all the same
+    assert (again.state, again.last_load) == ("loaded", first.last_load)
+    assert again.lag == timedelta(minutes=30)
+
+    _edit(company, "secrets", "demo-typeform-token", "wrong-typeform-token")
+    failed = sync(7)
+    assert (failed.state, failed.failed_at) == ("failed", log.as_of + timedelta(hours=7))
+    assert "does not accept the token" in failed.reason and "wrong-typeform" not in failed.reason
+    assert failed.lag == timedelta(hours=2, minutes=30) and failed.rows == first.rows
+    assert failed.next_step == "salesgauge sources check typeform"
+    assert "wrong-typeform" not in (company.outcomes_dir / "typeform.json").read_text()
+
+    _edit(company, "secrets", "wrong-typeform-token", "demo-typeform-token")
+    _edit(company, "config", "requests_per_second = 18", "requests_per_second = -1")
+    wrong = sync(8)
+    assert (wrong.state, wrong.last_load) == ("misconfigured", first.last_load) and "above 0" in wrong.reason
+    _edit(company, "config", "requests_per_second = -1", "requests_per_second = 18")
+    _edit(company, "secrets", "demo-typeform-token", "")
+    missing = sync(9)
+    assert missing.state == "not configured" and "needs access_token" in missing.next_step
+
+
+def company_responses(log: CompanyLog) -> list[list[tuple[datetime, dict]]]:
+    """The responses of the company's forms, as its server has them."""
+    return [rows for (_, kind), rows in TypeformState(log).responses.items() if kind in ("completed", "partial")]
+
+
+def test_what_is_left_of_a_failure_is_mended_by_the_next_sync(company: Company, log: CompanyLog) -> None:
+    at = log.as_of
+    outcomes.save(company, SourceResult("typeform", "failed", error="typeform: down"), at)
+    assert _state(company, "typeform", at).state == "failed"
+    (company.outcomes_dir / "typeform.json").write_text('{"at": "20')  # of a disk that was full
+    assert _state(company, "typeform", at).state == "waiting"
+    extract(company, None, received_at=at, names=["typeform"])  # type: ignore[arg-type]
+    assert _state(company, "typeform", at).state == "loaded"
+    # a run that was killed after it had loaded: what is in the raw log counts
+    outcomes.save(company, SourceResult("typeform", "failed", error="typeform: down"), at - timedelta(hours=1))
+    assert _state(company, "typeform", at).state == "loaded"
+    assert [path.name for path in company.outcomes_dir.iterdir()] == ["typeform.json"]
+
+
+def test_a_choice_of_credentials_needs_those_that_were_chosen(tmp_path: Path) -> None:
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / "process.yml").write_text("company: {}\n")
+    known = about("calendly")
+    for config, needed in (
+        ("", ["access_token"]),
+        ("use_oauth = true\n", ["client_id", "client_secret", "refresh_token"]),
+    ):
+        (tmp_path / ".dlt" / "config.toml").write_text(f"[sources.calendly]\n{config}")
+        assert known is not None
+        assert [one.key for one in known.missing(Company.open(tmp_path, {}).source("calendly"))] == needed
+    variables = {f"SOURCES__CALENDLY__{key.upper()}": "from-the-environment" for key in needed}
+    assert known.missing(Company.open(tmp_path, variables).source("calendly")) == []
+
+
+def test_a_database_without_its_address_is_not_configured(company: Company, log: CompanyLog) -> None:
+    (company.root / "sources" / "old.yml").write_text("tables:\n  - table: deals\n    entity: deals\n")
+    found = _state(company, "old", log.as_of)
+    assert (found.state, found.label) == ("not configured", "database tables")
+    assert found.next_step == "needs connection; see docs/sources/databases.md"
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_the_list_fits_the_screen(company: Company, log: CompanyLog, width: int) -> None:
+    extract(company, None, received_at=log.as_of, names=["typeform"])  # type: ignore[arg-type]
+    outcomes.save(company, SourceResult("hubspot", "failed", error="hubspot: the host is away " * 5), log.as_of)
+    arguments = ["--company", str(company.root), "sources"]
+    result = CliRunner().invoke(main, arguments, env={"COLUMNS": str(width)})
+    lines = result.output.splitlines()
+    assert result.exit_code == 0 and "…" not in result.output
+    assert max(map(len, lines)) <= width
+    assert lines[0].split()[-5:] == ["synced", "newest", "rows", "last", "refused"]
+    assert ("Typeform" in lines[3]) == (width == 160) and "loaded" in lines[3]
+    assert f"failed {log.as_of:%Y-%m-%d %H:%M} UTC: the host is away" in " ".join(result.output.split())
+
+
+def test_a_source_is_shown_with_what_to_configure(company: Company) -> None:
+    show = ["--company", str(company.root), "sources", "show"]
+    output = " ".join(CliRunner().invoke(main, [*show, "salesforce"], env={"COLUMNS": "100"}).output.split())
+    assert "client_secret consumer secret of the connected app · secret · MISSING" in output
+    assert "View All Data" in output and "exact history of stage" in output
+    assert "MISSING" not in CliRunner().invoke(main, [*show, "typeform"]).output
+    assert CliRunner().invoke(main, [*show, "excel"]).exit_code == 2
 
 
 def test_every_connector_says_what_it_is() -> None:

@@ -104,11 +104,14 @@ def test_everything_once_then_only_what_moved(organization: Any) -> None:
 
     moved = max(state.events, key=lambda key: state.events[key]["start_time"])
     at = stamp(now)
-    state.events[moved] |= {"status": "canceled", "updated_at": at}
+    cancellation = {"canceled_by": "Pat", "reason": None, "canceler_type": "host", "created_at": at}
+    state.events[moved] |= {"status": "canceled", "cancellation": cancellation, "updated_at": at}
     missed = next(
         key for key, row in state.events.items() if row in recent and row["status"] == "active" and key != moved
     )
-    state.invitees[missed] |= {"no_show": {"uri": "N", "created_at": at}}  # does not touch the appointment
+    state.invitees[missed] |= {
+        "no_show": {"uri": "https://api.calendly.com/invitee_no_shows/N1", "created_at": at}
+    }  # does not touch the appointment
     third = one.run()
     loaded = {name: count.loaded for name, count in third.tables.items() if count.loaded}
     assert loaded == {"scheduled_events": 1, "invitees": 1}
