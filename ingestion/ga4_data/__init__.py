@@ -29,7 +29,9 @@ ABOUT = About(
     kind="web",
     settings=(
         Setting("property_id", "number of the property", is_required=True),
-        Setting("service_account", "JSON key of a service account", is_required=True, is_secret=True, unless="refresh_token"),
+        Setting(
+            "service_account", "JSON key of a service account", is_required=True, is_secret=True, unless="refresh_token"
+        ),
         Setting("refresh_token", "of a user, instead of it", is_secret=True),
         Setting("client_id", "of the app that the user allowed", is_secret=True, given_with="refresh_token"),
         Setting("client_secret", "of the app that the user allowed", is_secret=True, given_with="refresh_token"),
