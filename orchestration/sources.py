@@ -212,7 +212,7 @@ def _label(company: Company, name: str) -> str:
     """What ``sources/<name>.yml`` describes."""
     document = load_yaml(company.sources_dir / f"{name}.yml") or {}
     location = document.get("location")
-    return "tables of a database" if "tables" in document else f"files in {location}" if location else "files"
+    return "database tables" if "tables" in document else f"files in {location}" if location else "files"
 
 
 def _loads(company: Company) -> dict[str, _Loads]:
