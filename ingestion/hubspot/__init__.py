@@ -58,17 +58,34 @@ def extract(
 
 
 def check(settings: SourceSettings) -> list[Finding]:
-    """Try the token, and the right to read each object type."""
+    """Try the token, and the right to read each object type. What not every account has is no failure: the advice says what is not read."""
+    from dataclasses import replace
+
     from ingestion.checking import tried
     from ingestion.hubspot.api import connect
-    from ingestion.hubspot.tables import OBJECTS
+    from ingestion.hubspot.run import wanted
+
+    optional: set[str] = set()
 
     def connected(policy: RetryPolicy) -> tuple[HttpClient, list[tuple[str, Callable[[], object]]]]:
         api = connect(settings, policy)
+        kinds, with_forms = wanted(settings)
         trials: list[tuple[str, Callable[[], object]]] = [
             ("read owners", lambda: next(iter(api.owners(archived=False)), None))
         ]
-        trials += [(f"read {kind.name}", lambda kind=kind: api.try_reading(kind.name)) for kind in OBJECTS]  # type: ignore[misc]
-        return api.client, [*trials, ("read pipelines of deals", lambda: api.pipelines("deals"))]
+        for kind in kinds:
+            name = f"read {kind.name}{', if the account has them' if kind.is_optional else ''}"
+            trials.append((name, lambda kind=kind: api.try_reading(kind.name)))  # type: ignore[misc]
+            optional.update([name] if kind.is_optional else ())
+            if kind.name in ("deals", "leads"):
+                trials.append((f"read pipelines of {kind.name}", lambda kind=kind: api.pipelines(kind.name)))  # type: ignore[misc]
+        if with_forms:
+            optional.add("read forms, if the account has them")
+            trials.append(("read forms, if the account has them", lambda: next(iter(api.forms()), None)))
+        return api.client, trials
 
-    return tried(connected)
+    found = tried(connected)
+    return [
+        replace(one, is_ok=True, advice=f"Not read: {one.advice}") if one.what in optional and not one.is_ok else one
+        for one in found
+    ]

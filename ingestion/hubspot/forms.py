@@ -60,12 +60,15 @@ def _submissions(
         return
     mark = state.get("newest")
     floor = 0 if mark is None else mark - int(overlap.total_seconds() * 1_000)
-    seen = lookup.submissions(form_id, floor)
-    newest = mark
+    newest, seen = mark, set[str]()
     try:
         for page in _until(api.submissions(form_id), floor):
-            for one in page:
-                record, at = _named(one, form_id), _at(one)
+            records = [_named(one, form_id) for one in page]
+            if mark is not None:
+                ids = [record["conversionId"] for record in records if isinstance(record, dict)]
+                seen |= lookup.submissions(form_id, ids)
+            for record in records:
+                at = _at(record)
                 if at is not None:
                     newest = at if newest is None else max(newest, at)
                 if isinstance(record, dict) and record["conversionId"] in seen:

@@ -224,11 +224,11 @@ class Lookup:
         ).fetchall()
         return {row[0]: row[1] for row in rows if row[1]}
 
-    def submissions(self, form_id: str, since_ms: int) -> set[str]:
-        """Ids of the known submissions of a form from ``since_ms`` (epoch ms) on."""
+    def submissions(self, form_id: str, ids: Sequence[str]) -> set[str]:
+        """Those of ``ids`` that are known as submissions of a form."""
         rows = self._con.execute(
-            "select distinct id from raw_hubspot.form_submissions where form_id = ? and epoch_ms(submitted_at) >= ?",
-            [form_id, since_ms],
+            "select distinct id from raw_hubspot.form_submissions where form_id = ? and id in (select unnest(?::varchar[]))",
+            [form_id, list(ids)],
         ).fetchall()
         return {row[0] for row in rows}
 

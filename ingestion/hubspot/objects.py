@@ -209,11 +209,11 @@ class ObjectReader:
             if not _has_id(record):
                 continue
             self._see(record)
+            self._merged.update(_merged_ids(record))
             if archived:
                 self._archived.add(str(record["id"]))
             else:
                 self._found.live_ids.append(str(record["id"]))
-                self._merged.update(_merged_ids(record))
                 self._came_back(str(record["id"]))
         self.progress(len(taken))
 

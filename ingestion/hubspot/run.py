@@ -58,7 +58,7 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
     link does not move the modified date, 1 for the list of forms and 1 per form.
     """
     settings = company.source(SOURCE)
-    kinds, with_forms = _wanted(settings)
+    kinds, with_forms = wanted(settings)
     api = connect(settings)
     cursors = rawlog.cursors(company, SOURCE)
     try:
@@ -241,7 +241,7 @@ class _Reading:
         return spool.path
 
 
-def _wanted(settings: SourceSettings) -> tuple[list[ObjectType], bool]:
+def wanted(settings: SourceSettings) -> tuple[list[ObjectType], bool]:
     """The object types to read, and whether forms are: those under ``objects``, else all; leads where they are what a lead is."""
     is_lead_object = lead_object(settings) == "leads"
     wanted = settings.get("objects")
