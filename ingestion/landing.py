@@ -360,7 +360,8 @@ class Landing:
             "create or replace temp table accounting (table_name varchar, received bigint, loaded bigint, quarantined bigint, "
             "duplicates bigint, cursor json)"
         )
-        self.con.executemany("insert into accounting values (?, ?, ?, ?, ?, ?)", rows)
+        if rows:
+            self.con.executemany("insert into accounting values (?, ?, ?, ?, ?, ?)", rows)
         target = self._path("_accounting")
         self.con.execute(
             f"copy (select *, {self._stamp()} from accounting order by table_name) to {quote(str(target))} {_PARQUET}"

@@ -90,7 +90,9 @@ def _cursors(company: Company, source: str, loads: list[str], where: str = "true
     if not files:
         return {}
     with connect(":memory:") as con:
-        rows = con.execute(f"select table_name, cursor from {_read(files)} where cursor is not null and {where}").fetchall()
+        rows = con.execute(
+            f"select table_name, cursor from {_read(files)} where cursor is not null and {where}"
+        ).fetchall()
     return {table: json.loads(cursor) for table, cursor in rows}
 
 
@@ -127,7 +129,7 @@ def create_views(con: duckdb.DuckDBPyConnection, company: Company, *, with_parts
     for view, folder, columns in (("loads", "_accounting", _LOADS), ("quarantine", "_quarantine", _QUARANTINE)):
         parts = [
             f"select {quote(source)} as source, _load_id as load_id, _loaded_at as loaded_at, {_names(columns)} "
-            f"from ({_select([*columns, *_STAMP], files)})"
+            f"from ({_select([*columns, *_STAMP], files)}) where table_name is distinct from {quote(UNFINISHED)}"
             for source in accounted
             if (files := _files(company, source, folder, accounted[source]))
         ]

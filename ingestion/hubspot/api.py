@@ -38,7 +38,13 @@ class HubSpotApi:
         self._version = version
 
     def listing(
-        self, kind: ObjectType, properties: Sequence[str], *, archived: bool, with_history: bool, start: str | None = None
+        self,
+        kind: ObjectType,
+        properties: Sequence[str],
+        *,
+        archived: bool,
+        with_history: bool,
+        start: str | None = None,
     ) -> Iterator[tuple[list[Record], Answer, str | None]]:
         """Pages of all records of ``kind`` in the order of ids, live or archived, each with the answer it came in and what the next page starts
         after (None: it was the last). ``start``: go on after a page that was read before.
@@ -323,7 +329,10 @@ def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
 
 
 def _scopes(path: str, body: Mapping[str, Any]) -> list[str]:
-    contexts = [body.get("context"), *(error.get("context") for error in body.get("errors") or [] if isinstance(error, dict))]
+    contexts = [
+        body.get("context"),
+        *(error.get("context") for error in body.get("errors") or [] if isinstance(error, dict)),
+    ]
     named = [
         str(scope)
         for context in contexts

@@ -29,7 +29,9 @@ class Forms:
     cursor: dict[str, Any] = field(default_factory=dict)
 
 
-def read_forms(api: HubSpotApi, lookup: Lookup, folder: Path, overlap: timedelta, cursor: dict[str, Any] | None) -> Forms:
+def read_forms(
+    api: HubSpotApi, lookup: Lookup, folder: Path, overlap: timedelta, cursor: dict[str, Any] | None
+) -> Forms:
     """Forms that differ from what is known, and per form its submissions back to the newest one known minus ``overlap``.
 
     One request for the list (one more per 100 forms) and one per form that has submissions of its kind (one more per 50 new ones). Where the
@@ -52,9 +54,7 @@ def read_forms(api: HubSpotApi, lookup: Lookup, folder: Path, overlap: timedelta
     return found
 
 
-def _submissions(
-    api: HubSpotApi, lookup: Lookup, form_id: str, overlap: timedelta, found: Forms, spool: Spool
-) -> None:
+def _submissions(api: HubSpotApi, lookup: Lookup, form_id: str, overlap: timedelta, found: Forms, spool: Spool) -> None:
     state = found.cursor.get(form_id) or {}
     if state.get("is_refused"):
         return

@@ -157,7 +157,9 @@ class Lookup:
 
     def absent(self, kind: ObjectType) -> set[str]:
         """Ids that the last counting found gone and that did not come back since."""
-        return {row[0] for row in self._con.execute("select id from absent where table_name = ?", [kind.name]).fetchall()}
+        return {
+            row[0] for row in self._con.execute("select id from absent where table_name = ?", [kind.name]).fetchall()
+        }
 
     def live_count(self, kind: ObjectType, live: Sequence[str], archived: Sequence[str], merged: Iterable[str]) -> int:
         """How many live records there should be, by what is known and what this run found (``live``, ``archived``, ``merged`` away)."""

@@ -18,7 +18,6 @@ from ingestion.moments import epoch_ms, iso, moment
 from ingestion.spool import Spool
 from salesgauge.errors import SourceError
 
-
 PART_PAGES = 200  # pages of a full listing that are kept as a load of their own
 _FEW = 20
 _ALARMING = 0.5  # share of the known records that may vanish at once before the listing is doubted
@@ -226,15 +225,20 @@ class ObjectReader:
         difference that stays after looking (records that the search counts and the listing lacks) is remembered, or it would be looked for
         with every run.
         """
-        before = {key: cursor[key] for key in ("surplus", "counted_at") if key in cursor}
+        before = {key: cursor[key] for key in ("surplus", "unexplained", "counted_at") if key in cursor}
         total = self.api.count(self.kind)
-        if total is None or total - self._expected() == cursor.get("surplus", 0):
+        if total is None:
             return before
+        surplus = total - self._expected()
         now, last = self._clock or self.started_at, moment(cursor.get("counted_at"))
-        if last is not None and now - last < self.recount_after:
+        is_due = last is None or now - last >= self.recount_after
+        if surplus == cursor.get("surplus", 0) or not is_due:
             return before
+        if surplus > 0 and surplus == cursor.get("unexplained"):
+            # looked for before and not kept: records of erased persons, which are left out
+            return {**before, "surplus": surplus}
         self._look_at_all()
-        return {"surplus": total - self._expected(), "counted_at": iso(now)}
+        return {"surplus": total - self._expected(), "unexplained": surplus, "counted_at": iso(now)}
 
     def _expected(self) -> int:
         gone = self._archived | {one["id"] for one in self._found.absences if one["is_absent"]}
@@ -248,7 +252,10 @@ class ObjectReader:
             for page, _, _ in self.api.listing(self.kind, names, archived=False, with_history=False):
                 records = [record for record in page if _has_id(record)]
                 listed.write({**_short(record), "merged_ids": _claims(record)} for record in records)
-        changed = {*self.lookup.changed(self.kind, listed.path), *self.lookup.newly_merged(self.kind, listed.path)} - read
+        changed = {
+            *self.lookup.changed(self.kind, listed.path),
+            *self.lookup.newly_merged(self.kind, listed.path),
+        } - read
         if changed:
             self._reread(sorted(changed), archived=False, is_forced=True)
         missing = self.lookup.missing(
@@ -319,7 +326,11 @@ def _claims(record: Record) -> str | None:
     """The ids that a record has taken in, as ``known`` writes them."""
     properties = record.get("properties") or {}
     vids = re.sub(r":[0-9]+", "", properties.get("hs_calculated_merged_vids") or "")
-    return ";".join([*filter(None, [properties.get("hs_merged_object_ids")]), vids]) if vids else properties.get("hs_merged_object_ids")
+    return (
+        ";".join([*filter(None, [properties.get("hs_merged_object_ids")]), vids])
+        if vids
+        else properties.get("hs_merged_object_ids")
+    )
 
 
 def _merged_ids(record: Record) -> set[str]:

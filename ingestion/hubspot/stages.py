@@ -9,10 +9,10 @@ from ingestion import rawlog
 from ingestion.http import Refused
 from ingestion.hubspot.api import HubSpotApi, Record
 from ingestion.hubspot.known import Lookup
+from ingestion.hubspot.objects import Found
 from ingestion.hubspot.tables import ObjectType
 from ingestion.landing import Landing
 from ingestion.lines import read_lines
-from ingestion.hubspot.objects import Found
 
 _LOG = logging.getLogger(__name__)
 # object type -> the properties that hold its pipeline and its stage
@@ -29,7 +29,9 @@ def audits(
     listed = lookup.listed_stages(kind.name)
     for pipeline in pipelines:
         if isinstance(pipeline, dict):
-            listed |= {(str(pipeline.get("id")), str((stage or {}).get("id"))) for stage in pipeline.get("stages") or ()}
+            listed |= {
+                (str(pipeline.get("id")), str((stage or {}).get("id"))) for stage in pipeline.get("stages") or ()
+            }
             listed.add((str(pipeline.get("id")), PIPELINE_ITSELF))
     known_pipelines, known_stages = {one for one, _ in listed}, {stage for _, stage in listed}
     read = lookup.audited()

@@ -16,8 +16,8 @@ from demo.simulate import simulate
 from orchestration import transform
 from salesgauge.process import Process
 from salesgauge.warehouse import connect
+from tests.ingestion.connectors.hubspot_account import account, live, merge
 from tests.ingestion.connectors.site import Site
-from tests.ingestion.connectors.test_hubspot_account import account, live, merge
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def built(one: Site, *select: str) -> Callable[[str], list[tuple[Any, ...]]]:
 def test_retired_records_follow_the_one_that_a_merge_made(log: CompanyLog, tmp_path: Path, mint: str) -> None:
     with account(tmp_path, log, mint=mint) as one:
         one.run()
-        leads = {deal: lead for deal, lead in one.server.state._linked["deals", "contacts"]}
+        leads = dict(one.server.state._linked["deals", "contacts"])
         lost = live(one, "contacts")[40]
         deals = [deal for deal in live(one, "deals") if leads.get(deal.id) not in (None, lost.id)][3:5]
         first, second = sorted(deals, key=lambda deal: (deal.created, deal.id))
@@ -79,7 +79,9 @@ def test_retired_records_follow_the_one_that_a_merge_made(log: CompanyLog, tmp_p
         if mint == "own":
             assert [stage for stage, _ in stages[: len(own)]] == own
         assert ask(f"select count(*) from intermediate.int_activities where lead_id = 'hubspot:{lead.id}'") == [(0,)]
-        assert ask(f"select count(*) > 0 from intermediate.int_activities where lead_id = 'hubspot:{lead_left.id}'") == [(True,)]
+        assert ask(
+            f"select count(*) > 0 from intermediate.int_activities where lead_id = 'hubspot:{lead_left.id}'"
+        ) == [(True,)]
 
 
 def test_leads_of_their_own_and_what_follows_a_sale(log: CompanyLog, tmp_path: Path) -> None:
@@ -95,15 +97,28 @@ def test_leads_of_their_own_and_what_follows_a_sale(log: CompanyLog, tmp_path: P
         file.write_text(process, encoding="utf-8")
         assert one.run().error is None
         state = one.server.state
-        ask = built(one, "+kpi_unmapped_stages", "+int_activities", "+int_estimates", "+int_payments", "+int_form_submissions", "+int_contacts")
+        ask = built(
+            one,
+            "+kpi_unmapped_stages",
+            "+int_activities",
+            "+int_estimates",
+            "+int_invoices",
+            "+int_payments",
+            "+int_form_submissions",
+            "+int_contacts",
+        )
 
-        leads = {row[0]: row[1:] for row in ask("select lead_id, email, status, is_counted from intermediate.int_leads")}
+        leads = {
+            row[0]: row[1:] for row in ask("select lead_id, email, status, is_counted from intermediate.int_leads")
+        }
         assert set(leads) == {f"hubspot:{one}" for one in state.records["leads"]}
         contact = next(record for record in live(one, "contacts") if record.properties["hs_lead_status"])
         assert leads[f"hubspot:{extra_id('leads', contact.id)}"][:2] == (
             contact.properties["email"], LEAD_STAGES[contact.properties["hs_lead_status"]][0],
         )  # fmt: skip
-        stages = ask("select stage_key, count(*) from intermediate.int_stage_events where subject_type = 'lead' group by 1")
+        stages = ask(
+            "select stage_key, count(*) from intermediate.int_stage_events where subject_type = 'lead' group by 1"
+        )
         assert {stage for stage, _ in stages} == {"inquiry", "qualification", "disqualified"}
 
         links = state.links["deals", "contacts"]
@@ -112,11 +127,19 @@ def test_leads_of_their_own_and_what_follows_a_sale(log: CompanyLog, tmp_path: P
         assert found == expected and len(found) > 20
         persons = dict(ask("select contact_id, lead_id from intermediate.int_contacts"))
         assert persons[f"hubspot:{contact.id}"] == f"hubspot:{extra_id('leads', contact.id)}"
-        assert ask("select count(*) > 100 from intermediate.int_activities where lead_id like 'hubspot:81%'") == [(True,)]
+        assert ask("select count(*) > 100 from intermediate.int_activities where lead_id like 'hubspot:81%'") == [
+            (True,)
+        ]
 
-        deals = [deal for deal in state.records["deals"].values() if extra_id("quotes", deal.id) in state.records["quotes"]]
+        deals = [
+            deal for deal in state.records["deals"].values() if extra_id("quotes", deal.id) in state.records["quotes"]
+        ]
         expected_states = Counter(
-            "approved" if deal.properties["hs_is_closed_won"] == "true" else "declined" if deal.properties["hs_is_closed"] == "true" else "sent"
+            "approved"
+            if deal.properties["hs_is_closed_won"] == "true"
+            else "declined"
+            if deal.properties["hs_is_closed"] == "true"
+            else "sent"
             for deal in deals
         )
         statuses = dict(ask("select status, count(*) from intermediate.int_estimates group by 1"))
@@ -129,7 +152,9 @@ def test_leads_of_their_own_and_what_follows_a_sale(log: CompanyLog, tmp_path: P
         assert payments == [(len(state.records["commerce_payments"]),) * 2 + ("card",)]
 
         submitted = ask("select count(*), count(lead_id), min(form) from intermediate.int_form_submissions")
-        assert submitted[0][0] > 20 and submitted[0][1] >= submitted[0][0] * 0.9 and submitted[0][2] == "Request a visit"
+        assert (
+            submitted[0][0] > 20 and submitted[0][1] >= submitted[0][0] * 0.9 and submitted[0][2] == "Request a visit"
+        )
 
         assert ask("select pipeline, source_stage, label, kind from kpi.kpi_unmapped_stages") == [
             ("default", "consultation_done", "Consultation done", "open")
