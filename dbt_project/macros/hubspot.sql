@@ -69,8 +69,9 @@
     nullif(concat_ws(';', {{ clean(properties ~ '.hs_merged_object_ids') }}, regexp_replace({{ clean(properties ~ '.hs_calculated_merged_vids') }}, ':[0-9]+', '', 'g')), '')
 {%- endmacro %}
 
-{# (survivor_id, retired_id, load_id, claims): which records others have taken in, by their newest or their first version. Most records have taken
-   in none: only those that name one are parsed. #}
+{# (survivor_id, retired_id, _load_id, claims): which records others have taken in, by the newest version of these, or by the first one (is_first;
+   of records that had taken in others when they were first seen). Most have taken in none: only those that name one are parsed (the raw log
+   writes records without blanks). #}
 {% macro hubspot_claims(object, is_first=false) -%}
     select distinct survivor_id, retired_id, _load_id, list_unique(ids) as claims
     from (
@@ -81,11 +82,12 @@
                 select id, _load_id, {{ hubspot_merged_ids('properties') }} as merged_ids
                 from (
                     select id, _load_id, {{ hubspot_record(['hs_merged_object_ids', 'hs_calculated_merged_vids']) }} as properties
-                    from (
-                        select * from {{ source('raw_hubspot', object) }}
-                        qualify row_number() over (partition by id order by _load_id {{ '' if is_first else 'desc' }}, _row {{ '' if is_first else 'desc' }}) = 1
-                    ) as versions
-                    where regexp_matches(cast(record as varchar), '"hs_(merged_object_ids|calculated_merged_vids)": ?"[0-9]')
+                    from {{ source('raw_hubspot', object) }}
+                    where
+                        {%- for name in ['hs_merged_object_ids', 'hs_calculated_merged_vids'] %}
+                        contains(cast(record as varchar), '"{{ name }}":"'){{ ' or' if not loop.last }}
+                        {%- endfor %}
+                    qualify row_number() over (partition by id order by _load_id {{ '' if is_first else 'desc' }}, _row {{ '' if is_first else 'desc' }}) = 1
                 ) as parsed
             ) as merged
             where merged_ids is not null
@@ -97,18 +99,27 @@
    as soon as it is seen, while these were known before. The first of them (place 1) is the one with which the story began. #}
 {% macro hubspot_minted(object) -%}
     select
-        claimed.survivor_id,
-        known.id as record_id,
-        known.created_at,
-        row_number() over (partition by claimed.survivor_id order by known.created_at, known.id) as place
-    from ({{ hubspot_claims(object, is_first=true) }}) as claimed
-    inner join (
-        select id, min(created_at) as created_at, min(_load_id) as first_load_id
-        from {{ source('raw_hubspot', object) }}
-        group by id
-    ) as known
-        on claimed.retired_id = known.id and known.first_load_id < claimed._load_id
-    where claimed.claims >= 2
+        survivor_id,
+        record_id,
+        created_at,
+        row_number() over (partition by survivor_id order by created_at, record_id) as place
+    from (
+        select
+            claimed.survivor_id,
+            claimed._load_id,
+            known.id as record_id,
+            min(known.created_at) as created_at,
+            min(known._load_id) as first_load_id
+        from ({{ hubspot_claims(object, is_first=true) }}) as claimed
+        inner join {{ source('raw_hubspot', object) }} as known on claimed.retired_id = known.id
+        where claimed.claims >= 2
+            and not exists (
+                select 1 from {{ source('raw_hubspot', object) }} as earlier
+                where earlier.id = claimed.survivor_id and earlier._load_id < claimed._load_id
+            )
+        group by claimed.survivor_id, claimed._load_id, known.id
+    ) as retired
+    where first_load_id < _load_id
 {%- endmacro %}
 
 {# A CTE and a comma where leads are objects of their own: which lead a contact was, and when. A contact's lead is the newest one at that time,

@@ -527,6 +527,19 @@ def test_without_the_right_to_list_properties_the_mapped_ones_are_read(
     assert directory.query(read) == [("west", None)]
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_an_object_that_the_account_lacks_is_no_failure(
+    portal: Portal, directory: Any, run: Any, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    portal.faults = [("objects/quotes", lambda: JSONResponse({"message": "no such object"}, status))]
+    landing, load_id, _ = run(objects=["contacts", "quotes"])
+
+    assert load_id and _loaded(landing)["contacts"] == 120
+    assert "quotes are not read, everything else is" in caplog.text
+    portal.put("quotes", 5, 1, hs_status="DRAFT")
+    assert _loaded(run(objects=["contacts", "quotes"])[0]) == {"quotes": 1}
+
+
 def test_owners_that_are_none_are_quarantined(portal: Portal, directory: Any, run: Any) -> None:
     portal.faults = [("owners", lambda: JSONResponse({"results": [7, {"email": "x"}, {"id": "9"}]}))]
     count = run()[0].counts["owners"]
@@ -550,6 +563,8 @@ def test_date_versions_of_the_api(directory: Any, serve: Any) -> None:
     [
         ({"api_version": "v9"}, "2026-03"),
         ({"objects": ["tickets"]}, "contacts, companies"),
+        ({"lead_object": "deals"}, 'expected "contacts" or "leads"'),
+        ({"pages_per_part": 0}, "pages_per_part = 0"),
         ({"overlap_minutes": "ten"}, "overlap_minutes = 'ten'; expected a number above 0"),
         ({"requests_per_10_seconds": 0}, "requests_per_10_seconds = 0"),
     ],
