@@ -67,10 +67,11 @@ class HubSpotApi:
         for records in pages(fetch, f"{SOURCE}: GET {path}"):
             yield records, last[0], _next(last[0])
 
-    def count(self, kind: ObjectType) -> int | None:
-        """How many live records of ``kind`` there are; None where the answer does not say."""
+    def count(self, kind: ObjectType, newest_id: int) -> int | None:
+        """How many live records of ``kind`` there are with ids up to ``newest_id``; None where the answer does not say."""
         path = self._path("objects", kind.name, "search")
-        body = {"filterGroups": [], "properties": [kind.modified], "limit": 1}
+        filters = [_filter("hs_object_id", "LTE", newest_id)]
+        body = {"filterGroups": [{"filters": filters}], "properties": [kind.modified], "limit": 1}
         total = self.client.post(path, body, limit="search").body.get("total")
         return total if isinstance(total, int) and not isinstance(total, bool) else None
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -108,7 +108,7 @@ _EXPECTED = """
         select id from absent where table_name = '{kind}' and id not in (select unnest($live::varchar[]))
     )
     select {columns} from ids
-    where not exists (select 1 from gone where gone.id = ids.id)
+    where not exists (select 1 from gone where gone.id = ids.id) and coalesce(try_cast(ids.id as hugeint) <= $newest::hugeint, true)
 """
 
 
@@ -161,10 +161,28 @@ class Lookup:
             row[0] for row in self._con.execute("select id from absent where table_name = ?", [kind.name]).fetchall()
         }
 
-    def live_count(self, kind: ObjectType, live: Sequence[str], archived: Sequence[str], merged: Iterable[str]) -> int:
-        """How many live records there should be, by what is known and what this run found (``live``, ``archived``, ``merged`` away)."""
+    def newest_id(self, kind: ObjectType, live: Sequence[str]) -> int | None:
+        """The largest id of a live record that is known or in ``live``; None where there is none, or ids are no numbers."""
+        sql = (
+            "select max(try_cast(id as hugeint)) from "
+            f"(select id from known_{kind.name} where not is_archived union all select unnest($live::varchar[]))"
+        )
+        row = self._con.execute(sql, {"live": list(live)}).fetchone()
+        return None if row is None or row[0] is None else int(row[0])
+
+    def live_count(
+        self,
+        kind: ObjectType,
+        live: Sequence[str],
+        archived: Sequence[str],
+        merged: Iterable[str],
+        newest: int | None = None,
+    ) -> int:
+        """How many live records there should be, by what is known and what this run found (``live``, ``archived``, ``merged`` away), with ids up to
+        ``newest``.
+        """
         (count,) = self._con.execute(
-            _EXPECTED.format(kind=kind.name, columns="count(*)"), self._found(live, archived, merged)
+            _EXPECTED.format(kind=kind.name, columns="count(*)"), self._found(live, archived, merged, newest)
         ).fetchall()[0]
         return int(count)
 
@@ -196,8 +214,10 @@ class Lookup:
         return [row[0] for row in rows]
 
     @staticmethod
-    def _found(live: Sequence[str], archived: Sequence[str], merged: Iterable[str]) -> dict[str, list[str]]:
-        return {"live": list(live), "archived": list(archived), "merged": list(merged)}
+    def _found(
+        live: Sequence[str], archived: Sequence[str], merged: Iterable[str], newest: int | None = None
+    ) -> dict[str, Any]:
+        return {"live": list(live), "archived": list(archived), "merged": list(merged), "newest": newest}
 
     def archived(self, kind: ObjectType) -> set[str]:
         """Ids whose newest version is archived."""

@@ -29,8 +29,8 @@ Keep = Callable[[Path, list[str], State], None]
 
 @dataclass
 class Found:
-    """What was read of one object type: full records in ``file`` (``longest``: bytes of the longest), ``live_ids`` those that are not archived, ``absences`` ids that vanished or came
-    back. ``refusal`` says why an object type that not every account has could not be read.
+    """What was read of one object type: full records in ``file`` (``longest``: bytes of the longest), ``live_ids`` those that are not archived,
+    ``absences`` ids that vanished or came back. ``refusal`` says why an object type that not every account has could not be read.
     """
 
     file: Path
@@ -140,7 +140,7 @@ class ObjectReader:
         self.keep(self._found.file, self._found.live_ids, {"properties": self._fingerprint, "loading": state})
         self._found.file.unlink()
         self._parts += 1
-        self._found = Found(self.folder / f"{self.kind.name}-{self._parts}.jsonl")
+        self._found = Found(self.folder / f"{self.kind.name}-{self._parts}.jsonl", absences=self._found.absences)
         self._spool = Spool(self._found.file)
 
     def _full(self, page: list[Any], properties: Sequence[str], archived: bool) -> Iterable[Any]:
@@ -223,13 +223,14 @@ class ObjectReader:
 
         A merge can retire records, and make new ones, without an edit that a search would find; what is erased for privacy just vanishes. The
         difference that stays after looking (records that the search counts and the listing lacks) is remembered, or it would be looked for
-        with every run.
+        with every run. Counted are the ids up to the newest known: what people add meanwhile is found by the next search.
         """
         before = {key: cursor[key] for key in ("surplus", "unexplained", "counted_at") if key in cursor}
-        total = self.api.count(self.kind)
-        if total is None:
+        newest = self.lookup.newest_id(self.kind, self._found.live_ids)
+        total = None if newest is None else self.api.count(self.kind, newest)
+        if newest is None or total is None:
             return before
-        surplus = total - self._expected()
+        surplus = total - self._expected(newest)
         now, last = self._clock or self.started_at, moment(cursor.get("counted_at"))
         is_due = last is None or now - last >= self.recount_after
         if surplus == cursor.get("surplus", 0) or not is_due:
@@ -238,11 +239,11 @@ class ObjectReader:
             # looked for before and not kept: records of erased persons, which are left out
             return {**before, "surplus": surplus}
         self._look_at_all()
-        return {"surplus": total - self._expected(), "unexplained": surplus, "counted_at": iso(now)}
+        return {"surplus": total - self._expected(newest), "unexplained": surplus, "counted_at": iso(now)}
 
-    def _expected(self) -> int:
+    def _expected(self, newest: int | None = None) -> int:
         gone = self._archived | {one["id"] for one in self._found.absences if one["is_absent"]}
-        return self.lookup.live_count(self.kind, self._found.live_ids, sorted(gone), self._merged)
+        return self.lookup.live_count(self.kind, self._found.live_ids, sorted(gone), self._merged, newest)
 
     def _look_at_all(self) -> None:
         """List the ids of all live records: read what is unknown or has taken in others, note what is gone."""

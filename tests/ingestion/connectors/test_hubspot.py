@@ -134,10 +134,13 @@ class Portal:
 
     async def _search(self, request: Request) -> Response:
         body, kind = await request.json(), request.path_params["kind"]
-        if not body["filterGroups"]:  # how many there are
+        if body["limit"] == 1:  # how many there are
             self.calls["search"] -= 1
             self.calls["count"] += 1
-            return self._json({"total": len(self.objects[kind]) + self.uncounted, "results": []})
+            (test,) = body["filterGroups"][0]["filters"]
+            assert (test["propertyName"], test["operator"]) == ("hs_object_id", "LTE")
+            total = sum(int(one) <= int(test["value"]) for one in self.objects[kind])
+            return self._json({"total": total + self.uncounted, "results": []})
         offset, limit = int(body.get("after", 0)), body["limit"]
         if offset + limit > self.cap or limit > 200 or len(body["sorts"]) != 1:
             return self._json({"status": "error", "message": "cap", "category": "VALIDATION_ERROR"}, 400)
@@ -298,6 +301,15 @@ def test_only_changed_records_are_read_and_loaded(portal: Portal, directory: Any
         "select to_ids from raw_hubspot.associations where from_id = '1051' order by _load_id desc limit 1"
     ) == [(["120", "51"],)]
     assert run()[1] is None
+
+
+def test_what_the_search_counts_and_no_listing_has_is_looked_for_once(portal: Portal, directory: Any, run: Any) -> None:
+    run()
+    portal.uncounted = 3
+    run()
+    assert portal.calls["objects"] == 13 + 2 + 2  # contacts and deals, by 100; a company there is none
+    _, load_id, requests = run()
+    assert (load_id, requests) == (None, 28)
 
 
 def test_a_removed_link_is_loaded_as_an_empty_list(portal: Portal, directory: Any, run: Any) -> None:
