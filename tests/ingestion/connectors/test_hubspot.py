@@ -307,9 +307,9 @@ def test_what_the_search_counts_and_no_listing_has_is_looked_for_once(portal: Po
     run()
     portal.uncounted = 3
     run()
-    assert portal.calls["objects"] == 13 + 2 + 2  # contacts and deals, by 100; a company there is none
+    assert portal.calls["objects"] == 17 + 2 + 2  # contacts and deals, by 100; a company there is none
     _, load_id, requests = run()
-    assert (load_id, requests) == (None, 28)
+    assert (load_id, requests) == (None, 29)  # without a company their properties are asked for again
 
 
 def test_a_removed_link_is_loaded_as_an_empty_list(portal: Portal, directory: Any, run: Any) -> None:
