@@ -104,7 +104,7 @@ def _records(root: Path, file: Path, rows: int) -> None:
     with Landing(company, "callrail", received_at=datetime(2026, 1, 1)) as landing:
         landing.records(DEALS, [file])
         landing.commit()
-        if landing.counts["deals"].loaded != rows:
+        if landing.total["deals"].loaded != rows:
             raise RuntimeError(f"records: {landing.counts}")
 
 

@@ -98,6 +98,8 @@ class Landing:
 
     ``received_at`` (UTC, naive) becomes ``_loaded_at`` and, with what the raw log holds already, decides the load id.
     At most one landing per source may be open at a time; different sources may land side by side.
+
+    ``counts`` are those of the load that ``commit`` will write, ``total`` those of the parts that were kept before (``kept``) too.
     """
 
     def __init__(self, company: Company, source: str, *, received_at: datetime) -> None:
@@ -107,10 +109,12 @@ class Landing:
         self.load_id = ""
         self.counts: dict[str, TableCount] = {}
         self.notes: list[str] = []
+        self.parts: list[str] = []
         self.con: duckdb.DuckDBPyConnection
         self.folder: Path
         self._files: dict[str, list[Path]] = {}
         self._cursors: dict[str, Any] = {}
+        self.kept: dict[str, TableCount] = {}
         self._rows: dict[str, int] = {}
         self._keys: dict[str, tuple[str, ...]] = {"_quarantine": ("table_name", "record_key")}
 
@@ -243,19 +247,54 @@ class Landing:
         return self._count(table, TableCount(1, 0, 1, 0))
 
     def cursor(self, table: str, value: Any) -> None:
-        """Remember ``value`` (anything JSON can hold) with this load: ``rawlog.last_cursor`` returns it once the load is committed."""
+        """Remember ``value`` (anything JSON can hold; None: forget it) with this load: ``rawlog.last_cursor`` returns it once the load is committed."""
         self._cursors[table] = json.loads(json.dumps(value))
 
     def note(self, text: str) -> None:
         """Something that people should know of this load, though nothing failed: the end of the run tells it."""
         self.notes.append(text)
 
+    def keep(self) -> str | None:
+        """Commit what was landed so far as a load of its own and go on with the next one: a crash after it costs only what came after.
+
+        For loads that take long: land a part, hand over with ``cursor`` how far it reaches, then ``keep``. The next run reads that cursor and goes on.
+        Until ``commit`` ends the first load of a source its parts are in the raw log but not in the views: nobody sees half a company. Returns the
+        id of the part, or None where there was nothing to keep.
+        """
+        load_id = self._append(is_part=True)
+        if load_id is None:
+            return None
+        self.parts.append(load_id)
+        self.kept = self.total
+        self._previous = {**self._previous, **self._cursors, **self._unfinished(is_part=True)}
+        self.counts, self._files, self._cursors, self._rows = {}, {}, {}, {}
+        self.load_id = rawlog.next_load_id(self.company, self.source, self.received_at)
+        return load_id
+
     def commit(self) -> str | None:
         """Append the load to the raw log, all of it or nothing. Returns its id, or None where nothing was new (no row, no cursor that moved)."""
+        return self._append(is_part=False)
+
+    @property
+    def total(self) -> dict[str, TableCount]:
+        """The counts by table of this load and of the parts kept before it."""
+        tables = {**self.kept, **self.counts}
+        return {name: self.kept.get(name, TableCount()) + self.counts.get(name, TableCount()) for name in tables}
+
+    def _unfinished(self, is_part: bool) -> dict[str, Any]:
+        """The note that the first load is not at its end; null once it is. A source that was loaded as a whole has none."""
+        is_first = not rawlog.has_loads(self.company, self.source)
+        if is_first and is_part:
+            return {rawlog.UNFINISHED: True}
+        return {rawlog.UNFINISHED: None} if self._previous.get(rawlog.UNFINISHED) else {}
+
+    def _append(self, is_part: bool) -> str | None:
         self._leave_out_erased()
-        moved = any(self._previous.get(table) != value for table, value in self._cursors.items())
+        state = {**self._cursors, **self._unfinished(is_part)}
+        moved = any(self._previous.get(table) != value for table, value in state.items())
         if not self._files and not moved:
             return None
+        self._cursors = state
         files = {**self._files, "_accounting": [self._accounting()]}
         work = self._dlt_home / uuid.uuid4().hex[:8]
         work.mkdir(parents=True)
@@ -366,7 +405,7 @@ class Landing:
 
     def _accounting(self) -> Path:
         """The accounting rows of this load: a row per table with counts or a cursor. Cursors of earlier loads are carried on."""
-        cursors = {**self._previous, **self._cursors}
+        cursors = {table: cursor for table, cursor in {**self._previous, **self._cursors}.items() if cursor is not None}
         rows = []
         for table in sorted({*self.counts, *cursors}):
             count = self.counts.get(table, TableCount())
@@ -376,7 +415,8 @@ class Landing:
             "create or replace temp table accounting (table_name varchar, received bigint, loaded bigint, quarantined bigint, "
             "duplicates bigint, cursor json)"
         )
-        self.con.executemany("insert into accounting values (?, ?, ?, ?, ?, ?)", rows)
+        if rows:
+            self.con.executemany("insert into accounting values (?, ?, ?, ?, ?, ?)", rows)
         target = self._path("_accounting")
         self.con.execute(
             f"copy (select *, {self._stamp()} from accounting order by table_name) to {quote(str(target))} {_PARQUET}"

@@ -25,6 +25,8 @@ from salesgauge.warehouse import connect
 if TYPE_CHECKING:
     from ingestion.landing import RawTable
 
+# The table name under which the accounting notes that the first load of a source was only kept in part so far.
+UNFINISHED = "_unfinished"
 _META = (("_load_id", "varchar"), ("_loaded_at", "timestamp"), ("_row", "bigint"), ("record", "json"))
 _LOADS = (
     ("table_name", "varchar"),
@@ -54,8 +56,14 @@ def committed(company: Company, source: str) -> list[str]:
 
 
 def has_loads(company: Company, source: str) -> bool:
-    """Whether a load of ``source`` was ever committed."""
-    return bool(committed(company, source))
+    """Whether a load of ``source`` was ever finished: the parts of a first load that was interrupted are none yet."""
+    return bool(shown(company, source))
+
+
+def shown(company: Company, source: str) -> list[str]:
+    """The ids of the loads that the views show, oldest first: all committed ones, none while the first load is kept in parts only."""
+    loads = committed(company, source)
+    return [] if UNFINISHED in _cursors(company, source, loads, f"table_name = '{UNFINISHED}'") else loads
 
 
 def next_load_id(company: Company, source: str, received_at: datetime) -> str:
@@ -73,36 +81,43 @@ def last_cursor(company: Company, source: str, table: str) -> Any | None:
 
 def cursors(company: Company, source: str) -> dict[str, Any]:
     """All cursors of ``source`` by table, as of its newest committed load (each load carries them on)."""
-    loads = committed(company, source)
+    return _cursors(company, source, committed(company, source))
+
+
+def _cursors(company: Company, source: str, loads: list[str], where: str = "true") -> dict[str, Any]:
     if not loads:
         return {}
     files = _files(company, source, "_accounting", loads[-1:])
     if not files:
         return {}
     with connect(":memory:") as con:
-        rows = con.execute(f"select table_name, cursor from {_read(files)} where cursor is not null").fetchall()
+        rows = con.execute(
+            f"select table_name, cursor from {_read(files)} where cursor is not null and {where}"
+        ).fetchall()
     return {table: json.loads(cursor) for table, cursor in rows}
 
 
 def fingerprint(company: Company) -> str:
     """A hash that changes if and only if the loads that the views show change."""
-    known = [f"{source}/{load_id}" for source in sources(company) for load_id in committed(company, source)]
+    known = [f"{source}/{load_id}" for source in sources(company) for load_id in shown(company, source)]
     return hashlib.sha256("\n".join(known).encode()).hexdigest()
 
 
 def sources(company: Company) -> list[str]:
     """The sources that the views show: those with a connector that are configured or once were, and what ``sources/*.yml`` describes today."""
     configured = company.configured_sources()
-    connectors = [name for name in API_SOURCES if name in configured or has_loads(company, name)]
+    connectors = [name for name in API_SOURCES if name in configured or committed(company, name)]
     return [*connectors, *(name for name in configured if name not in API_SOURCES)]
 
 
-def create_views(con: duckdb.DuckDBPyConnection, company: Company) -> None:
+def create_views(con: duckdb.DuckDBPyConnection, company: Company, *, with_parts: bool = False) -> None:
     """(Re)create the schemas ``raw_<source>`` of every source with a connector, ``raw_files`` and ``raw_log`` with all views of ``docs/tables.md``.
 
     Each view names the committed files one by one, so it shows just these until it is created again; a table without files is an empty view.
+    A first load of which only parts are kept yet is not shown (but for ``with_parts``), though accounted for in ``raw_log``.
     """
-    loads = {source: committed(company, source) for source in sources(company)}
+    accounted = {source: committed(company, source) for source in sources(company)}
+    loads = accounted if with_parts else {source: shown(company, source) for source in accounted}
     for schema in (*(f"raw_{source}" for source in API_SOURCES), "raw_files", "raw_log"):
         con.execute(f"drop schema if exists {schema} cascade")
         con.execute(f"create schema {schema}")
@@ -115,9 +130,9 @@ def create_views(con: duckdb.DuckDBPyConnection, company: Company) -> None:
     for view, folder, columns in (("loads", "_accounting", _LOADS), ("quarantine", "_quarantine", _QUARANTINE)):
         parts = [
             f"select {quote(source)} as source, _load_id as load_id, _loaded_at as loaded_at, {_names(columns)} "
-            f"from ({_select([*columns, *_STAMP], files)})"
-            for source in loads
-            if (files := _files(company, source, folder, loads[source]))
+            f"from ({_select([*columns, *_STAMP], files)}) where table_name is distinct from {quote(UNFINISHED)}"
+            for source in accounted
+            if (files := _files(company, source, folder, accounted[source]))
         ]
         empty = (
             "select cast(null as varchar) as source, cast(null as varchar) as load_id, cast(null as timestamp) as loaded_at, "

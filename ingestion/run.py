@@ -32,8 +32,8 @@ def extract(
 ) -> list[SourceResult]:
     """Load what is new from every configured source (or those in ``names``) into the raw log; results in the order of the configuration.
 
-    ``received_at`` is UTC without zone. A source that fails gives a result with ``state='failed'`` and does not disturb the others; nothing of
-    its load is kept. ConfigurationError only for a name that is not configured.
+    ``received_at`` is UTC without zone. A source that fails gives a result with ``state='failed'`` and does not disturb the others; of its load
+    only the parts are kept that it finished (``Landing.keep``). ConfigurationError only for a name that is not configured.
     """
     configured = company.configured_sources()
     unknown = sorted(set(names or ()) - set(configured))
@@ -63,20 +63,25 @@ def _one(company: Company, process: Process, name: str, received_at: datetime, r
 def _load(
     company: Company, process: Process, name: str, received_at: datetime, reporter: Reporter, started: float
 ) -> SourceResult:
+    landing = Landing(company, name, received_at=received_at)
     try:
-        with Landing(company, name, received_at=received_at) as landing:
+        with landing:
             outcome = _connector(name)(company, process, landing, received_at=received_at, reporter=reporter)
             requests, problems = outcome if isinstance(outcome, tuple) else (outcome or 0, None)
             load_id = landing.commit()
             seconds = time.monotonic() - started
+            load_id = load_id or (landing.parts[-1] if landing.parts else None)
             state = "failed" if problems else "loaded" if load_id else "unchanged"
             notes = tuple(landing.notes)
-            return SourceResult(name, state, dict(landing.counts), load_id, problems, seconds, requests, notes=notes)
+            return SourceResult(name, state, landing.total, load_id, problems, seconds, requests, notes=notes)
     except Exception as error:  # isolation is the point: whatever one source does, the others go on
         seconds, is_misconfigured = time.monotonic() - started, isinstance(error, ConfigurationError)
-        return SourceResult(
-            name, "failed", error=words(name, error), seconds=seconds, is_misconfigured=is_misconfigured
-        )
+        said, kept = words(name, error), sum((count.received for count in landing.kept.values()), 0)
+        if landing.parts:
+            said = said.replace(" Nothing of this load was kept.", "")
+            said += f" Of this load {kept:,} records in {len(landing.parts)} parts are kept: the next run goes on from there."
+        load_id = landing.parts[-1] if landing.parts else None
+        return SourceResult(name, "failed", landing.kept, load_id, said, seconds, is_misconfigured=is_misconfigured)
 
 
 def _connector(name: str) -> Callable[..., Any]:

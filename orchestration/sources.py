@@ -172,8 +172,11 @@ def unmapped(company: Company) -> list[Unmapped]:
     con = open_published(company.pointer)
     try:
         rows: dict[str, list[tuple[Any, ...]]] = {
+            # a version that was published before stages had labels has none
             "stage": con.execute(
-                "select source, pipeline, source_stage, sum(records) from kpi.kpi_unmapped_stages group by all order by 4 desc, 1, 2, 3"
+                "select source, pipeline, source_stage, sum(records), any_value(label), any_value(kind) from ("
+                "select * from kpi.kpi_unmapped_stages union all by name select null::varchar as label, null::varchar as kind where false) "
+                "group by source, pipeline, source_stage order by 4 desc, 1, 2, 3"
             ).fetchall(),
             "owner": con.execute(
                 "select split_part(user_id, ':', 1), coalesce(team, '(no team)'), count(*) from marts.dim_user "
@@ -187,8 +190,14 @@ def unmapped(company: Company) -> list[Unmapped]:
     finally:
         con.close()
     found = [
-        Unmapped("stage", source, str(stage), int(count), _stage_entry(source, pipeline, str(stage), stages))
-        for source, pipeline, stage, count in rows["stage"]
+        Unmapped(
+            "stage",
+            source,
+            f"{stage} ({label})" if label and label != stage else str(stage),
+            int(count),
+            _stage_entry(source, pipeline, str(stage), label or str(stage), kind, stages),
+        )
+        for source, pipeline, stage, count, label, kind in rows["stage"]
     ]
     found += [
         Unmapped("owner", source, team, int(count), f"sources/{source}.yml: teams: {{{team}: <branch>}}")
@@ -203,8 +212,11 @@ def unmapped(company: Company) -> list[Unmapped]:
     return found
 
 
-def _stage_entry(source: str, pipeline: str | None, value: str, stages: list[str]) -> str:
-    close = difflib.get_close_matches(value.lower().replace(" ", "_"), stages, n=1, cutoff=_CLOSE)
+def _stage_entry(source: str, pipeline: str | None, value: str, label: str, kind: str | None, stages: list[str]) -> str:
+    """The entry to write: the stage of that kind (won, lost) where the source says what it is, else the one whose name is like the label."""
+    close = difflib.get_close_matches(label.lower().replace(" ", "_"), stages, n=1, cutoff=_CLOSE)
+    if kind in stages and kind != "open":
+        close = [kind]
     return f"process.yml: stage_mapping: {source}: {pipeline or '*'}: {{{value}: {close[0] if close else '<stage>'}}}"
 
 

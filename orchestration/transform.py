@@ -185,6 +185,8 @@ def project_vars(company: Company, process: Process) -> dict[str, Any]:
             values[f"{source}_fields"] = {record: dict(names) for record, names in fields.items()}
         if teams := document.get("teams"):
             values[f"{source}_team_branches"] = dict(teams)
+        if lead_object := company.source(source).get("lead_object"):
+            values[f"{source}_lead_object"] = str(lead_object)
         if units := document.get("business_units"):
             values[f"{source}_units"] = {str(name): dict(meaning or {}) for name, meaning in units.items()}
     for source in ("typeform", "surveymonkey"):

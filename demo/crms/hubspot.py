@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from demo.log import CompanyLog
-from demo.servers.hubspot import TOKEN, HubSpotOptions, HubSpotServer
-from demo.servers.hubspot_state import HubSpotState
+from demo.servers.hubspot import TOKEN, HubSpotOptions, HubSpotServer, made
 from demo.servers.traffic import Limit
 from demo.truth.dialect import HUBSPOT as DIALECT
 
@@ -21,12 +20,15 @@ _MAPPING = Path(__file__).parent / "hubspot.yml"
 
 def server(log: CompanyLog, options: HubSpotOptions = DEMO) -> HubSpotServer:
     """HubSpot with the records of ``log``."""
-    return HubSpotServer(HubSpotState(log), options)
+    return HubSpotServer(made(log, options), options)
 
 
 def config(url: str) -> str:
     """The section of ``.dlt/config.toml``."""
-    return f'[sources.hubspot]\nbase_url = "{url}"\napi_version = "v3"\nsearch_requests_per_second = 18\n'
+    return (
+        f'[sources.hubspot]\nbase_url = "{url}"\napi_version = "v3"\nsearch_requests_per_second = 18\n'
+        'objects = ["contacts", "companies", "deals", "calls", "emails", "meetings", "tasks"]\n'
+    )
 
 
 def secrets() -> str:

@@ -3,6 +3,7 @@
 Spoken, always with ``Authorization: Bearer``: list (``limit`` ≤ 100, ≤ 50 with histories; ``after``, ``archived``, ``associations``), one record,
 ``batch/read`` (207 for unknown ids), ``search`` (page ≤ 200, 10,000 results, 400 beyond; 500 from the epoch), associations batch read (v4;
 207 ``NO_ASSOCIATIONS_FOUND``, further pages inside an element), pipelines, owners (archived too), properties, account details.
+Forms and their submissions have one address for all versions; stages that are listed no more keep their audit.
 Errors: 400, 401, 403 ``MISSING_SCOPES``, 404, 429 with ``policyName``. Property values are text or null, unknown names are ignored, histories
 come newest first. Unlike HubSpot, archived records keep their links (a reader who was there before knows them), and search has no lag.
 """
@@ -23,6 +24,7 @@ from starlette.routing import Route
 
 from demo.log import CompanyLog
 from demo.servers import hubspot_answers
+from demo.servers.hubspot_extras import EXTRAS, audit, forms, page_of, submissions
 from demo.servers.hubspot_shape import ALIASES, LINK_TYPES, SINGULAR, definitions, no_link, shown
 from demo.servers.hubspot_state import HubSpotState, Record, timestamp
 from demo.servers.search import BadRequest, ServerFault, search
@@ -39,7 +41,9 @@ _BURST, _SEARCH = Limit(190, 10.0, "TEN_SECONDLY_ROLLING"), Limit(5, 1.0, "SECON
 class HubSpotOptions:
     """How the server behaves. ``refuse_every``: each n-th request of the CRM is answered 429 whatever the rate; None: none is.
 
-    ``denied``: object types for which the token has no scope. ``link_page``: links of one record per page.
+    ``denied``: object types for which the token has no scope. ``link_page``: links of one record per page. ``extras``: what of
+    ``hubspot_extras.EXTRAS`` the account has; the token has no scope for the rest. ``mint``: how merges work (``HubSpotState``).
+    ``deleted_stages``: stages of deals that are listed no more.
     """
 
     token: str = TOKEN
@@ -48,6 +52,9 @@ class HubSpotOptions:
     refuse_every: int | None = None
     denied: frozenset[str] = frozenset()
     link_page: int = 500
+    extras: frozenset[str] = frozenset()
+    mint: str | None = None
+    deleted_stages: frozenset[str] = frozenset()
 
 
 class HubSpotServer:
@@ -74,7 +81,7 @@ class HubSpotServer:
 
     def replace(self, log: CompanyLog) -> None:
         """Answer from ``log`` from now on."""
-        self.state = HubSpotState(log)
+        self.state = made(log, self.options)
 
     def _routes(self) -> list[Route]:
         routes = []
@@ -84,6 +91,8 @@ class HubSpotServer:
             ("objects", "/{type}/batch/read", "POST", self._batch_read),
             ("objects", "/{type}/{id}", "GET", self._one),
             ("pipelines", "/{type}", "GET", self._pipelines),
+            ("pipelines", "/{type}/{id}/audit", "GET", self._audit),
+            ("pipelines", "/{type}/{id}/stages/{stage}/audit", "GET", self._audit),
             ("owners", "", "GET", self._owners),
             ("properties", "/{type}", "GET", self._properties),
         ):
@@ -97,6 +106,11 @@ class HubSpotServer:
             )
         for path in ("/account-info/v3/details", "/account-info/{version}/details"):
             routes.append(Route(path, self._guard(self._account, "account"), methods=["GET"]))
+        for path, handler in (
+            ("/marketing/v3/forms", self._forms),
+            ("/form-integrations/v1/submissions/forms/{id}", self._submissions),
+        ):
+            routes.append(Route(path, self._guard(handler, "forms"), methods=["GET"]))
         return routes
 
     # Before every answer.
@@ -133,8 +147,8 @@ class HubSpotServer:
             headers = {"Retry-After": str(window.limit.retry_after)} if window.limit.retry_after is not None else {}
             message = f"You have reached your {window.limit.policy.lower()} limit."
             return self._error(429, message, headers, errorType="RATE_LIMIT", policyName=window.limit.policy)
-        if ALIASES.get(kind) in self.options.denied:
-            scope = f"crm.objects.{ALIASES[kind]}.read"
+        if ALIASES.get(kind, kind) in {*self.options.denied, *(set(EXTRAS) - self.options.extras)}:
+            scope = "forms" if kind == "forms" else f"crm.objects.{ALIASES[kind]}.read"
             return self._error(
                 403, "One or more of the following scopes are required.", category="MISSING_SCOPES",
                 errors=[{"message": "missing scopes", "context": {"requiredGranularScopes": [scope]}}],
@@ -309,9 +323,42 @@ class HubSpotServer:
         return self._answer(body)
 
     async def _pipelines(self, request: Request) -> Response:
-        pipelines = self.state.pipelines.get(ALIASES[request.path_params["type"]], [])
+        pipelines = [
+            {**pipeline, "stages": [one for one in pipeline["stages"] if one["id"] not in self.options.deleted_stages]}
+            for pipeline in self.state.pipelines.get(ALIASES[request.path_params["type"]], [])
+        ]
         self.traffic.count("pipelines", None, [pipeline["id"] for pipeline in pipelines])
         return self._answer({"results": pipelines})
+
+    async def _audit(self, request: Request) -> Response:
+        names = request.path_params
+        pipelines = self.state.pipelines.get(ALIASES[names["type"]], [])
+        found = [one for one in pipelines if one["id"] == names["id"]]
+        if "stage" in names:
+            found = [stage for one in found for stage in one["stages"] if stage["id"] == names["stage"]]
+        self.traffic.count("pipelines.audit", None, [one["id"] for one in found])
+        if not found:
+            return self._error(404, "resource not found", category="OBJECT_NOT_FOUND")
+        return self._answer({"results": audit(found[0], timestamp(self.state.as_of))})
+
+    async def _forms(self, request: Request) -> Response:
+        self.traffic.count("forms", None, [])
+        limit = _number(request.query_params.get("limit", "20"), "limit")
+        return self._answer(page_of(forms(self.state), limit, request.query_params.get("after")))
+
+    async def _submissions(self, request: Request) -> Response:
+        form = next((one for one in forms(self.state) if one["id"] == request.path_params["id"]), None)
+        if form is None:
+            return self._error(404, "form not found", category="OBJECT_NOT_FOUND")
+        if form["formType"] == "blog_comment":
+            wrong = {"message": "Form type is not allowed", "errorType": "FORM_TYPE_NOT_ALLOWED"}
+            return self._error(400, "The form's type is not allowed", errors=[wrong])
+        limit = _number(request.query_params.get("limit", "20"), "limit")
+        if not 1 <= limit <= 50:
+            raise BadRequest(f"limit must be between 1 and 50, found {limit}")
+        page = page_of(submissions(self.state), limit, request.query_params.get("after"))
+        self.traffic.count("forms.submissions", "forms.submissions", [one["conversionId"] for one in page["results"]])
+        return self._answer(page)
 
     async def _properties(self, request: Request) -> Response:
         kind = ALIASES[request.path_params["type"]]
@@ -330,6 +377,11 @@ class HubSpotServer:
 
     def _times(self) -> dict[str, str]:
         return {"startedAt": timestamp(self.state.as_of), "completedAt": timestamp(self.state.as_of)}
+
+
+def made(log: CompanyLog, options: HubSpotOptions) -> HubSpotState:
+    """What an account with ``options`` holds of ``log``."""
+    return HubSpotState(log, mint=options.mint, has_extras=bool(options.extras))
 
 
 def _names(value: str | None) -> list[str]:

@@ -47,6 +47,8 @@ LINK_TYPES = {  # (from, to) → [(type id, label)]
     ("deals", "emails"): [(209, None)], ("emails", "deals"): [(210, None)],
     ("deals", "meetings"): [(211, None)], ("meetings", "deals"): [(212, None)],
     ("deals", "tasks"): [(215, None)], ("tasks", "deals"): [(216, None)],
+    ("leads", "contacts"): [(578, "Primary")], ("quotes", "deals"): [(64, None)], ("invoices", "deals"): [(175, None)],
+    ("commerce_payments", "invoices"): [(542, None)],
 }  # fmt: skip
 SINGULAR = {kind: kind[:-1] for kind in OBJECT_TYPES} | {"companies": "company"}
 

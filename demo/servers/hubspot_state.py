@@ -15,6 +15,7 @@ import pandas as pd
 
 from demo.clock import to_ms
 from demo.log import CompanyLog
+from demo.servers.hubspot_extras import EXTRA_TYPES, add_extras, lead_pipelines
 
 LEAD_STATUS = {"inquiry": "NEW", "qualification": "OPEN", "disqualified": "UNQUALIFIED"}
 DEAL_STAGES = {  # stage key -> id, label, probability, is closed
@@ -48,9 +49,12 @@ DEAL_FIELDS = (
 HISTORY = {
     "contacts": ("hs_lead_status", "hubspot_owner_id", "lifecyclestage"),
     "deals": ("dealstage", "pipeline", "amount", "closedate", "hubspot_owner_id"),
+    "leads": ("hs_pipeline", "hs_pipeline_stage", "hubspot_owner_id"),
+    "quotes": ("hs_status",),
 }
 MODIFIED = {"contacts": "lastmodifieddate"}  # all others: hs_lastmodifieddate
-OBJECT_TYPES = ("contacts", "companies", "deals", "calls", "emails", "meetings", "tasks")
+OBJECT_TYPES = ("contacts", "companies", "deals", "calls", "emails", "meetings", "tasks", *EXTRA_TYPES)
+FIRST_MINTED_ID = 900_000_001
 CALL_STATUS = {"answered": "COMPLETED", "missed": "MISSED", "no_answer": "NO_ANSWER", "busy": "BUSY"}
 DISPOSITION = {
     "answered": "f240bbac-87c9-4f6e-bf70-924b57d47db7",
@@ -108,19 +112,26 @@ class Record:
 
 
 class HubSpotState:
-    """All records of the account by type and id, without those that were merged away."""
+    """All records of the account by type and id, without those that were merged away.
 
-    def __init__(self, log: CompanyLog) -> None:
-        self.log = log
+    ``mint``: a merge makes a new record and retires both, with the histories of both ("combined") or one that begins with the merge ("own"); it
+    moves no modified date. None: one of the two records survives. ``has_extras``: with the objects of ``hubspot_extras``.
+    """
+
+    def __init__(self, log: CompanyLog, *, mint: str | None = None, has_extras: bool = False) -> None:
+        self.log, self.mint = log, mint
         self.as_of = log.as_of
         self.records: dict[str, dict[str, Record]] = {kind: {} for kind in OBJECT_TYPES}
         self._merged: dict[str, dict[str, str]] = {"contacts": {}, "deals": {}}
+        self._count_minted = 0
         self._activities: dict[str, Record] = {}
         self._linked: dict[tuple[str, str], list[tuple[str, str]]] = {}
         moments = pd.DatetimeIndex(log.events["at"]).to_pydatetime()
         columns = (log.events[name] for name in ("kind", "lead_id", "deal_id", "rep_id", "data"))
         for at, kind, lead, deal, rep, data in zip(moments, *columns, strict=True):
             self._apply(at, kind, lead, deal, rep, data)
+        if has_extras:
+            add_extras(self)
         for records in self.records.values():
             for record in records.values():
                 record.seal()
@@ -162,7 +173,7 @@ class HubSpotState:
             if data.get("company"):
                 self._link_company(lead, data["company"], at)
             return
-        record = contacts[lead]
+        record = contacts[self._survivor("contacts", lead)]
         if kind == "lead_owner":
             record.set("hubspot_owner_id", data["owner"], at, source)
         elif kind == "lead_stage":
@@ -185,9 +196,9 @@ class HubSpotState:
             ):  # fmt: skip
                 record.set(name, value, at, source)
             if lead is not None:
-                self._link("deals", deal, "contacts", lead)
+                self.link("deals", deal, "contacts", lead)
             return
-        record = deals[deal]
+        record = deals[self._survivor("deals", deal)]
         if kind == "deal_stage":
             record.set("dealstage", STAGE_ID[data["stage"]], at, source)
         elif kind == "deal_owner":
@@ -207,15 +218,40 @@ class HubSpotState:
         elif change == "unarchived":
             record.archived_at, record.updated = None, at
         elif change == "merged":
-            survivor = self.records[kind][data["into"]]
-            self._merged[kind][record.id] = survivor.id
-            gone = [*filter(None, (survivor.properties.get("hs_merged_object_ids") or "").split(";")), record.id]
+            survivor = self.records[kind][self._survivor(kind, data["into"])]
+            self.merge(kind, at, record, survivor)
+
+    def merge(self, kind: str, at: datetime, record: Record, survivor: Record) -> Record:
+        """Make one record of two; the one that they live on in."""
+        retired = [record]
+        if self.mint is not None:
+            first = survivor
+            survivor = self._minted(kind, at, record, first)
+            retired = [first, record]
+        for one in retired:
+            self._merged[kind][one.id] = survivor.id
+            gone = [*filter(None, (survivor.properties.get("hs_merged_object_ids") or "").split(";")), one.id]
             survivor.properties["hs_merged_object_ids"] = ";".join(gone)
             if kind == "contacts":
                 vids = [*filter(None, (survivor.properties.get("hs_calculated_merged_vids") or "").split(";"))]
-                survivor.properties["hs_calculated_merged_vids"] = ";".join([*vids, f"{record.id}:{to_ms(at)}"])
+                survivor.properties["hs_calculated_merged_vids"] = ";".join([*vids, f"{one.id}:{to_ms(at)}"])
+            del self.records[kind][one.id]
+        if self.mint is None:
             survivor.updated = at
-            del self.records[kind][record.id]
+        return survivor
+
+    def _minted(self, kind: str, at: datetime, record: Record, first: Record) -> Record:
+        self._count_minted += 1
+        minted = Record(str(FIRST_MINTED_ID + self._count_minted), kind, at, first.updated, dict(first.properties))
+        for name in HISTORY.get(kind, ()):
+            if self.mint == "combined":
+                entries = [*record.history.get(name, ()), *first.history.get(name, ())]
+                minted.history[name] = sorted(entries, key=lambda entry: entry["timestamp"])
+            elif minted.properties.get(name) is not None:
+                entry = {"value": minted.properties[name], "timestamp": timestamp(at), "sourceType": "MERGE_OBJECTS"}
+                minted.history[name] = [entry]
+        self.records[kind][minted.id] = minted
+        return minted
 
     def _activity(
         self, at: datetime, kind: str, lead: str | None, deal: str | None, rep: str | None, data: dict
@@ -264,9 +300,9 @@ class HubSpotState:
         record = Record(one, object_type, at, at, properties)
         self.records[object_type][one] = self._activities[one] = record
         if lead is not None:
-            self._link(object_type, one, "contacts", lead)
+            self.link(object_type, one, "contacts", lead)
         if deal is not None:
-            self._link(object_type, one, "deals", deal)
+            self.link(object_type, one, "deals", deal)
 
     # Companies: one per name that a lead carries.
 
@@ -279,11 +315,12 @@ class HubSpotState:
             companies[known] = Record(
                 known, "companies", at, at, {"name": name, "domain": domain, "industry": None, "city": None}
             )
-        self._link("contacts", lead, "companies", known)
+        self.link("contacts", lead, "companies", known)
 
     # Links.
 
-    def _link(self, from_type: str, from_id: str, to_type: str, to_id: str) -> None:
+    def link(self, from_type: str, from_id: str, to_type: str, to_id: str) -> None:
+        """Link two records."""
         self._linked.setdefault((from_type, to_type), []).append((from_id, to_id))
 
     @cached_property
@@ -376,7 +413,8 @@ class HubSpotState:
             }
             for order, (stage, label, probability, closed) in enumerate(DEAL_STAGES.values())
         ]
-        return {"deals": [{"label": "Sales Pipeline", "displayOrder": 0, "id": "default", "stages": stages, **epoch}]}
+        deals = [{"label": "Sales Pipeline", "displayOrder": 0, "id": "default", "stages": stages, **epoch}]
+        return {"deals": deals, "leads": lead_pipelines()}
 
 
 def user_id(rep_id: str) -> int:

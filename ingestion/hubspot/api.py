@@ -11,16 +11,19 @@ from typing import Any
 from urllib.parse import quote
 
 from ingestion.auth import Bearer
-from ingestion.http import Answer, ErrorReading, HttpClient, RateLimit, RetryPolicy, number, pages
+from ingestion.http import Answer, ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number, pages
 from ingestion.hubspot.tables import SOURCE, ObjectType
 from ingestion.moments import epoch_ms
 from salesgauge.errors import ConfigurationError, SourceError
 from salesgauge.settings import SourceSettings
 
+FORM_TYPE_NOT_ALLOWED = "FORM_TYPE_NOT_ALLOWED"
 SEARCH_CAP = 10_000
 SEARCH_PAGE = 200
 ASSOCIATION_BATCH = 1_000
 _URL_BYTES = 6_000
+# Object types that have a scope of their own.
+_WITH_OWN_SCOPE = ("contacts", "companies", "deals", "owners", "leads", "quotes", "invoices", "commerce_payments")
 _WAITS = {"TEN_SECONDLY_ROLLING": 10.0, "SECONDLY": 1.0}
 
 Record = dict[str, Any]
@@ -35,9 +38,17 @@ class HubSpotApi:
         self._version = version
 
     def listing(
-        self, kind: ObjectType, properties: Sequence[str], *, archived: bool, with_history: bool
-    ) -> Iterator[tuple[list[Record], Answer]]:
-        """Pages of all records of ``kind`` in the order of ids, live or archived, each with the answer it came in."""
+        self,
+        kind: ObjectType,
+        properties: Sequence[str],
+        *,
+        archived: bool,
+        with_history: bool,
+        start: str | None = None,
+    ) -> Iterator[tuple[list[Record], Answer, str | None]]:
+        """Pages of all records of ``kind`` in the order of ids, live or archived, each with the answer it came in and what the next page starts
+        after (None: it was the last). ``start``: go on after a page that was read before.
+        """
         history = kind.history if with_history else ()
         params = {"limit": kind.list_size if history else 100, "properties": ",".join(properties)}
         if history:
@@ -48,12 +59,21 @@ class HubSpotApi:
         last: list[Answer] = []
 
         def fetch(after: str | None) -> tuple[list[Record], str | None]:
+            after = after or start
             answer = self.client.get(path, {**params, "after": after} if after else params)
             last[:] = [answer]
             return _results(answer, path), _next(answer)
 
         for records in pages(fetch, f"{SOURCE}: GET {path}"):
-            yield records, last[0]
+            yield records, last[0], _next(last[0])
+
+    def count(self, kind: ObjectType, newest_id: int) -> int | None:
+        """How many live records of ``kind`` there are with ids up to ``newest_id``; None where the answer does not say."""
+        path = self._path("objects", kind.name, "search")
+        filters = [_filter("hs_object_id", "LTE", newest_id)]
+        body = {"filterGroups": [{"filters": filters}], "properties": [kind.modified], "limit": 1}
+        total = self.client.post(path, body, limit="search").body.get("total")
+        return total if isinstance(total, int) and not isinstance(total, bool) else None
 
     def try_reading(self, object_type: str) -> None:
         """One record of ``object_type``: Refused where the token may not."""
@@ -197,6 +217,38 @@ class HubSpotApi:
         path = self._path("pipelines", object_type)
         return _results(self.client.get(path), path)
 
+    def audit(self, object_type: str, pipeline_id: str, stage_id: str | None) -> list[Record]:
+        """What was ever done to a pipeline, or to a stage of it, newest or oldest first; it outlives them. Empty for an id that never was."""
+        stage = ("stages", quote(stage_id, safe="")) if stage_id is not None else ()
+        path = self._path("pipelines", object_type, quote(pipeline_id, safe=""), *stage, "audit")
+        try:
+            return _results(self.client.get(path), path)
+        except Refused as error:
+            if error.status != 404:
+                raise
+            return []
+
+    def forms(self) -> Iterator[Record]:
+        """All forms that are not archived. HubSpot has one address for them, whatever the version of the rest."""
+        path = "/marketing/v3/forms"
+
+        def fetch(after: str | None) -> tuple[list[Record], str | None]:
+            answer = self.client.get(path, {"limit": 100, "after": after} if after else {"limit": 100})
+            return _results(answer, path), _next(answer)
+
+        for records in pages(fetch, f"{SOURCE}: GET {path}"):
+            yield from records
+
+    def submissions(self, form_id: str) -> Iterator[list[Record]]:
+        """Pages of what was sent off with a form, newest first. Refused with the code ``FORM_TYPE_NOT_ALLOWED`` for a form whose kind has none."""
+        path = f"/form-integrations/v1/submissions/forms/{quote(form_id, safe='')}"
+
+        def fetch(after: str | None) -> tuple[list[Record], str | None]:
+            answer = self.client.get(path, {"limit": 50, "after": after} if after else {"limit": 50})
+            return _results(answer, path), _next(answer)
+
+        yield from pages(fetch, f"{SOURCE}: GET {path}")
+
     def properties(self, object_type: str) -> list[Record]:
         """The definitions of all properties of ``object_type``."""
         path = self._path("properties", object_type)
@@ -243,7 +295,7 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> HubS
 def read_error(status: int, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> ErrorReading:
     """HubSpot's error answers in words."""
     policy = str(body.get("policyName") or "")
-    code = policy or body.get("category") or body.get("errorType")
+    code = policy or _form_code(body) or body.get("category") or body.get("errorType")
     message = body.get("message")
     if status in (401, 530):  # 530: a token that is no token at all
         advice = (
@@ -264,6 +316,13 @@ def read_error(status: int, path: str, body: Mapping[str, Any], headers: Mapping
     return ErrorReading(code, message, advice, wait=_WAITS.get(policy, 10.0) if status == 429 else None)
 
 
+def _form_code(body: Mapping[str, Any]) -> str | None:
+    """``FORM_TYPE_NOT_ALLOWED`` wherever in the answer it is named."""
+    named = [body.get(key) for key in ("errorType", "category", "subCategory", "message")]
+    named += [error.get("errorType") for error in body.get("errors") or [] if isinstance(error, dict)]
+    return FORM_TYPE_NOT_ALLOWED if any(FORM_TYPE_NOT_ALLOWED in str(one) for one in named) else None
+
+
 def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     """``items`` in pieces of at most ``size``."""
     for start in range(0, len(items), size):
@@ -271,16 +330,22 @@ def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
 
 
 def _scopes(path: str, body: Mapping[str, Any]) -> list[str]:
+    contexts = [
+        body.get("context"),
+        *(error.get("context") for error in body.get("errors") or [] if isinstance(error, dict)),
+    ]
     named = [
         str(scope)
-        for error in body.get("errors") or []
-        if isinstance(error, dict)
+        for context in contexts
+        if isinstance(context, dict)
         for key in ("requiredGranularScopes", "requiredScopes")
-        for scope in (error.get("context") or {}).get(key) or []
+        for scope in context.get(key) or []
     ]
     if named:
         return sorted(set(named))
-    types = [part for part in path.split("/") if part in ("contacts", "companies", "deals", "owners")]
+    if "/form" in path:
+        return ["forms"]
+    types = [part.replace("_", "") for part in path.split("/") if part in _WITH_OWN_SCOPE]
     if "/properties/" in path:
         return [f"crm.schemas.{one}.read" for one in types] or ["crm.schemas.*.read"]
     # Calls, e-mails, meetings and tasks are read with the scope of contacts; the text of e-mails needs one of its own.

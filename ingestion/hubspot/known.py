@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -30,7 +30,7 @@ class Known:
 
     def __init__(self, company: Company) -> None:
         self._con = connect(":memory:")
-        rawlog.create_views(self._con, company)
+        rawlog.create_views(self._con, company, with_parts=True)
 
     def __enter__(self) -> Known:
         return self
@@ -44,11 +44,18 @@ class Known:
         """Make the look-up tables; to be called once, before threads begin."""
         for kind in kinds:
             closed = "record ->> '$.properties.hs_is_closed' = 'true'" if kind.name == "deals" else "null"
+            # ids alone; those of contacts come with the moment: 101:1767225600000
+            merged = (
+                "nullif(concat_ws(';', nullif(record ->> '$.properties.hs_merged_object_ids', ''), "
+                "nullif(regexp_replace(record ->> '$.properties.hs_calculated_merged_vids', ':[0-9]+', '', 'g'), '')), '')"
+                if kind.can_merge
+                else "null"
+            )
             self._con.execute(
                 f"""
                 create table known_{kind.name} as
                 select id, updated_at, coalesce(is_archived, false) as is_archived, archived_at,
-                    coalesce({closed}, false) as is_closed
+                    coalesce({closed}, false) as is_closed, {merged} as merged_ids
                 from raw_hubspot.{kind.name}
                 qualify row_number() over (partition by id order by _load_id desc, _row desc) = 1
                 """
@@ -58,6 +65,13 @@ class Known:
             create table known_links as
             select from_type, to_type, from_id, to_ids from raw_hubspot.associations
             qualify row_number() over (partition by from_type, to_type, from_id order by _load_id desc, _row desc) = 1
+            """
+        )
+        self._con.execute(
+            """
+            create table absent as
+            select table_name, id from raw_hubspot.absences
+            qualify row_number() over (partition by table_name, id order by _load_id desc, _row desc) = 1 and is_absent
             """
         )
         # A record in quarantine comes again with every overlap: it is new only if it was edited since.
@@ -74,6 +88,37 @@ class Known:
         return Lookup(self._con.cursor())
 
 
+# Live records as far as is known: not archived, not found gone, not merged into another.
+_EXPECTED = """
+    with ids as (
+        select id from known_{kind} where not is_archived
+        union
+        select unnest($live::varchar[]) as id
+        union
+        select id from rejected where table_name = '{kind}' and id is not null
+    ), claims as (
+        select id as survivor, trim(unnest(string_split(merged_ids, ';'))) as id from known_{kind} where merged_ids is not null
+    ), gone as (
+        select id from claims where id <> survivor
+        union all
+        select unnest($merged::varchar[])
+        union all
+        select unnest($archived::varchar[])
+        union all
+        select id from absent where table_name = '{kind}' and id not in (select unnest($live::varchar[]))
+    )
+    select {columns} from ids
+    where not exists (select 1 from gone where gone.id = ids.id) and coalesce(try_cast(ids.id as hugeint) <= $newest::hugeint, true)
+"""
+
+
+def _ids_of(file: Path) -> str:
+    return (
+        f"read_json({quote(str(file))}, format = 'newline_delimited', "
+        "columns = {id: 'varchar', updated_text: 'varchar', archived_text: 'varchar', merged_ids: 'varchar'})"
+    )
+
+
 class Lookup:
     """Look-ups over one connection."""
 
@@ -82,7 +127,8 @@ class Lookup:
 
     def changed(self, kind: ObjectType, hits: Path) -> list[str]:
         """Ids of ``hits`` (live records: ``id, updatedAt``) whose modified date is not that of the newest version known."""
-        return self._ids(kind, hits, "known.is_archived")
+        is_back = f"found.id in (select absent.id from absent where absent.table_name = {quote(kind.name)})"
+        return self._ids(kind, hits, f"known.is_archived or {is_back}")
 
     def newly_archived(self, kind: ObjectType, listed: Path) -> list[str]:
         """Ids of ``listed`` (archived records) that are not known as archived, or were archived or edited anew."""
@@ -94,8 +140,7 @@ class Lookup:
             with found as (
                 select distinct id, updated_text, timezone('UTC', try_cast(updated_text as timestamptz)) as updated_at,
                     timezone('UTC', try_cast(archived_text as timestamptz)) as archived_at
-                from read_json({quote(str(file))}, format = 'newline_delimited',
-                    columns = {{id: 'varchar', updated_text: 'varchar', archived_text: 'varchar'}})
+                from {_ids_of(file)}
             )
             select distinct found.id from found
             left join known_{kind.name} as known on known.id = found.id
@@ -109,6 +154,70 @@ class Lookup:
             """
         ).fetchall()
         return [row[0] for row in rows]
+
+    def absent(self, kind: ObjectType) -> set[str]:
+        """Ids that the last counting found gone and that did not come back since."""
+        return {
+            row[0] for row in self._con.execute("select id from absent where table_name = ?", [kind.name]).fetchall()
+        }
+
+    def newest_id(self, kind: ObjectType, live: Sequence[str]) -> int | None:
+        """The largest id of a live record that is known or in ``live``; None where there is none, or ids are no numbers."""
+        sql = (
+            "select max(try_cast(id as hugeint)) from "
+            f"(select id from known_{kind.name} where not is_archived union all select unnest($live::varchar[]))"
+        )
+        row = self._con.execute(sql, {"live": list(live)}).fetchone()
+        return None if row is None or row[0] is None else int(row[0])
+
+    def live_count(
+        self,
+        kind: ObjectType,
+        live: Sequence[str],
+        archived: Sequence[str],
+        merged: Iterable[str],
+        newest: int | None = None,
+    ) -> int:
+        """How many live records there should be, by what is known and what this run found (``live``, ``archived``, ``merged`` away), with ids up to
+        ``newest``.
+        """
+        (count,) = self._con.execute(
+            _EXPECTED.format(kind=kind.name, columns="count(*)"), self._found(live, archived, merged, newest)
+        ).fetchall()[0]
+        return int(count)
+
+    def missing(
+        self, kind: ObjectType, live: Sequence[str], archived: Sequence[str], merged: Iterable[str], listed: Path
+    ) -> list[str]:
+        """Ids that should be there and are not in ``listed`` (``id`` per line)."""
+        rows = self._con.execute(
+            f"""
+            select id from ({_EXPECTED.format(kind=kind.name, columns="id")})
+            where id not in (select id from {_ids_of(listed)})
+                and id not in (select id from rejected where table_name = {quote(kind.name)} and id is not null)
+            order by id
+            """,
+            self._found(live, archived, merged),
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    def newly_merged(self, kind: ObjectType, listed: Path) -> list[str]:
+        """Ids of ``listed`` (live records with ``merged_ids``) that have taken in others since they were read."""
+        rows = self._con.execute(
+            f"""
+            select distinct found.id from {_ids_of(listed)} as found
+            inner join known_{kind.name} as known on known.id = found.id
+            where coalesce(found.merged_ids, '') <> coalesce(known.merged_ids, '')
+            order by found.id
+            """
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    @staticmethod
+    def _found(
+        live: Sequence[str], archived: Sequence[str], merged: Iterable[str], newest: int | None = None
+    ) -> dict[str, Any]:
+        return {"live": list(live), "archived": list(archived), "merged": list(merged), "newest": newest}
 
     def archived(self, kind: ObjectType) -> set[str]:
         """Ids whose newest version is archived."""
@@ -136,6 +245,27 @@ class Lookup:
             [from_type, to_type, list(ids)],
         ).fetchall()
         return {row[0]: row[1] for row in rows if row[1]}
+
+    def submissions(self, form_id: str, ids: Sequence[str]) -> set[str]:
+        """Those of ``ids`` that are known as submissions of a form."""
+        rows = self._con.execute(
+            "select distinct id from raw_hubspot.form_submissions where form_id = ? and id in (select unnest(?::varchar[]))",
+            [form_id, list(ids)],
+        ).fetchall()
+        return {row[0] for row in rows}
+
+    def audited(self) -> set[tuple[str, str, str]]:
+        """(object type, pipeline, stage) whose audit was read."""
+        rows = self._con.execute("select distinct object_type, pipeline_id, stage_id from raw_hubspot.pipeline_audits")
+        return {(row[0], row[1], row[2]) for row in rows.fetchall()}
+
+    def listed_stages(self, object_type: str) -> set[tuple[str, str]]:
+        """(pipeline, stage) of every snapshot of the pipelines that was ever loaded."""
+        rows = self._con.execute(
+            "select distinct id, unnest(json_extract_string(record, '$.stages[*].id')) from raw_hubspot.pipelines where object_type = ?",
+            [object_type],
+        ).fetchall()
+        return {(row[0], row[1]) for row in rows}
 
     def records(self, table: str, key: str) -> dict[tuple[str, ...], str]:
         """Key → the newest record as text, of a small table."""

@@ -7,18 +7,32 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from threading import Lock
+from typing import Any, NamedTuple
 
 from ingestion import rawlog
-from ingestion.http import Refused, Stopped, number
+from ingestion.http import Refused, number
 from ingestion.hubspot.api import HubSpotApi, Record, connect
+from ingestion.hubspot.forms import Forms, read_forms
 from ingestion.hubspot.known import Known
-from ingestion.hubspot.objects import Found, ObjectReader
-from ingestion.hubspot.tables import ASSOCIATIONS, OBJECTS, OWNERS, PIPELINES, SOURCE, ObjectType
+from ingestion.hubspot.objects import PART_PAGES, Found, ObjectReader, State
+from ingestion.hubspot.stages import STAGED, audits
+from ingestion.hubspot.tables import (
+    ABSENCES,
+    ASSOCIATIONS,
+    FORM_SUBMISSIONS,
+    FORMS,
+    OBJECTS,
+    OWNERS,
+    PIPELINE_AUDITS,
+    PIPELINES,
+    SOURCE,
+    ObjectType,
+)
+from ingestion.jobs import run_all
 from ingestion.landing import Landing
 from ingestion.spool import Spool, Tally, dumps, spool_folder
 from salesgauge.errors import ConfigurationError
@@ -28,51 +42,78 @@ from salesgauge.yaml_file import load_yaml
 
 _THREADS = 4
 _OPEN_DEALS = 20_000
-_CANONICAL = {"leads": "contacts", "accounts": "companies"}
+_CANONICAL = {"accounts": "companies"}
 
 _LOG = logging.getLogger(__name__)
-Result = TypeVar("Result")
 
 
 def run(company: Company, landing: Landing, *, received_at: datetime, reporter: Reporter) -> int:
     """Land what is new or changed since the last committed load; returns the number of requests sent.
 
-    The first load lists everything (ids in order; 50 records a page with histories, else 100). Later ones search by modified date from
-    the last mark minus ``overlap_minutes``, skip what the raw log has, and read the rest by id. A run without changes lands nothing and
-    sends, with all seven object types: 7 searches (one more per 200 records edited within the overlap), 7 archived listings (one more
-    per 100 archived records), 2 for owners, 1 for pipelines and 2 per 1,000 open deals, whose links are read again because a new link
-    does not move the modified date: 19 for an account with up to 1,000 open deals.
+    The first load lists everything (ids in order; 50 records a page with histories, else 100) and keeps every ``pages_per_part`` pages with
+    their links as a load of their own: after a crash or an outage the next run goes on from there. Later loads search by modified date from the
+    last mark minus ``overlap_minutes``, skip what the raw log has, and read the rest by id. A run without changes lands nothing. Per object type
+    it sends a search (one more per 200 records edited within the overlap) and an archived listing (one more per 100 archived records), for
+    contacts, companies and deals a count too; 2 for owners, 1 for pipelines, 2 per 1,000 open deals, whose links are read again because a new
+    link does not move the modified date, 1 for the list of forms and 1 per form.
     """
     settings = company.source(SOURCE)
-    kinds = _kinds(settings)
+    kinds, with_forms = wanted(settings)
     api = connect(settings)
     cursors = rawlog.cursors(company, SOURCE)
     try:
         with spool_folder(company.work_dir, SOURCE) as folder, Known(company) as known:
             known.load(OBJECTS)
-            reading = _Reading(api, known, settings, folder, received_at, Tally(reporter, SOURCE))
+            reading = _Reading(api, known, settings, folder, received_at, Tally(reporter, SOURCE), landing, Lock())
             jobs: list[Callable[[], Any]] = [
                 lambda kind=kind: reading.objects(kind, cursors.get(kind.name)) for kind in kinds
             ]  # type: ignore[misc]
-            *found, owners, pipelines = _all(api, [*jobs, reading.owners, reading.pipelines])
+            staged = [kind for kind in kinds if kind.name in STAGED]
+            forms = (lambda: reading.forms(cursors.get(FORM_SUBMISSIONS.name))) if with_forms else (lambda: None)
+            *found, owners, pipelines, submitted = run_all(
+                api.client, [*jobs, reading.owners, lambda: reading.pipelines(staged), forms], _THREADS
+            )
             by_kind: dict[str, Found] = dict(zip([kind.name for kind in kinds], found, strict=True))
-            links = _all(api, reading.link_jobs(kinds, by_kind))
+            links = run_all(api.client, reading.link_jobs(kinds, by_kind), _THREADS)
+            audited = [
+                record
+                for kind in staged
+                for record in audits(
+                    api, known.for_thread(), landing, kind, by_kind[kind.name], pipelines[kind.name].records
+                )
+            ]
             for kind in kinds:
                 one = by_kind[kind.name]
+                if one.refusal:
+                    _LOG.warning("%s; %s are not read, everything else is", one.refusal, kind.name)
                 landing.records(kind.table, [one.file], duplicates=one.duplicates)
                 if one.cursor is not None:
                     landing.cursor(kind.name, one.cursor)
+            landing.records(ABSENCES, [reading.spooled("absences", (row for one in found for row in one.absences))])
             landing.records(OWNERS, [owners])
-            landing.records(PIPELINES, [pipelines])
+            landing.records(PIPELINES, [listed.file for listed in pipelines.values()])
+            landing.records(PIPELINE_AUDITS, [reading.spooled("pipeline_audits", audited)])
             landing.records(ASSOCIATIONS, links)
+            if submitted is not None:
+                landing.records(FORMS, [submitted.forms])
+                landing.records(FORM_SUBMISSIONS, [submitted.submissions], duplicates=submitted.duplicates)
+                if submitted.cursor:
+                    landing.cursor(FORM_SUBMISSIONS.name, submitted.cursor)
     finally:
         api.client.close()
     return api.client.sent
 
 
+class Listed(NamedTuple):
+    """A small table as it is today, and the file of what is new of it."""
+
+    records: list[Record]
+    file: Path
+
+
 @dataclass(frozen=True)
 class _Reading:
-    """The jobs of one run. Each may run in a thread of its own and writes files of its own."""
+    """The jobs of one run. Each may run in a thread of its own and writes files of its own; they land parts one after another."""
 
     api: HubSpotApi
     known: Known
@@ -80,6 +121,8 @@ class _Reading:
     folder: Path
     received_at: datetime
     tally: Tally
+    landing: Landing
+    lock: Lock
 
     def objects(self, kind: ObjectType, cursor: dict[str, Any] | None) -> Found:
         """Records of ``kind`` that are new or changed."""
@@ -91,11 +134,32 @@ class _Reading:
             base=base,
             properties=lambda: self._properties(kind, base),
             folder=self.folder,
-            overlap=timedelta(minutes=number(self.settings, "overlap_minutes", 10)),
+            overlap=self._overlap,
             started_at=self.received_at,
+            keep=lambda file, live_ids, state: self._keep(kind, file, live_ids, state),
+            part_pages=int(number(self.settings, "pages_per_part", PART_PAGES)),
+            recount_after=timedelta(hours=number(self.settings, "recount_hours", 24)),
+            accepts_deletions=str(self.settings.get("accept_deletions", "")).lower() == "true",
             progress=self.tally.add,
         )
         return reader.read(cursor)
+
+    def forms(self, cursor: dict[str, Any] | None) -> Forms:
+        """Forms, and what was sent off with them since."""
+        return read_forms(self.api, self.known.for_thread(), self.folder, self._overlap, cursor)
+
+    @property
+    def _overlap(self) -> timedelta:
+        return timedelta(minutes=number(self.settings, "overlap_minutes", 10))
+
+    def _keep(self, kind: ObjectType, file: Path, live_ids: Sequence[str], state: State) -> None:
+        """Commit a part of a long listing with the links of its records."""
+        links = [self._links(kind.name, to_type, live_ids) for to_type in kind.links if live_ids]
+        with self.lock:
+            self.landing.records(kind.table, [file])
+            self.landing.records(ASSOCIATIONS, links)
+            self.landing.cursor(kind.name, state)
+            self.landing.keep()
 
     def _properties(self, kind: ObjectType, base: Sequence[str]) -> list[str]:
         """``base`` and the account's own properties, as far as the token may see them."""
@@ -146,17 +210,29 @@ class _Reading:
         records = [owner for archived in (False, True) for owner in self.api.owners(archived=archived)]
         return self._changed("owners", records, ("id",))
 
-    def pipelines(self) -> Path:
-        """Pipelines of deals that differ from what is known; one that vanished in HubSpot stays as it was."""
-        records = [
-            {**pipeline, "object_type": "deals"} if isinstance(pipeline, dict) else pipeline
-            for pipeline in self.api.pipelines("deals")
-        ]
-        return self._changed("pipelines", records, ("object_type", "id"))
+    def pipelines(self, kinds: Sequence[ObjectType]) -> dict[str, Listed]:
+        """Pipelines of ``kinds``; those that differ from what is known are loaded. One that vanished in HubSpot stays as it was."""
+        found: dict[str, Listed] = {}
+        for kind in kinds:
+            records = [
+                {**pipeline, "object_type": kind.name} if isinstance(pipeline, dict) else pipeline
+                for pipeline in self.api.pipelines(kind.name)
+            ]
+            file = self._changed("pipelines", records, ("object_type", "id"), f"pipelines-{kind.name}")
+            found[kind.name] = Listed(records, file)
+        return found
 
-    def _changed(self, table: str, records: Iterable[Record], key: tuple[str, ...]) -> Path:
+    def spooled(self, name: str, records: Iterable[Record]) -> Path:
+        """``records`` as a file."""
+        with Spool(self.folder / f"{name}.jsonl") as spool:
+            spool.write(records)
+        return spool.path
+
+    def _changed(
+        self, table: str, records: Iterable[Record], key: tuple[str, ...], file_name: str | None = None
+    ) -> Path:
         known = self.known.for_thread().records(table, ", ".join(key))
-        with Spool(self.folder / f"{table}.jsonl") as spool:
+        with Spool(self.folder / f"{file_name or table}.jsonl") as spool:
             for one in records:
                 # what is no object has no key: it goes to quarantine
                 before = known.get(tuple(str(one.get(column)) for column in key)) if isinstance(one, dict) else None
@@ -165,44 +241,44 @@ class _Reading:
         return spool.path
 
 
-def _all(api: HubSpotApi, jobs: Sequence[Callable[[], Result]]) -> list[Result]:
-    """The results of ``jobs``, run side by side. The first error stops the others and is raised."""
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix=SOURCE) as pool:
-        futures: list[Future[Result]] = [pool.submit(job) for job in jobs]
-        try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-        finally:
-            if not all(future.done() and future.exception() is None for future in futures):
-                api.client.stop()
-                pool.shutdown(cancel_futures=True)
-    errors = [future.exception() for future in futures if not future.cancelled() and future.exception() is not None]
-    for error in sorted(errors, key=lambda error: isinstance(error, Stopped)):
-        raise error  # type: ignore[misc]
-    return [future.result() for future in futures]
-
-
-def _kinds(settings: SourceSettings) -> list[ObjectType]:
+def wanted(settings: SourceSettings) -> tuple[list[ObjectType], bool]:
+    """The object types to read, and whether forms are: those under ``objects``, else all; leads where they are what a lead is."""
+    is_lead_object = lead_object(settings) == "leads"
     wanted = settings.get("objects")
+    known = [*(kind.name for kind in OBJECTS), "forms"]
     if wanted is None:
-        return list(OBJECTS)
-    names = [name.strip() for name in wanted.split(",")] if isinstance(wanted, str) else list(wanted)
-    known = [kind.name for kind in OBJECTS]
-    unknown = [name for name in names if name not in known]
-    if unknown or not names:
+        names = [name for name in known if name != "leads" or is_lead_object]
+    else:
+        names = [name.strip() for name in wanted.split(",")] if isinstance(wanted, str) else list(wanted)
+        unknown = [name for name in names if name not in known]
+        if unknown or not names:
+            raise ConfigurationError(
+                f".dlt/config.toml: [sources.hubspot] objects = {names}; expected some of: {', '.join(known)}."
+            )
+        if is_lead_object:
+            names.append("leads")
+    return [kind for kind in OBJECTS if kind.name in names], "forms" in names
+
+
+def lead_object(settings: SourceSettings) -> str:
+    """What a lead is in this account: ``contacts``, or the object ``leads``."""
+    value = settings.get("lead_object", "contacts")
+    if value not in ("contacts", "leads"):
         raise ConfigurationError(
-            f".dlt/config.toml: [sources.hubspot] objects = {names}; expected some of: {', '.join(known)}."
+            f'.dlt/config.toml: [sources.hubspot] lead_object = {value!r}; expected "contacts" or "leads".'
         )
-    return [kind for kind in OBJECTS if kind.name in names]
+    return str(value)
 
 
 def _mapped(settings: SourceSettings, kind: ObjectType) -> set[str]:
     """Properties that ``fields`` of ``sources/hubspot.yml`` names for ``kind``: by object (HubSpot's or our name), or for all objects."""
     document = load_yaml(settings.file) if settings.file else None
     fields = (document or {}).get("fields") or {}
+    canonical = {**_CANONICAL, "leads": lead_object(settings)}
     names: set[str] = set()
     for key, value in fields.items():
         if isinstance(value, dict):
-            if _CANONICAL.get(str(key), str(key)) == kind.name:
+            if canonical.get(str(key), str(key)) == kind.name:
                 names.update(str(name) for name in value.values() if name)
         elif value and kind.has_custom:
             names.add(str(value))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ingestion.changes import absences_table
 from ingestion.landing import RawColumn, RawTable
 
 SOURCE = "hubspot"
@@ -30,7 +31,8 @@ _ACTIVITY = (
 class ObjectType:
     """An object type: ``modified`` is the property that changes with every edit; ``links`` are the types whose links are read for it.
 
-    ``has_custom``: the account's own properties are requested too.
+    ``has_custom``: the account's own properties are requested too. ``can_merge``: two records can become one, so that ids vanish without being
+    archived. ``is_optional``: not every account has or may read it; what is refused is said, and the rest is read.
     """
 
     name: str
@@ -39,6 +41,8 @@ class ObjectType:
     history: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     has_custom: bool = False
+    can_merge: bool = False
+    is_optional: bool = False
 
     @property
     def list_size(self) -> int:
@@ -91,6 +95,7 @@ OBJECTS: tuple[ObjectType, ...] = (
         ),
         history=("hs_lead_status", "lifecyclestage", "hubspot_owner_id"),
         has_custom=True,
+        can_merge=True,
     ),
     ObjectType(
         "companies",
@@ -112,6 +117,7 @@ OBJECTS: tuple[ObjectType, ...] = (
             *("country", "hs_parent_company_id", "hs_merged_object_ids"),
         ),
         has_custom=True,
+        can_merge=True,
     ),
     ObjectType(
         "deals",
@@ -142,6 +148,7 @@ OBJECTS: tuple[ObjectType, ...] = (
         history=("dealstage", "pipeline", "amount", "closedate", "hubspot_owner_id"),
         links=("contacts", "companies"),
         has_custom=True,
+        can_merge=True,
     ),
     ObjectType(
         "calls",
@@ -191,6 +198,52 @@ OBJECTS: tuple[ObjectType, ...] = (
         ),
         links=("contacts", "deals"),
     ),
+    ObjectType(
+        "leads",
+        "hs_lastmodifieddate",
+        (
+            *_RECORD,
+            *("hs_createdate", "hs_lastmodifieddate", "hs_lead_name", "hs_lead_type", "hs_lead_label"),
+            *("hs_pipeline", "hs_pipeline_stage", "hs_merged_object_ids"),
+        ),
+        history=("hs_pipeline", "hs_pipeline_stage", "hubspot_owner_id"),
+        links=("contacts",),
+        has_custom=True,
+    ),
+    ObjectType(
+        "quotes",
+        "hs_lastmodifieddate",
+        (
+            *_RECORD,
+            *("hs_createdate", "hs_lastmodifieddate", "hs_title", "hs_status", "hs_quote_amount", "hs_currency"),
+            *("hs_expiration_date", "hs_payment_status", "hs_payment_date", "hs_quote_number"),
+        ),
+        history=("hs_status",),
+        links=("deals",),
+        is_optional=True,
+    ),
+    ObjectType(
+        "invoices",
+        "hs_lastmodifieddate",
+        (
+            *_RECORD,
+            *("hs_createdate", "hs_lastmodifieddate", "hs_invoice_status", "hs_invoice_date", "hs_due_date"),
+            *("hs_amount_billed", "hs_amount_paid", "hs_balance_due", "hs_currency", "hs_payment_date", "hs_number"),
+        ),
+        links=("deals",),
+        is_optional=True,
+    ),
+    ObjectType(
+        "commerce_payments",
+        "hs_lastmodifieddate",
+        (
+            *_RECORD,
+            *("hs_createdate", "hs_lastmodifieddate", "hs_initial_amount", "hs_refunds_amount", "hs_currency_code"),
+            *("hs_initiated_date", "hs_latest_status", "hs_payment_method_type", "hs_payment_type"),
+        ),
+        links=("invoices",),
+        is_optional=True,
+    ),
 )
 
 OWNERS = RawTable(
@@ -229,4 +282,57 @@ ASSOCIATIONS = RawTable(
     ("from_type", "from_id", "to_type"),
 )
 
-TABLES: tuple[RawTable, ...] = (*(kind.table for kind in OBJECTS), OWNERS, PIPELINES, ASSOCIATIONS)
+# What HubSpot remembers of pipelines and stages that it lists no more; ``stage_id`` is empty for the pipeline itself.
+PIPELINE_AUDITS = RawTable(
+    SOURCE,
+    "pipeline_audits",
+    (
+        RawColumn("object_type", "varchar", "$.object_type", required=True),
+        RawColumn("pipeline_id", "varchar", "$.pipeline_id", required=True),
+        RawColumn("stage_id", "varchar", "$.stage_id"),
+        RawColumn("is_found", "boolean", "$.is_found", required=True),
+    ),
+    ("object_type", "pipeline_id", "stage_id"),
+)
+
+FORMS = RawTable(
+    SOURCE,
+    "forms",
+    (
+        RawColumn("id", "varchar", "$.id", required=True),
+        RawColumn("name", "varchar", "$.name"),
+        RawColumn("updated_at", "timestamp", "$.updatedAt"),
+    ),
+    ("id",),
+)
+
+FORM_SUBMISSIONS = RawTable(
+    SOURCE,
+    "form_submissions",
+    (
+        RawColumn("form_id", "varchar", "$.formId", required=True),
+        RawColumn("id", "varchar", "$.conversionId", required=True),
+        RawColumn(
+            "submitted_at",
+            "timestamp",
+            "$.submittedAt",
+            required=True,
+            convert="make_timestamp(try_cast({value} as bigint) * 1000)",
+            expected="a time in milliseconds since 1970",
+        ),
+    ),
+    ("form_id", "id"),
+)
+
+ABSENCES = absences_table(SOURCE)
+
+TABLES: tuple[RawTable, ...] = (
+    *(kind.table for kind in OBJECTS),
+    OWNERS,
+    PIPELINES,
+    ASSOCIATIONS,
+    PIPELINE_AUDITS,
+    FORMS,
+    FORM_SUBMISSIONS,
+    ABSENCES,
+)

@@ -302,3 +302,45 @@ def test_a_port_that_is_taken_is_said_and_nothing_is_left_running(small: Company
 def running_threads(servers: DemoServers) -> list[threading.Thread]:
     """The threads of the two servers that live."""
     return [one._thread for one in servers._running if one._thread.is_alive()]
+
+
+@pytest.mark.parametrize("version", ["v3", "2026-03"])
+def test_what_not_every_account_has(small: CompanyLog, caller: Callable[[str, str], Call], version: str) -> None:
+    """Objects that were not bought are refused; forms page with an opaque cursor, newest first; deleted stages keep their audit."""
+    area = (lambda name: f"/crm/v3/{name}") if version == "v3" else (lambda name: f"/crm/{name}/{version}")
+    options = HubSpotOptions(
+        burst=PLENTY, search=PLENTY, extras=frozenset({"leads", "forms"}), deleted_stages=frozenset({"quote_sent"})
+    )
+    with DemoServers(small, crm_server=server(small, options)) as running:
+        hubspot = caller(running.crm_url, TOKEN)
+        history = {"limit": 50, "properties": "hs_lead_name,nonsense", "propertiesWithHistory": "hs_pipeline_stage"}
+        lead = hubspot("GET", f"{area('objects')}/leads", params=history).json()["results"][0]
+        assert lead["properties"]["hs_lead_name"] and "nonsense" not in lead["properties"]
+        linked = hubspot(
+            "POST",
+            ("/crm/v4/associations" if version == "v3" else f"/crm/associations/{version}")
+            + "/leads/contacts/batch/read",
+            json={"inputs": [{"id": lead["id"]}]},
+        ).json()["results"]
+        assert linked[0]["to"][0]["toObjectId"] == int(lead["id"]) - 810_000_000
+        refused = hubspot("GET", f"{area('objects')}/quotes")
+        assert refused.status_code == 403
+        assert refused.json()["context"]["requiredGranularScopes"] == ["crm.objects.quotes.read"]
+
+        stages = hubspot("GET", f"{area('pipelines')}/deals").json()["results"][0]["stages"]
+        assert "quote_sent" not in {stage["id"] for stage in stages}
+        entries = hubspot("GET", f"{area('pipelines')}/deals/default/stages/quote_sent/audit").json()["results"]
+        assert [entry["action"] for entry in entries] == ["DELETE", "CREATE"]
+        assert entries[1]["rawObject"]["label"] == "Quote sent"
+        assert hubspot("GET", f"{area('pipelines')}/deals/default/audit").status_code == 200
+        assert hubspot("GET", f"{area('pipelines')}/deals/default/stages/never/audit").status_code == 404
+
+        known = {form["name"]: form["id"] for form in hubspot("GET", "/marketing/v3/forms").json()["results"]}
+        path = "/form-integrations/v1/submissions/forms/"
+        sent = walk(hubspot, path + known["Request a visit"], {"limit": 7})
+        moments = [one["submittedAt"] for one in sent]
+        assert len({one["conversionId"] for one in sent}) == len(sent) > 7 and moments == sorted(moments, reverse=True)
+        assert {"name", "value"} <= set(sent[0]["values"][0])
+        wrong = hubspot("GET", path + known["Comments"])
+        assert wrong.status_code == 400 and wrong.json()["errors"][0]["errorType"] == "FORM_TYPE_NOT_ALLOWED"
+        assert hubspot("GET", path + known["Request a visit"], params={"limit": 51}).status_code == 400

@@ -218,6 +218,25 @@ def test_what_is_not_mapped_comes_with_an_entry_to_write(company: Company) -> No
     ]
 
 
+def test_a_stage_that_the_source_names_is_proposed_by_its_name_or_kind(company: Company) -> None:
+    company.published_dir.mkdir(parents=True)
+    with duckdb.connect(company.published_dir / "salesgauge.duckdb") as con:
+        con.execute("create schema kpi; create schema marts")
+        columns = "source text, pipeline text, source_stage text, label text, kind text, records int"
+        con.execute(f"create table kpi.kpi_unmapped_stages ({columns})")
+        con.execute(
+            "insert into kpi.kpi_unmapped_stages values ('hubspot', 'p', '101', 'Proposal out', 'open', 7), "
+            "('hubspot', 'p', '102', 'Abgesagt', 'lost', 5), ('hubspot', 'p', '103', null, null, 3)"
+        )
+        con.execute("create table marts.dim_user (user_id text, team text, branch text)")
+        con.execute("create table marts.fct_lead (source text, campaign text, channel text)")
+    assert [(one.value, one.proposal) for one in unmapped(company)] == [
+        ("101 (Proposal out)", "process.yml: stage_mapping: hubspot: p: {101: proposal}"),
+        ("102 (Abgesagt)", "process.yml: stage_mapping: hubspot: p: {102: lost}"),
+        ("103", "process.yml: stage_mapping: hubspot: p: {103: <stage>}"),
+    ]
+
+
 def test_metrics_need_what_they_are_made_of() -> None:
     assert all(needs(metric) for metric in METRICS)
     abouts = [one for name in ("salesforce", "ga4") if (one := about(name)) is not None]

@@ -14,6 +14,8 @@ final as (
         events.source,
         events.pipeline,
         events.source_stage,
+        min(labels.label) as label,
+        min(labels.kind) as kind,
         count(*) as events,
         count(distinct events.subject_id) as records,
         min(events."at") as first_seen_at,
@@ -21,6 +23,8 @@ final as (
         1 as definition_version,
         max(run.as_of) as as_of
     from events
+    left join {{ ref('int_source_stages') }} as labels
+        on events.source = labels.source and events.pipeline = labels.pipeline and events.source_stage = labels.source_stage
     cross join {{ source('process', 'run') }} as run
     group by events.source, events.pipeline, events.source_stage
 )

@@ -87,7 +87,7 @@ def test_a_second_run_loads_nothing_and_asks_little(company: Demo) -> None:
 
     assert {result.state for result in results.values()} == {"unchanged"}
     asked = company.servers.crm.traffic.requests
-    assert sum(asked.values()) == 19
+    assert sum(asked.values()) == 22
     assert not [name for name in asked if name.endswith((".list", ".batch_read"))]
     assert company.servers.crm.traffic.refused  # and was refused now and then
 

@@ -39,6 +39,7 @@ class Portal:
         self.reads: list[str] = []
         self.faults: list[tuple[str, Callable[[], Response]]] = []
         self.cap = 10_000
+        self.uncounted = 0
         self.clock = "Wed, 01 Jul 2026 05:00:00 GMT"
         objects = "/crm/v3/objects/{kind}" if version == "v3" else f"/crm/objects/{version}/{{kind}}"
         links = "/crm/v4/associations" if version == "v3" else f"/crm/associations/{version}"
@@ -133,6 +134,13 @@ class Portal:
 
     async def _search(self, request: Request) -> Response:
         body, kind = await request.json(), request.path_params["kind"]
+        if body["limit"] == 1:  # how many there are
+            self.calls["search"] -= 1
+            self.calls["count"] += 1
+            (test,) = body["filterGroups"][0]["filters"]
+            assert (test["propertyName"], test["operator"]) == ("hs_object_id", "LTE")
+            total = sum(int(one) <= int(test["value"]) for one in self.objects[kind])
+            return self._json({"total": total + self.uncounted, "results": []})
         offset, limit = int(body.get("after", 0)), body["limit"]
         if offset + limit > self.cap or limit > 200 or len(body["sorts"]) != 1:
             return self._json({"status": "error", "message": "cap", "category": "VALIDATION_ERROR"}, 400)
@@ -258,14 +266,22 @@ def test_the_first_load_holds_everything(portal: Portal, directory: Any, run: An
     assert not (directory.company.work_dir / "hubspot-pages").exists()
 
 
-def test_a_run_without_changes_loads_nothing_in_19_requests(portal: Portal, directory: Any, run: Any) -> None:
+def test_a_run_without_changes_loads_nothing_in_29_requests(portal: Portal, directory: Any, run: Any) -> None:
     portal.put("companies", 1), portal.put("emails", 1), portal.put("meetings", 1), portal.put("tasks", 1)
     run()
     landing, load_id, requests = run()
 
     assert load_id is None
-    assert requests == 19
-    assert portal.calls == {"search": 7, "objects": 7, "owners": 2, "pipelines": 1, "read": 2}
+    assert requests == 29
+    assert portal.calls == {
+        "search": 7,
+        "objects": 13,  # of a type without a record both listings
+        "count": 3,
+        "owners": 2,
+        "pipelines": 1,
+        "read": 2,
+        "forms": 1,
+    }
     assert _loaded(landing) == {}
     assert portal.reads == []
 
@@ -285,6 +301,15 @@ def test_only_changed_records_are_read_and_loaded(portal: Portal, directory: Any
         "select to_ids from raw_hubspot.associations where from_id = '1051' order by _load_id desc limit 1"
     ) == [(["120", "51"],)]
     assert run()[1] is None
+
+
+def test_what_the_search_counts_and_no_listing_has_is_looked_for_once(portal: Portal, directory: Any, run: Any) -> None:
+    run()
+    portal.uncounted = 3
+    run()
+    assert portal.calls["objects"] == 17 + 2 + 2  # contacts and deals, by 100; a company there is none
+    _, load_id, requests = run()
+    assert (load_id, requests) == (None, 29)  # without a company their properties are asked for again
 
 
 def test_a_removed_link_is_loaded_as_an_empty_list(portal: Portal, directory: Any, run: Any) -> None:
@@ -514,6 +539,19 @@ def test_without_the_right_to_list_properties_the_mapped_ones_are_read(
     assert directory.query(read) == [("west", None)]
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_an_object_that_the_account_lacks_is_no_failure(
+    portal: Portal, directory: Any, run: Any, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    portal.faults = [("objects/quotes", lambda: JSONResponse({"message": "no such object"}, status))]
+    landing, load_id, _ = run(objects=["contacts", "quotes"])
+
+    assert load_id and _loaded(landing)["contacts"] == 120
+    assert "quotes are not read, everything else is" in caplog.text
+    portal.put("quotes", 5, 1, hs_status="DRAFT")
+    assert _loaded(run(objects=["contacts", "quotes"])[0]) == {"quotes": 1}
+
+
 def test_owners_that_are_none_are_quarantined(portal: Portal, directory: Any, run: Any) -> None:
     portal.faults = [("owners", lambda: JSONResponse({"results": [7, {"email": "x"}, {"id": "9"}]}))]
     count = run()[0].counts["owners"]
@@ -537,6 +575,8 @@ def test_date_versions_of_the_api(directory: Any, serve: Any) -> None:
     [
         ({"api_version": "v9"}, "2026-03"),
         ({"objects": ["tickets"]}, "contacts, companies"),
+        ({"lead_object": "deals"}, 'expected "contacts" or "leads"'),
+        ({"pages_per_part": 0}, "pages_per_part = 0"),
         ({"overlap_minutes": "ten"}, "overlap_minutes = 'ten'; expected a number above 0"),
         ({"requests_per_10_seconds": 0}, "requests_per_10_seconds = 0"),
     ],

@@ -4,6 +4,25 @@ with source as (
 
 ),
 
+absences as (
+
+    {{ absent_records('hubspot', 'companies') }}
+
+),
+
+-- a company that was merged away lives on in another
+claims as (
+
+    {{ hubspot_claims('companies') }}
+
+),
+
+retired as (
+
+    select distinct retired_id from claims
+
+),
+
 parsed as (
 
     select
@@ -16,16 +35,18 @@ parsed as (
 renamed as (
 
     select
-        {{ source_id("'hubspot'", 'id') }} as account_id,
-        {{ clean('properties.name') }} as name,
-        {{ clean('properties.industry') }} as industry,
-        {{ clean('properties.city') }} as city,
-        {{ clean('properties.zip') }} as postcode,
-        {{ clean('properties.country') }} as country,
+        {{ source_id("'hubspot'", 'parsed.id') }} as account_id,
+        {{ clean('parsed.properties.name') }} as name,
+        {{ clean('parsed.properties.industry') }} as industry,
+        {{ clean('parsed.properties.city') }} as city,
+        {{ clean('parsed.properties.zip') }} as postcode,
+        {{ clean('parsed.properties.country') }} as country,
         cast(null as varchar) as parent,
-        created_at,
-        coalesce(is_archived, false) as is_deleted
+        parsed.created_at,
+        coalesce(parsed.is_archived, false) or absences.id is not null or retired.retired_id is not null as is_deleted
     from parsed
+    left join absences on parsed.id = absences.id
+    left join retired on parsed.id = retired.retired_id
 
 )
 

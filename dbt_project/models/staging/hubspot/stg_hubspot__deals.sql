@@ -14,13 +14,34 @@ associations as (
 -- the ids of a link are sorted; a deal of several contacts belongs to the first of them
 links as (
 
-    select
-        from_id,
-        max(case when to_type = 'contacts' then {{ first_item('to_ids') }} end) as contact_id,
-        max(case when to_type = 'companies' then {{ first_item('to_ids') }} end) as company_id
-    from associations
-    where from_type = 'deals'
-    group by from_id
+    {{ hubspot_first_links('deals', ['contacts', 'companies']) }}
+
+),
+
+{{ hubspot_lead_contacts_cte() }}
+
+absences as (
+
+    {{ absent_records('hubspot', 'deals') }}
+
+),
+
+minted as (
+
+    {{ hubspot_minted('deals') }}
+
+),
+
+company_claims as (
+
+    {{ hubspot_claims('companies') }}
+
+),
+
+-- one survivor a company
+survivors as (
+
+    select retired_id, min(survivor_id) as survivor_id from company_claims group by retired_id
 
 ),
 
@@ -28,7 +49,7 @@ parsed as (
 
     select
         *,
-        {{ hubspot_record(property.values() | list + ['hs_object_source', 'hs_merged_object_ids', 'hs_is_closed']) }} as properties
+        {{ hubspot_record(property.values() | list + ['hs_object_source', 'hs_merged_object_ids', 'hs_calculated_merged_vids', 'hs_is_closed']) }} as properties
     from source
 
 ),
@@ -37,14 +58,14 @@ renamed as (
 
     select
         {{ source_id("'hubspot'", 'parsed.id') }} as deal_id,
-        {{ source_id("'hubspot'", 'links.contact_id') }} as lead_id,
-        {{ source_id("'hubspot'", 'links.company_id') }} as account_id,
+        {{ hubspot_lead_id('links.contact_id') }} as lead_id,
+        {{ source_id("'hubspot'", 'coalesce(survivors.survivor_id, links.company_id)') }} as account_id,
         cast(null as varchar) as product_id,
         {% for column in ['name', 'pipeline', 'stage', 'currency', 'loss_reason', 'budget_band', 'need', 'next_step', 'branch', 'channel', 'campaign', 'service_line', 'job_type', 'customer_type'] -%}
         {{ clean('parsed.properties."' ~ property[column] ~ '"') }} as {{ column }},
         {% endfor -%}
         {{ try_cast(clean('parsed.properties."' ~ property['amount'] ~ '"'), 'decimal(18, 2)') }} as amount,
-        parsed.created_at,
+        least(parsed.created_at, minted.created_at) as created_at,
         case
             when lower(parsed.properties.hs_is_closed) = 'true'
                 then {{ parse_timestamp(clean('parsed.properties."' ~ property['expected_close_date'] ~ '"')) }}
@@ -53,13 +74,17 @@ renamed as (
         {{ word_boolean('parsed.properties."' ~ property['is_decision_maker'] ~ '"') }} as is_decision_maker,
         {{ parse_date(clean('parsed.properties."' ~ property['wanted_by'] ~ '"')) }} as wanted_by,
         {{ source_id("'hubspot'", 'parsed.properties."' ~ property['owner_id'] ~ '"') }} as owner_id,
-        coalesce(parsed.is_archived, false) as is_deleted,
+        coalesce(parsed.is_archived, false) or absences.id is not null as is_deleted,
         cast(null as varchar) as merged_into_id,
         coalesce({{ word_boolean('parsed.properties."' ~ property['is_test'] ~ '"') }}, false) as is_test,
-        parsed.archived_at as removed_at,
-        {{ clean('parsed.properties.hs_merged_object_ids') }} as merged_ids
+        coalesce(parsed.archived_at, absences.since) as removed_at,
+        {{ hubspot_merged_ids('parsed.properties') }} as merged_ids
     from parsed
     left join links on parsed.id = links.from_id
+    left join survivors on links.company_id = survivors.retired_id
+    {{ hubspot_join_lead('links.contact_id', 'parsed.created_at') }}
+    left join absences on parsed.id = absences.id
+    left join minted on parsed.id = minted.survivor_id and minted.place = 1
 
 )
 

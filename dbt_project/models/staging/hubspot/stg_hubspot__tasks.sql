@@ -12,15 +12,11 @@ associations as (
 
 links as (
 
-    select
-        from_id,
-        max(case when to_type = 'contacts' then {{ first_item('to_ids') }} end) as contact_id,
-        max(case when to_type = 'deals' then {{ first_item('to_ids') }} end) as deal_id
-    from associations
-    where from_type = 'tasks'
-    group by from_id
+    {{ hubspot_first_links('tasks', ['contacts', 'deals']) }}
 
 ),
+
+{{ hubspot_lead_contacts_cte() }}
 
 parsed as (
 
@@ -43,11 +39,12 @@ renamed as (
         {{ parse_timestamp('parsed.properties.hs_timestamp') }} as at,
         cast(null as double) as duration_seconds,
         {{ source_id("'hubspot'", 'parsed.properties.hubspot_owner_id') }} as user_id,
-        {{ source_id("'hubspot'", 'links.contact_id') }} as lead_id,
+        {{ hubspot_lead_id('links.contact_id') }} as lead_id,
         {{ source_id("'hubspot'", 'links.deal_id') }} as deal_id,
         coalesce(parsed.is_archived, false) as is_deleted
     from parsed
     left join links on parsed.id = links.from_id
+    {{ hubspot_join_lead('links.contact_id', 'parsed.created_at') }}
 
 )
 

@@ -1,0 +1,1 @@
+{{ hubspot_history('leads', 'lead', ['status', 'owner_id']) }}
