@@ -4,7 +4,7 @@ Spoken, always with ``Authorization: Bearer``: list (``limit`` ≤ 100, ≤ 50 w
 ``batch/read`` (207 for unknown ids), ``search`` (page ≤ 200, 10,000 results, 400 beyond; 500 from the epoch), associations batch read (v4;
 207 ``NO_ASSOCIATIONS_FOUND``, further pages inside an element), pipelines, owners (archived too), properties, account details.
 Errors: 400, 401, 403 ``MISSING_SCOPES``, 404, 429 with ``policyName``. Property values are text or null, unknown names are ignored, histories
-come newest first. Unlike HubSpot, archived records keep their links (a reader who was there before knows them), and search has no lag.
+come newest first. Unlike HubSpot, archived records keep their links (a reader who was there before knows them), and search has no lag unless told to.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -38,7 +39,8 @@ _BURST, _SEARCH = Limit(190, 10.0, "TEN_SECONDLY_ROLLING"), Limit(5, 1.0, "SECON
 class HubSpotOptions:
     """How the server behaves. ``refuse_every``: each n-th request of the CRM is answered 429 whatever the rate; None: none is.
 
-    ``denied``: object types for which the token has no scope. ``link_page``: links of one record per page.
+    ``denied``: object types for which the token has no scope. ``link_page``: links of one record per page. ``search_lag``: seconds for which the
+    search does not show a change, of records with odd ids: an index does not catch up in order.
     """
 
     token: str = TOKEN
@@ -47,6 +49,7 @@ class HubSpotOptions:
     refuse_every: int | None = None
     denied: frozenset[str] = frozenset()
     link_page: int = 500
+    search_lag: float = 0.0
 
 
 class HubSpotServer:
@@ -56,6 +59,7 @@ class HubSpotServer:
         self.options, self.traffic = options or HubSpotOptions(), Traffic()
         self._burst, self._search_window = Window(self.options.burst), Window(self.options.search)
         self._asked = self._errors = 0
+        self.hidden: set[str] = set()
         self.state = state
         self.app = application(self._routes(), self.traffic, lambda: self.state.as_of)
 
@@ -233,7 +237,7 @@ class HubSpotServer:
 
     async def _search(self, request: Request) -> Response:
         kind, body = ALIASES[request.path_params["type"]], await _body(request)
-        page, total, following = search(self.state.records[kind], body, self._searches.setdefault(kind, {}))
+        page, total, following = search(self._indexed(kind), body, self._searches.setdefault(kind, {}))
         names = body.get("properties") or []
         answer: dict[str, Any] = {
             "total": total,
@@ -243,6 +247,17 @@ class HubSpotServer:
             answer["paging"] = {"next": {"after": str(following)}}
         self.traffic.count(f"{kind}.search", f"{kind}.search", [record.id for record in page])
         return self._answer(answer, is_search=True)
+
+    def _indexed(self, kind: str) -> dict[str, Record]:
+        """What the search knows of."""
+        records = self.state.records[kind]
+        if not self.options.search_lag:
+            return records
+        until = self.state.as_of - timedelta(seconds=self.options.search_lag)
+        hidden = {one for one, record in records.items() if record.updated > until and int(one) % 2}
+        self.hidden |= hidden
+        self._searches[kind] = {}
+        return {one: record for one, record in records.items() if one not in hidden}
 
     def _ids(self, kind: str, archived: bool) -> list[int]:
         key = (kind, archived)

@@ -30,9 +30,10 @@ _STATUS = {"answered": "completed", "missed": "no-answer", "no_answer": "no-answ
 
 @dataclass(frozen=True)
 class TwilioOptions:
-    """``deleted``: sids of calls that were deleted by API."""
+    """``deleted``: sids of calls that were deleted by API; ``forbidden``: lists that a restricted key may not read."""
 
     deleted: frozenset[str] = frozenset()
+    forbidden: frozenset[str] = frozenset()
 
 
 class TwilioState:
@@ -113,6 +114,8 @@ class TwilioServer:
         async def handler(request: Request) -> Response:
             if request.headers.get("authorization") != expected:
                 return JSONResponse({"code": 20003, "message": "Authenticate", "status": 401}, 401)
+            if name in self.options.forbidden:
+                return JSONResponse({"code": 70051, "message": "Authorization Error", "status": 403}, 403)
             query = request.query_params
             since, before = query.get(f"{filtered}>"), query.get(f"{filtered}<")
             rows = [
