@@ -35,6 +35,7 @@ __all__ = [
     "Stopped",
     "number",
     "pages",
+    "refuse_repeated",
     "server_clock",
 ]
 
@@ -430,12 +431,15 @@ def pages(
 ) -> Iterator[list[dict[str, Any]]]:
     """The pages of a listing. ``fetch(cursor)`` gives (records, next cursor or None); None asks for the first page.
 
-    SourceError if a cursor comes twice (the listing would never end) or after ``cap`` pages.
+    SourceError if a cursor or the page before comes again (the listing would never end) or after ``cap`` pages.
     """
     cursor: str | None = None
     seen: set[str] = set()
+    before: list[dict[str, Any]] = []
     while True:
         records, cursor = fetch(cursor)
+        refuse_repeated(records, before, what)
+        before = records
         yield records
         if cursor is None:
             return
@@ -446,6 +450,15 @@ def pages(
         if len(seen) + 1 >= cap:
             raise SourceError(f"{what}: more than {cap} pages. Raise the page size, or report it to the vendor.")
         seen.add(cursor)
+
+
+def refuse_repeated(records: list[Any], before: list[Any], what: str) -> None:
+    """SourceError where a page holds what the one ``before`` it held: a server that ignores which page is asked for shows all but one never."""
+    if records and records == before:
+        raise SourceError(
+            f"{what}: the same page came twice in a row, so what follows it can't be read. Nothing of this load was kept. Run again, or report it "
+            "to the vendor."
+        )
 
 
 def number(settings: SourceSettings, key: str, default: float) -> float:

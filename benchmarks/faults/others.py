@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
@@ -57,6 +58,10 @@ CALLRAIL = Source(
 # Twilio.
 
 
+def _legs(server: Any) -> list[Row]:
+    return [row for row in server.state.calls if row["sid"] not in server.options.deleted]
+
+
 def _leg(server: Any, number: int, at: datetime) -> Row:
     moments = dict.fromkeys(
         ("start_time", "end_time", "date_created", "date_updated"), format_datetime(at.replace(tzinfo=UTC, microsecond=0))
@@ -65,11 +70,26 @@ def _leg(server: Any, number: int, at: datetime) -> Row:
 
 
 def _twilio_more(body: Row, cursor: int) -> Row:
-    path = f"/2010-04-01/Accounts/{twilio.ACCOUNT}/Calls.json?StartTime>=2026-06-01&PageSize=1000&PageToken="
-    is_led = bool(body.get("calls")) and not (cursor == BEYOND and body["next_page_uri"])
-    return {**body, "next_page_uri": f"{path}{cursor}"} if is_led else body
+    if not body.get("calls") or (cursor == BEYOND and body["next_page_uri"]):
+        return body
+    last = body["calls"][-1 if cursor == BEYOND else cursor % len(body["calls"])]["sid"]
+    path = f"/2010-04-01/Accounts/{twilio.ACCOUNT}/Calls.json?StartTime>=2026-06-01&PageSize=1000"
+    return {**body, "next_page_uri": f"{path}&PageToken=PA{last}"}
 
 
+def _delete_call(server: Any) -> None:
+    """The record is gone, its place in the order is not: pages hang on names."""
+    gone = server.state.calls[1]["sid"]
+    server.options = replace(server.options, deleted=server.options.deleted | {gone})
+
+
+_CALLS = work_on(
+    lambda server: server.state.calls,
+    _leg,
+    lambda at: {"price": "-0.0170"},
+    order=lambda row: parsedate_to_datetime(row["start_time"]),
+    is_descending=True,
+)
 TWILIO = Source(
     name="twilio",
     server=twilio.TwilioServer,
@@ -80,17 +100,10 @@ TWILIO = Source(
     secrets={"api_key": twilio.API_KEY, "api_secret": twilio.API_SECRET},
     path=r"/Calls\.json\?(?!.*StartTime<)",  # of the newest month
     tables=(
-        Table("calls", lambda server: server.state.calls, (("sid", "sid"),)),
+        Table("calls", _legs, (("sid", "sid"),)),
         Table("recordings", lambda server: server.state.recordings, (("sid", "sid"),)),
     ),
-    work=work_on(
-        lambda server: server.state.calls,
-        _leg,
-        lambda at: {"price": "-0.0170"},
-        order=lambda row: parsedate_to_datetime(row["start_time"]),
-        is_descending=True,
-        dropped=lambda rows: rows[1],
-    ),
+    work=replace(_CALLS, drop=_delete_call),
     more=_twilio_more,
     grown=2_200,
     denied={"forbidden": frozenset({"recordings"})},

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -35,7 +36,7 @@ from salesgauge.warehouse import connect
 SOURCES = (
     HUBSPOT, SALESFORCE, SERVICETITAN, HOUSECALL_PRO, JOBBER, CALLRAIL, TWILIO, CALENDLY, TYPEFORM, SURVEYMONKEY,
 )  # fmt: skip
-_MOST_SECONDS, _MOST_REQUESTS = 120.0, 3_000
+_MOST_SECONDS, _MOST_REQUESTS = 120.0, 800
 _SEED, _SCALE = 3, 0.012
 
 
@@ -54,6 +55,7 @@ class Stage:
         self.faults = Faults(self.server.app)
         self._loop = Loopback(self.faults)
         self._added = source.grown
+        self.later = timedelta()
 
     @contextmanager
     def up(self) -> Iterator[Stage]:
@@ -83,9 +85,9 @@ class Stage:
 
     def sync(self) -> SourceResult:
         """One load of the source."""
-        return extract(self.company, None, received_at=self.log.as_of, names=[self.source.name])[0]  # type: ignore[arg-type]
+        return extract(self.company, None, received_at=self.log.as_of + self.later, names=[self.source.name])[0]  # type: ignore[arg-type]
 
-    def add(self, at: Any, count: int = 1) -> int:
+    def add(self, at: datetime, count: int = 1) -> int:
         """``count`` new records of the moment ``at``; how many."""
         for _ in range(count):
             self._added += 1
@@ -103,6 +105,11 @@ class Stage:
     def drop(self) -> int:
         """One record less; 1."""
         self.source.work.drop(self.server)  # type: ignore[misc]
+        return 1
+
+    def after_a_week(self) -> int:
+        """So long that deletions must have been noticed; 1."""
+        self.later = timedelta(days=8)
         return 1
 
     def catch_up(self) -> int:

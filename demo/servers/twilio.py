@@ -1,6 +1,6 @@
 """A loopback Twilio: ``Calls.json`` and ``Recordings.json`` of one account, with Basic authentication.
 
-Spoken: ``StartTime>`` and ``StartTime<`` (``DateCreated`` for recordings) by day, ``PageSize`` up to 1,000, ``next_page_uri`` with a page token, newest first;
+Spoken: ``StartTime>`` and ``StartTime<`` (``DateCreated`` for recordings) by day, ``PageSize`` up to 1,000, ``next_page_uri`` with ``PageToken``, newest first;
 times as RFC 2822, numbers as text. An answered inbound call has a second leg, to the person who took it. 401 with code 20003, 404 with 20404.
 """
 
@@ -118,25 +118,28 @@ class TwilioServer:
                 return JSONResponse({"code": 70051, "message": "Authorization Error", "status": 403}, 403)
             query = request.query_params
             since, before = query.get(f"{filtered}>"), query.get(f"{filtered}<")
+            size, token, listed = min(int(query.get("PageSize", 50)), 1000), query.get("PageToken"), getattr(self.state, name)
+            begins = 0
+            if token is not None:  # names the last record of the page before: what comes and goes meanwhile does not shift pages
+                begins = next((place for place, row in enumerate(listed, 1) if f"PA{row['sid']}" == token), 0)
+                if not begins:
+                    return JSONResponse({"code": 20001, "message": "Unknown PageToken", "status": 400}, 400)
             rows = [
                 row
-                for row in getattr(self.state, name)
+                for row in listed[begins:]
                 if row["sid"] not in self.options.deleted
                 and _is_between(parsedate_to_datetime(row[column]).date(), since, before)
             ]
-            size, start = min(int(query.get("PageSize", 50)), 1000), int(query.get("PageToken", "0"))
-            page = rows[start : start + size]
+            page, number = rows[:size], int(query.get("Page", "0"))
             following = None
-            if start + size < len(rows):
-                params = {key: value for key, value in query.items() if key != "PageToken"} | {
-                    "PageToken": start + size
-                }
+            if size < len(rows):
+                params = {**query, "Page": number + 1, "PageToken": f"PA{page[-1]['sid']}"}
                 following = f"{request.url.path}?{urlencode(params)}"
             self.traffic.count(name, name, [row["sid"] for row in page])
             return JSONResponse(
                 {
                     name: page,
-                    "page": start // size,
+                    "page": number,
                     "page_size": size,
                     "next_page_uri": following,
                     "previous_page_uri": None,
