@@ -88,6 +88,16 @@ def _same_page(cursor: Callable[[int], int]) -> Faulty:
     return faults
 
 
+def _circle(stage: Stage) -> tuple[Fault, ...]:
+    """The first two pages in turn."""
+    pages: dict[int, Answer] = {}
+
+    def change(answer: Answer, number: int) -> Answer:
+        return pages.setdefault(number % 2, answer)
+
+    return (_fault(stage, 1, None, change=change),)
+
+
 def _beyond(stage: Stage) -> tuple[Fault, ...]:
     """The last page names a next one all the same."""
     return (_fault(stage, 1, None, change=of_json(lambda body, _: stage.source.more(body, BEYOND))),)
@@ -153,7 +163,7 @@ SCRIPTS = (
     Script("a record twice over", _changes(with_records(lambda records: [*records, *records]), None)),
     Script("a page in reverse", _changes(with_records(lambda records: records[::-1]), None), but=("typeform",)),
     Script("the same page for ever", _same_page(lambda number: 1)),
-    Script("two cursors in turn for ever", _same_page(lambda number: 1 + number % 2)),
+    Script("pages that go in a circle", _circle, after=lambda stage: 1),
     Script("the same page under ever new cursors", _same_page(lambda number: number)),
     Script("a cursor on the last page", _beyond),
     Script("401 midway, once", _answers(says(401, {"message": "expired"}), 1, 3)),

@@ -50,6 +50,7 @@ class ObjectReader:
         self._newest: datetime | None = None
         self._clock: datetime | None = None
         self._archived: set[str] = set()
+        self._taken: set[tuple[str, Any, bool]] = set()
         self._found = Found(self.folder / f"{self.kind.name}.jsonl")
 
     def read(self, cursor: dict[str, Any] | None) -> Found:
@@ -137,7 +138,9 @@ class ObjectReader:
         return read
 
     def _take(self, spool: Spool, records: Iterable[Any], archived: bool) -> None:
-        taken = list(records)
+        received = list(records)
+        taken = [record for record in received if not self._came_before(record, archived)]
+        self._found.duplicates += len(received) - len(taken)
         spool.write(taken)
         for record in taken:
             if not _has_id(record):
@@ -148,6 +151,15 @@ class ObjectReader:
             else:
                 self._found.live_ids.append(str(record["id"]))
         self.progress(len(taken))
+
+    def _came_before(self, record: Any, archived: bool) -> bool:
+        """Whether this version of the record was taken in this run already: a page edge can repeat."""
+        if not _has_id(record):
+            return False
+        version = (str(record["id"]), record.get("updatedAt"), archived)
+        is_known = version in self._taken
+        self._taken.add(version)
+        return is_known
 
     def _see(self, record: Record) -> None:
         at = moment((record.get("properties") or {}).get(self.kind.modified)) or moment(record.get("updatedAt"))

@@ -37,7 +37,9 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
     cursors = rawlog.cursors(company, SOURCE)
     try:
         with Changes(company, landing, received_at=received_at, reporter=reporter) as changes:
-            reading = _Reading(api, changes, set())
+            estimates = next(feed.table for feed in FEEDS if feed.table_name == "estimates")
+            known = dict(changes.query(f"select id, modified_at from {changes.newest(estimates)}"))
+            reading = _Reading(api, changes, known, set())
             tokens = {feed.table_name: _start(cursors.get(feed.table_name) or {}) for feed in FEEDS}
             jobs: list[Callable[[], Cursor | None]] = [partial(reading.read, feed, tokens[feed.table_name]) for feed in FEEDS]
             ends = run_all(api.client, jobs, _THREADS)
@@ -54,10 +56,11 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
 
 @dataclass(frozen=True)
 class _Reading:
-    """The jobs of one sync. ``dismissed`` collects estimates whose changes are to be read."""
+    """The jobs of one sync. ``known``: when each estimate changed last, as far as is known; ``dismissed`` collects those whose changes are to be read."""
 
     api: ServiceTitanApi
     changes: Changes
+    known: Mapping[str, datetime | None]
     dismissed: set[str]
 
     def read(self, feed: Feed, token: str) -> Cursor | None:
@@ -76,13 +79,17 @@ class _Reading:
                 places.append((end, _newest(records)))
                 end = following or end
                 if feed.table_name == "estimates":
-                    self.dismissed.update(str(one["id"]) for one in records if _is_dismissed(one))
+                    self.dismissed.update(str(one["id"]) for one in records if _is_dismissed(one) and self._is_new(one))
             return {"from": end, "again": _again(places)} if end else None
         except Refused as error:
             if not feed.is_optional or error.status not in (403, 404):
                 raise
             _LOG.info("%s: %s is not there for this app; it is left out", SOURCE, feed.name)
             return None
+
+    def _is_new(self, estimate: Mapping[str, Any]) -> bool:
+        one = str(estimate["id"])
+        return one not in self.known or self.known[one] != moment(estimate.get("modifiedOn"))
 
     def read_changes(self, estimate: str) -> None:
         """Write the changes of an estimate's status; none where the app may not read them."""
