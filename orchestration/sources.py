@@ -82,15 +82,26 @@ def sources(company: Company, now: datetime) -> list[Source]:
 
 def check(company: Company, names: list[str]) -> dict[str, list[Finding]]:
     """What the checks of ``names`` (default: all that are on) found. ConfigurationError for a name that is no source with a check."""
-    chosen = names or [name for name in company.configured_sources() if about(name)]
+    configured = company.configured_sources()
     found = {}
-    for name in chosen:
-        if name not in API_SOURCES or about(name) is None:
-            raise ConfigurationError(
-                f"'{name}' is no source that can be checked. Known are: {', '.join(one for one in API_SOURCES if about(one))}."
-            )
-        found[name] = importlib.import_module(f"ingestion.{name}").check(company.source(name))
+    for name in names or configured:
+        if name in API_SOURCES and about(name) is not None:
+            found[name] = importlib.import_module(f"ingestion.{name}").check(company.source(name))
+        elif name in configured:
+            found[name] = _check_described(company, name)
+        else:
+            known = dict.fromkeys([*configured, *(one for one in API_SOURCES if about(one))])
+            raise ConfigurationError(f"'{name}' is no source that can be checked. Known are: {', '.join(known)}.")
     return found
+
+
+def _check_described(company: Company, name: str) -> list[Finding]:
+    """The check of what ``sources/<name>.yml`` describes: files, or the tables of a database."""
+    from ingestion.databases import check_tables
+    from ingestion.file_checking import check_files
+
+    is_database = "tables" in (load_yaml(company.sources_dir / f"{name}.yml") or {})
+    return (check_tables if is_database else check_files)(company, Process.load(company.process_file), name)
 
 
 def metrics(company: Company, names: list[str]) -> list[Availability]:
