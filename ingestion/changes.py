@@ -114,7 +114,9 @@ class Changes:
         if not spool.count:
             return
         is_first = not rawlog.table_files(self.company, self.source, table.name)
-        if is_first and self._is_distinct(table, spool):  # nothing to compare with: a large first load shall not wait for it
+        if is_first and self._is_distinct(
+            table, spool
+        ):  # nothing to compare with: a large first load shall not wait for it
             self.landing.records(table, [spool.path])
             return
         changed = self.folder / f"{table.name}.changed.jsonl"

@@ -44,7 +44,12 @@ def _add_contact(server: Any, number: int, at: datetime) -> None:
     one, model = str(900_000_000 + number), _live_contact(server)
     moments = {"hs_object_id": one, "lastmodifieddate": timestamp(at), "createdate": timestamp(at)}
     server.state.records["contacts"][one] = replace(
-        model, id=one, created=at, updated=at, properties={**model.properties, **moments}, history=deepcopy(model.history)
+        model,
+        id=one,
+        created=at,
+        updated=at,
+        properties={**model.properties, **moments},
+        history=deepcopy(model.history),
     )
     server.state = server.state  # what it remembers of searches and orders goes
 
@@ -193,7 +198,11 @@ HOUSECALL_PRO = Source(
 
 def _jobber_more(body: Row, cursor: int) -> Row:
     def turned(page: Any) -> Any:
-        if not isinstance(page, dict) or not page.get("nodes") or (cursor == BEYOND and page["pageInfo"]["hasNextPage"]):
+        if (
+            not isinstance(page, dict)
+            or not page.get("nodes")
+            or (cursor == BEYOND and page["pageInfo"]["hasNextPage"])
+        ):
             return page
         end = page["pageInfo"]["endCursor"] if cursor == BEYOND else base64.b64encode(str(cursor).encode()).decode()
         return {**page, "pageInfo": {"hasNextPage": True, "endCursor": end}}

@@ -64,7 +64,8 @@ def _legs(server: Any) -> list[Row]:
 
 def _leg(server: Any, number: int, at: datetime) -> Row:
     moments = dict.fromkeys(
-        ("start_time", "end_time", "date_created", "date_updated"), format_datetime(at.replace(tzinfo=UTC, microsecond=0))
+        ("start_time", "end_time", "date_created", "date_updated"),
+        format_datetime(at.replace(tzinfo=UTC, microsecond=0)),
     )
     return {"sid": f"CA9{number:09d}", "parent_call_sid": None, **moments}
 
@@ -170,8 +171,8 @@ def _add_response(server: Any, number: int, at: datetime) -> None:
     rows = server.state.responses[_FORM, "completed"]
     one, when = f"tok9{number:012d}", typeform.when(at)
     names = dict.fromkeys(("landing_id", "token", "response_id"), one)
-    rows.append((at, {**deepcopy(rows[0][1]), **names, "landed_at": when, "submitted_at": when}))
-    rows.sort(key=lambda row: (row[0], row[1]["token"]), reverse=True)
+    place = next((place for place, row in enumerate(rows) if (row[0], row[1]["token"]) < (at, one)), len(rows))
+    rows.insert(place, (at, {**deepcopy(rows[0][1]), **names, "landed_at": when, "submitted_at": when}))
 
 
 def _responses(server: Any) -> list[Row]:

@@ -36,7 +36,7 @@ from salesgauge.warehouse import connect
 SOURCES = (
     HUBSPOT, SALESFORCE, SERVICETITAN, HOUSECALL_PRO, JOBBER, CALLRAIL, TWILIO, CALENDLY, TYPEFORM, SURVEYMONKEY,
 )  # fmt: skip
-_MOST_SECONDS, _MOST_REQUESTS = 120.0, 800
+_MOST_SECONDS = 120.0
 _SEED, _SCALE = 3, 0.012
 
 
@@ -67,7 +67,9 @@ class Stage:
         finally:
             self._loop.stop()
 
-    def configure(self, config: Iterable[tuple[str, Any]] = (), secrets: Iterable[tuple[str, Any]] | None = None) -> None:
+    def configure(
+        self, config: Iterable[tuple[str, Any]] = (), secrets: Iterable[tuple[str, Any]] | None = None
+    ) -> None:
         """Write the company directory; ``config`` on top of the source's settings, ``secrets`` instead of its own."""
         home = self.root / ".dlt"
         home.mkdir(parents=True, exist_ok=True)
@@ -195,12 +197,13 @@ class Outcome:
     lost: int
     doubled: int
     unbalanced: int
+    is_endless: bool
 
     @property
     def is_bad(self) -> bool:
         """Something is lost, doubled, uncounted, endless, not to be mended by one more run, or nothing happened at all."""
-        is_endless = self.seconds > _MOST_SECONDS or self.requests >= _MOST_REQUESTS
-        return bool(self.lost or self.doubled or self.unbalanced or self.stuck) or self.reruns > 1 or is_endless or not self.faults
+        is_wrong = bool(self.lost or self.doubled or self.unbalanced or self.stuck)
+        return is_wrong or self.reruns > 1 or self.is_endless or not self.faults
 
 
 def play(source: Source, script: Script, root: Path) -> Outcome:
@@ -212,7 +215,9 @@ def play(source: Source, script: Script, root: Path) -> Outcome:
             assert first.error is None, first.error
             happened += script.between(stage)
         rules = script.faults(stage) if script.faults else ()
-        stage.faults.play(Fault(first=_MOST_REQUESTS, times=None, answer=says(400, {"message": "endless"})), *rules)
+        stage.faults.play(
+            Fault(first=script.most_requests, times=None, answer=says(400, {"message": "endless"})), *rules
+        )
         began = time.monotonic()
         result = stage.sync()
         seconds, requests, done = time.monotonic() - began, stage.faults.asked, stage.faults.done
@@ -237,6 +242,7 @@ def play(source: Source, script: Script, root: Path) -> Outcome:
             ).fetchall()
         return Outcome(
             source.name, script.name, seconds, requests, done if script.faults else happened, failed, result.error, reruns, lost, doubled, row[0],
+            is_endless=seconds > _MOST_SECONDS or requests >= script.most_requests,
         )  # fmt: skip
 
 

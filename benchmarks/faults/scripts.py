@@ -36,7 +36,7 @@ class Script:
 
     ``before``: what happens before anything was loaded; ``between``: what happens after a sync without faults, which then goes before;
     ``after``: what happens afterwards, and one more sync follows. ``options`` are those of the server. A script without ``faults`` is about what
-    happens. ``only`` and ``but``: of which sources.
+    happens. ``only`` and ``but``: of which sources. From ``most_requests`` on the sync counts as endless.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Script:
     only: tuple[str, ...] = ()
     but: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    most_requests: int = 800
 
     def is_for(self, source: Source) -> bool:
         """Whether it says something of ``source``."""
@@ -187,4 +188,12 @@ SCRIPTS = (
     Script("10,100 changes of one moment, and a search that shows 10,000", between=_equal(10_100), only=("hubspot",)),
     Script("an index that lags", between=_busy, after=lambda stage: stage.catch_up(), options={"search_lag": 540.0}, only=("hubspot",)),
 )  # fmt: skip
-LARGE = (Script("50,000 records of one moment", before=_equal(50_000), after=lambda stage: stage.add(stage.log.as_of - STEP, 30)),)
+LARGE = (
+    Script(
+        "50,000 records of one moment",
+        before=_equal(50_000),
+        after=lambda stage: stage.add(stage.log.as_of - STEP, 30),
+        but=("calendly",),  # one request for each
+        most_requests=6_000,
+    ),
+)

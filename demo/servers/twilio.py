@@ -118,9 +118,15 @@ class TwilioServer:
                 return JSONResponse({"code": 70051, "message": "Authorization Error", "status": 403}, 403)
             query = request.query_params
             since, before = query.get(f"{filtered}>"), query.get(f"{filtered}<")
-            size, token, listed = min(int(query.get("PageSize", 50)), 1000), query.get("PageToken"), getattr(self.state, name)
+            size, token, listed = (
+                min(int(query.get("PageSize", 50)), 1000),
+                query.get("PageToken"),
+                getattr(self.state, name),
+            )
             begins = 0
-            if token is not None:  # names the last record of the page before: what comes and goes meanwhile does not shift pages
+            if (
+                token is not None
+            ):  # names the last record of the page before: what comes and goes meanwhile does not shift pages
                 begins = next((place for place, row in enumerate(listed, 1) if f"PA{row['sid']}" == token), 0)
                 if not begins:
                     return JSONResponse({"code": 20001, "message": "Unknown PageToken", "status": 400}, 400)

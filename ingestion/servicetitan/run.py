@@ -41,7 +41,9 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
             known = dict(changes.query(f"select id, modified_at from {changes.newest(estimates)}"))
             reading = _Reading(api, changes, known, set())
             tokens = {feed.table_name: _start(cursors.get(feed.table_name) or {}) for feed in FEEDS}
-            jobs: list[Callable[[], Cursor | None]] = [partial(reading.read, feed, tokens[feed.table_name]) for feed in FEEDS]
+            jobs: list[Callable[[], Cursor | None]] = [
+                partial(reading.read, feed, tokens[feed.table_name]) for feed in FEEDS
+            ]
             ends = run_all(api.client, jobs, _THREADS)
             dismissed = sorted(reading.dismissed)
             run_all(api.client, [partial(reading.read_changes, one) for one in dismissed], _THREADS)

@@ -123,7 +123,9 @@ def test_a_host_that_is_not_there(source: Source, tmp_path: Path) -> None:
         stage.configure(elsewhere(source, "https://salesgauge-no-such-host.invalid"))
         (finding, *rest) = findings(stage, source.name)
         assert not finding.is_ok and not rest
-        assert "salesgauge-no-such-host.invalid" in finding.advice and f"[sources.{source.name}]" in finding.advice, finding
+        assert "salesgauge-no-such-host.invalid" in finding.advice and f"[sources.{source.name}]" in finding.advice, (
+            finding
+        )
 
 
 # Files and databases.

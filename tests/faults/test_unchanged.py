@@ -6,7 +6,6 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -90,4 +89,3 @@ def test_a_sync_without_changes_loads_nothing_in_the_stated_number_of_requests(s
         assert asked >= number // 3, "the stated number is far from what is sent: say what is true"
         with stage.raw_log() as con:
             assert (stage.lost(con), stage.doubled(con)) == (0, 0)
-

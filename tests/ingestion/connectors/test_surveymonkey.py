@@ -136,7 +136,9 @@ def test_an_answer_that_is_changed_while_pages_are_read_hides_no_other(account: 
 
     one.server._page = page
     assert one.run().error is None and changed
-    assert {row[0] for row in one.query("select id from raw_surveymonkey.responses where survey_id = '8001'")} == set(rows)
+    assert {row[0] for row in one.query("select id from raw_surveymonkey.responses where survey_id = '8001'")} == set(
+        rows
+    )
 
 
 def test_scores_are_found_by_kind_and_wording(account: Any, log: CompanyLog) -> None:
