@@ -22,6 +22,7 @@ from urllib3.exceptions import NewConnectionError
 
 from ingestion.auth import Auth
 from ingestion.limits import RateLimit, RetryPolicy, retry_after, server_clock
+from ingestion.steady import refuse_repeated
 from salesgauge.errors import ConfigurationError, SourceError
 from salesgauge.settings import SourceSettings
 
@@ -35,7 +36,6 @@ __all__ = [
     "Stopped",
     "number",
     "pages",
-    "refuse_repeated",
     "server_clock",
 ]
 
@@ -458,15 +458,6 @@ def pages(
         if len(seen) + 1 >= cap:
             raise SourceError(f"{what}: more than {cap} pages. Raise the page size, or report it to the vendor.")
         seen.add(cursor)
-
-
-def refuse_repeated(records: list[Any], before: list[Any], what: str) -> None:
-    """SourceError where a page holds what the one ``before`` it held: a server that ignores which page is asked for shows all but one never."""
-    if records and records == before:
-        raise SourceError(
-            f"{what}: the same page came twice in a row, so what follows it can't be read. Nothing of this load was kept. Run again, or report it "
-            "to the vendor."
-        )
 
 
 def number(settings: SourceSettings, key: str, default: float) -> float:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from ingestion.http import PAGE_CAP, HttpClient, refuse_repeated
-from ingestion.steady import Seen
+from ingestion.http import PAGE_CAP, HttpClient
+from ingestion.steady import Seen, refuse_repeated
 from salesgauge.errors import SourceError
 
 if TYPE_CHECKING:

@@ -1,12 +1,12 @@
-"""Whether a listing kept still while its pages were read. One that is read by page number or offset shifts when records go or move: what slides over
-the edge of a page that was read already is never seen. How pages are fetched belongs to ``rest`` and to each connector.
+"""Whether a listing can be trusted page by page. One that is read by page number or offset shifts when records go or move: what slides over the edge of
+a page that was read already is never seen. How pages are fetched belongs to ``http``, ``rest`` and to each connector.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from salesgauge.errors import SourceError
 
@@ -52,3 +52,12 @@ def steadily(read: Callable[[Seen], Result], what: str) -> Result:
         f"{what} changed while its pages were read, {_TRIES} times in a row, so some records may have been missed. Nothing of this load was kept; "
         "run again at a quieter hour."
     )
+
+
+def refuse_repeated(records: list[Any], before: list[Any], what: str) -> None:
+    """SourceError where a page holds what the one ``before`` it held: a server that ignores which page is asked for shows all but one never."""
+    if records and records == before:
+        raise SourceError(
+            f"{what}: the same page came twice in a row, so what follows it can't be read. Nothing of this load was kept. Run again, or report it "
+            "to the vendor."
+        )

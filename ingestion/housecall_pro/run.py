@@ -12,9 +12,10 @@ from ingestion import rawlog
 from ingestion.auth import Headers
 from ingestion.changes import Changes
 from ingestion.housecall_pro.tables import LISTINGS, SOURCE, Listing
-from ingestion.http import PAGE_CAP, ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number, refuse_repeated
+from ingestion.http import PAGE_CAP, ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number
 from ingestion.landing import Landing
 from ingestion.moments import iso, moment
+from ingestion.steady import refuse_repeated
 from salesgauge.errors import SourceError
 from salesgauge.progress import Reporter
 from salesgauge.settings import Company, SourceSettings

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingestion.auth import ClientCredentials, Headers, Pair
-from ingestion.http import PAGE_CAP, ErrorReading, HttpClient, RateLimit, RetryPolicy, number, refuse_repeated
+from ingestion.http import PAGE_CAP, ErrorReading, HttpClient, RateLimit, RetryPolicy, number
 from ingestion.rest import Resource, read
 from ingestion.servicetitan.tables import SOURCE, Feed
+from ingestion.steady import refuse_repeated
 from salesgauge.errors import SourceError
 from salesgauge.settings import SourceSettings
 
