@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from ingestion.http import PAGE_CAP, HttpClient
+from ingestion.http import PAGE_CAP, HttpClient, Refused
 from ingestion.steady import Seen, refuse_repeated
 from salesgauge.errors import SourceError
 
@@ -67,11 +67,16 @@ def read(
         hooks={"response": []},  # dlt's would raise on what HttpClient handles
     )
     before: list[Any] = []
+    is_first = True
     while True:
         try:
             page = next(pages)
         except StopIteration:
             return
+        except Refused as error:
+            if is_first:
+                raise
+            raise SourceError(str(error)) from None  # what was there a page ago is not missing for want of a right
         except (ValueError, KeyError, TypeError) as error:  # how paginators say that an answer lacks what they need
             raise SourceError(f"{call} answered a page without its paging: {str(error)[:200]}") from None
         body = page.response.json()
@@ -79,7 +84,7 @@ def read(
         if len(found) != 1 or not isinstance(found[0], list):
             raise SourceError(f"{call} answered without the list '{resource.records}'. Nothing of this load was kept.")
         refuse_repeated(found[0], before, call)
-        before = found[0]
+        before, is_first = found[0], False
         if seen is not None and resource.total and isinstance(body, dict):
             seen.page((one.get("id") for one in before if isinstance(one, dict)), body.get(resource.total))
         yield before

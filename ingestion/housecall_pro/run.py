@@ -92,7 +92,12 @@ def pages(
     """
     before: list[Any] = []
     for page in range(1, PAGE_CAP + 1):
-        body = client.get(listing.path, {**(params or {}), "page": page, "page_size": page_size}).body
+        try:
+            body = client.get(listing.path, {**(params or {}), "page": page, "page_size": page_size}).body
+        except Refused as error:
+            if page == 1:
+                raise
+            raise SourceError(str(error)) from None  # what was there a page ago is not missing for want of a right
         records = body.get(listing.key)
         if not isinstance(records, list):
             raise SourceError(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingestion.auth import ClientCredentials, Headers, Pair
-from ingestion.http import PAGE_CAP, ErrorReading, HttpClient, RateLimit, RetryPolicy, number
+from ingestion.http import PAGE_CAP, ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number
 from ingestion.rest import Resource, read
 from ingestion.servicetitan.tables import SOURCE, Feed
 from ingestion.steady import refuse_repeated
@@ -31,7 +31,12 @@ class ServiceTitanApi:
         path = feed.path.format(tenant=self.tenant)
         seen, before = {token}, list[Any]()
         for _ in range(PAGE_CAP):
-            body = self.client.get(path, {"from": token} if token else None).body
+            try:
+                body = self.client.get(path, {"from": token} if token else None).body
+            except Refused as error:
+                if len(seen) == 1:
+                    raise
+                raise SourceError(str(error)) from None  # what was there a page ago is not missing for want of a right
             records, following = body.get("data"), body.get("continueFrom")
             if not isinstance(records, list) or not isinstance(body.get("hasMore"), bool):
                 raise SourceError(

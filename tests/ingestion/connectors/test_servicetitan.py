@@ -16,6 +16,7 @@ from demo.log import CompanyLog
 from demo.servers.servicetitan import ServiceTitanOptions
 from demo.servers.traffic import Limit
 from demo.simulate import simulate
+from ingestion.http import Refused
 from ingestion.servicetitan import check
 from ingestion.servicetitan.api import ServiceTitanApi
 from ingestion.servicetitan.tables import FEEDS
@@ -153,3 +154,16 @@ def test_a_feed_that_turns_in_a_circle_is_refused() -> None:
     with pytest.raises(SourceError, match="the feed jpm/jobs has more but names no new place"):
         list(ServiceTitanApi(Circle(), "1").feed(FEEDS[0], None))  # type: ignore[arg-type]
     assert next(turns) == 3
+
+
+def test_a_refusal_in_the_middle_of_an_optional_feed_is_no_missing_right() -> None:
+    class Moody:
+        def get(self, path: str, params: Any) -> Any:
+            if params:
+                raise Refused("servicetitan: GET /x answered 403", 403)
+            return SimpleNamespace(body={"hasMore": True, "continueFrom": "a", "data": [{"id": 1}]})
+
+    feed = next(feed for feed in FEEDS if feed.is_optional)
+    with pytest.raises(SourceError, match="answered 403") as caught:
+        list(ServiceTitanApi(Moody(), "1").feed(feed, None))  # type: ignore[arg-type]
+    assert not isinstance(caught.value, Refused)
