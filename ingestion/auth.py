@@ -190,7 +190,8 @@ class _Token(ABC):
                 )
             return body
         raise SourceError(
-            f"{call} {problem}. Nothing of this load was kept; run again later, or check the token address."
+            f"{call} {problem}. Nothing of this load was kept; run again later, or check the network and the token address "
+            f"({urlsplit(self.token_url).hostname}) in [sources.{self.source}] of .dlt/config.toml."
         )
 
 

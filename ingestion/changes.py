@@ -113,7 +113,10 @@ class Changes:
     def _land(self, table: RawTable, spool: Spool) -> None:
         if not spool.count:
             return
-        if not rawlog.table_files(self.company, self.source, table.name):
+        is_first = not rawlog.table_files(self.company, self.source, table.name)
+        if is_first and self._is_distinct(
+            table, spool
+        ):  # nothing to compare with: a large first load shall not wait for it
             self.landing.records(table, [spool.path])
             return
         changed = self.folder / f"{table.name}.changed.jsonl"
@@ -123,15 +126,20 @@ class Changes:
             ).fetchall()[0]
         self.landing.records(table, [changed], duplicates=spool.count - kept)
 
+    def _is_distinct(self, table: RawTable, spool: Spool) -> bool:
+        """Whether no record came twice, as pages do that were read again."""
+        rows = self.query(
+            f"select count(*) = count(distinct {self._line_key(table)}) from {read_lines([spool.path], spool.longest)}"
+        )
+        return bool(rows[0][0])
+
     def _changed(self, table: RawTable, spool: Spool) -> str:
         """SQL for the lines that tell something new. A line is compared with the one before it of the same key, the first with the raw log;
         a record that waits in quarantine is new only if it changed.
         """
-        fields = [f"try(json_extract_string(line, {quote(self._path(table, name))}))" for name in table.key]
-        key = " || '|' || ".join(fields)
         return (
             "select line from ("
-            f"select line, number, md5(line) as hash, {key} as id from "
+            f"select line, number, md5(line) as hash, {self._line_key(table)} as id from "
             f"(select line, row_number() over () as number from {read_lines([spool.path], spool.longest)})) as received "
             f"left join (select {_key(table)} as id, md5(cast(record as varchar)) as known_hash from {self.newest(table)}) as known "
             "using (id) "
@@ -166,9 +174,7 @@ class Changes:
         )
 
     def _present(self, table: RawTable, spool: Spool) -> set[str]:
-        fields = [f"try(json_extract_string(line, {quote(self._path(table, name))}))" for name in table.key]
-        key = " || '|' || ".join(fields)
-        rows = self.query(f"select distinct {key} from {read_lines([spool.path], spool.longest)}")
+        rows = self.query(f"select distinct {self._line_key(table)} from {read_lines([spool.path], spool.longest)}")
         return {row[0] for row in rows if row[0] is not None}
 
     def _absent(self, table: RawTable) -> set[str]:
@@ -185,6 +191,11 @@ class Changes:
             if table.name not in self._spools:
                 self._spools[table.name] = (table, Spool(self.folder / f"{table.name}.jsonl"), threading.Lock())
             return self._spools[table.name]
+
+    def _line_key(self, table: RawTable) -> str:
+        """SQL of the key (parts joined by ``|``) of a received record."""
+        fields = [f"try(json_extract_string(line, {quote(self._path(table, name))}))" for name in table.key]
+        return " || '|' || ".join(fields)
 
     @staticmethod
     def _path(table: RawTable, column: str) -> str:

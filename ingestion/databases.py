@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ingestion.files import SourceFile, land, meaning_of
 from ingestion.landing import Landing
 from ingestion.mapping import TableMapping, load_tables
 from ingestion.places import stored
-from salesgauge.errors import ConfigurationError, SalesgaugeError, SourceError
+from salesgauge.errors import ConfigurationError, SourceError
 from salesgauge.masking import hide, masked
 from salesgauge.process import Process
 from salesgauge.progress import Reporter
@@ -70,20 +71,26 @@ def extract_tables(
 
 
 def check(company: Company, process: Process, name: str) -> list[Finding]:
-    """Whether the database answers, and has the tables of the mapping."""
-    path = company.sources_dir / f"{name}.yml"
-    found: list[Finding] = []
-    what = f"sources/{path.name}"
+    """The mapping, the address, then the right to read each table."""
+    mapping = f"sources/{name}.yml"
     try:
-        source = load_tables(path, process)
-        found.append(Finding(what, is_ok=True))
-        what = "connect to the database"
-        with _Database(name, company.source(name).secret("connection")) as database:
-            for entry in source.tables:
-                missing = database.missing(entry)
-                found.append(Finding(f"read {entry.table} for {entry.entity}", not missing, missing or ""))
-    except SalesgaugeError as error:
-        found.append(Finding(what, is_ok=False, advice=str(error)))
+        source = load_tables(company.sources_dir / f"{name}.yml", process)
+    except ConfigurationError as error:
+        return [Finding(mapping, is_ok=False, advice=str(error))]
+    found = [Finding(mapping, is_ok=True)]
+    try:
+        database = _Database(name, company.source(name).secret("connection"))
+    except ConfigurationError as error:
+        return [*found, Finding("the address of the database", is_ok=False, advice=str(error))]
+    with database:
+        for entry in source.tables:
+            try:
+                problem = database.try_reading(entry.table)
+            except SourceError as error:
+                found.append(Finding(f"read {entry.table}", is_ok=False, advice=str(error)))
+                continue
+            advice = f"{mapping}: table {entry.table}: {problem}" if problem else ""
+            found.append(Finding(f"read {entry.table}", is_ok=not problem, advice=advice))
     return found
 
 
@@ -126,11 +133,10 @@ class _Database:
         """Write a table to ``target``; what is wrong where there is no such table. SourceError where it can't be read."""
         import pyarrow as pa
         import pyarrow.parquet as pq
-        import sqlalchemy as sa
 
         schema, _, table = entry.table.rpartition(".")
-        try:
-            if missing := self._missing(entry):
+        with self._errors():
+            if missing := self._missing(entry.table):
                 return missing
             writer: Any = None
             for chunk in self._chunks(table, schema or None, entry, work_dir):
@@ -140,41 +146,43 @@ class _Database:
                 pq.write_table(pa.table({source: pa.array([], pa.string()) for source in entry.sources}), target)
             else:
                 writer.close()
-        except sa.exc.SQLAlchemyError as error:
-            raise self._explained(error) from None
         return None
 
-    def missing(self, entry: TableMapping) -> str | None:
-        """What is wrong where there is no such table, or None. SourceError where it can't be read."""
+    def try_reading(self, table: str) -> str | None:
+        """What is wrong where there is no such table. SourceError where it can't be read."""
         import sqlalchemy as sa
 
-        try:
-            missing = self._missing(entry)
-            if missing is None:
-                schema, _, table = entry.table.rpartition(".")
-                query = sa.select(sa.text("1")).select_from(sa.table(table, schema=schema or None)).limit(1)
-                with self._engine.connect() as connection:
-                    connection.execute(query).fetchall()
-            return missing
-        except sa.exc.SQLAlchemyError as error:
-            raise self._explained(error) from None
+        schema, _, name = table.rpartition(".")
+        with self._errors():
+            if missing := self._missing(table):
+                return missing
+            with self._engine.connect() as connection:
+                connection.execute(sa.select(sa.text("1")).select_from(sa.table(name, schema=schema or None)).limit(1))
+        return None
 
-    def _missing(self, entry: TableMapping) -> str | None:
+    def _missing(self, table: str) -> str | None:
         import sqlalchemy as sa
 
-        schema, _, table = entry.table.rpartition(".")
+        schema, _, name = table.rpartition(".")
         inspector = sa.inspect(self._engine)
         names = [*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)]
-        if table in names:
+        if name in names:
             return None
         return f"there is no such table or view; there are: {', '.join(sorted(names)[:20]) or 'none'}."
 
-    def _explained(self, error: Exception) -> SourceError:
-        first = (masked(str(getattr(error, "orig", None) or error)).splitlines() or [""])[0][:200]
-        return SourceError(
-            f"{self.name}: {self._where} can't be read ({type(error).__name__}: {first}). Check 'connection' of [sources.{self.name}] in "
-            ".dlt/secrets.toml, and that the user may read the table."
-        )
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Errors of the database as SourceError."""
+        import sqlalchemy as sa
+
+        try:
+            yield
+        except sa.exc.SQLAlchemyError as error:
+            first = (masked(str(getattr(error, "orig", None) or error)).splitlines() or [""])[0][:200]
+            raise SourceError(
+                f"{self.name}: {self._where} can't be read ({type(error).__name__}: {first}). Check 'connection' of [sources.{self.name}] in "
+                ".dlt/secrets.toml, and that the user may read the table."
+            ) from None
 
     def _chunks(self, table: str, schema: str | None, entry: TableMapping, work_dir: Path) -> Iterator[Any]:
         """The rows as Arrow tables, ordered by the key: the same content is then the same file."""

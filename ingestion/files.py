@@ -199,7 +199,9 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str) -> s
             return str(error)
         rows = mapped(entry, relation.sql, relation.columns, source=source, file=file.name)
         if not is_landed:
-            landing.relation(rows.table, rows.sql, received=relation.received, also=rows.also, kept=rows.kept)
+            landing.relation(
+                rows.table, rows.sql, received=relation.received, also=rows.also, as_received=rows.as_received
+            )
         if entry.stages and entry.stages.entered:
             good = landing.good_rows(rows.table, rows.sql, rows.also)
             table, sql = stage_events(entry, good, process, source=source)
@@ -216,7 +218,9 @@ def _land_plain(landing: Landing, file: SourceFile, dialect: Dialect, source: st
     rows = mapped(
         file.entry, relation.sql, relation.columns, source=source, file=file.name, first_line=relation.first_line
     )
-    return landing.relation_if_clean(rows.table, rows.sql, received=relation.received, also=rows.also, kept=rows.kept)
+    return landing.relation_if_clean(
+        rows.table, rows.sql, received=relation.received, also=rows.also, as_received=rows.as_received
+    )
 
 
 def _check_columns(entry: FileMapping, relation: Relation) -> None:

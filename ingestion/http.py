@@ -23,6 +23,7 @@ from urllib3.exceptions import NewConnectionError
 
 from ingestion.auth import Auth
 from ingestion.limits import RateLimit, RetryPolicy, retry_after, server_clock
+from ingestion.steady import refuse_repeated
 from salesgauge.errors import ConfigurationError, SourceError
 from salesgauge.masking import hide, masked, masked_document
 from salesgauge.settings import SourceSettings
@@ -111,7 +112,8 @@ class HttpClient:
     """Requests to one host with one set of credentials, for all threads of one source.
 
     ``read_error(status, path, body, headers)`` explains an error answer in the source's own words (``body``: its JSON object; a JSON array is
-    given as ``{"errors": [...]}``, anything else as ``{}``); ``on_answer(headers)`` may read limits. ``sent`` counts requests, retries included.
+    given as ``{"errors": [...]}``, anything else as ``{}``); ``on_answer(headers)`` may read limits; ``url_setting`` is what people call ``base_url``.
+    ``sent`` counts requests, retries included.
     ConfigurationError for a ``base_url`` that would leak credentials.
     """
 
@@ -123,6 +125,7 @@ class HttpClient:
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     on_answer: Callable[[Mapping[str, str]], None] = lambda headers: None
     headers: Mapping[str, str] = field(default_factory=dict)
+    url_setting: str = "base_url"
     sent: int = 0
 
     def __post_init__(self) -> None:
@@ -298,9 +301,15 @@ class HttpClient:
                 wait = max(wait, self.policy.backoff(failures - 1))
             is_over = failures >= self.policy.attempts or now + wait - first_failure > self.policy.seconds
             if is_over or unreachable >= self.policy.unreachable_attempts:
+                advice = "Run again later; what earlier runs loaded stays."
+                if outcome.is_unreachable:
+                    advice = (
+                        f"Nobody answers at {self._origin[1]}: check the network, and {self.url_setting} in [sources.{self.source}] of "
+                        f".dlt/config.toml. {advice}"
+                    )
                 raise SourceError(
                     f"{call.name} {outcome.problem} ({failures} tries in {now - first_failure:.0f} s; the next would be in {wait:.0f} s). "
-                    "Nothing of this load was kept. Run again later; what earlier runs loaded stays."
+                    f"Nothing of this load was kept. {advice}"
                 )
             self._wait(wait)
 
@@ -437,12 +446,15 @@ def pages(
 ) -> Iterator[list[dict[str, Any]]]:
     """The pages of a listing. ``fetch(cursor)`` gives (records, next cursor or None); None asks for the first page.
 
-    SourceError if a cursor comes twice (the listing would never end) or after ``cap`` pages.
+    SourceError if a cursor or the page before comes again (the listing would never end) or after ``cap`` pages.
     """
     cursor: str | None = None
     seen: set[str] = set()
+    before: list[dict[str, Any]] = []
     while True:
         records, cursor = fetch(cursor)
+        refuse_repeated(records, before, what)
+        before = records
         yield records
         if cursor is None:
             return

@@ -72,7 +72,7 @@ _PLAIN_TYPES = {
 
 
 @dataclass(frozen=True)
-class Kept:
+class AsReceived:
     """A column of a table or file that is kept as received. ``name``: what the source calls it; ``column``: the query's column with its value.
 
     ``same_as``: the typed column that nearly always has the same value; then only what differs is kept.
@@ -177,20 +177,20 @@ class Landing:
         duplicates: int = 0,
         received: int | None = None,
         also: Sequence[RawColumn] = (),
-        kept: Sequence[Kept] | None = None,
+        as_received: Sequence[AsReceived] | None = None,
     ) -> TableCount:
         """Land the rows of the DuckDB query ``sql`` (run on ``self.con``).
 
         It has the table's columns by name (of their type, or text that is cast as in ``records``) and ``record`` (JSON as text). It may have
         ``_line`` (place in the source; default: place in the query, for quarantined rows), ``_file``, and ``_reason`` (not null: quarantine the row
         for it).
-        ``also``: columns of the query that must fit too, but are not written. ``received``: the number of rows, where it is known. ``kept``: keep
+        ``also``: columns of the query that must fit too, but are not written. ``received``: the number of rows, where it is known. ``as_received``: keep
         these columns of the source instead of ``record``, which is far cheaper than JSON and says the same.
         """
         query, types = self._completed(table, sql, also)
         if received is None:
             received = self._scalar(f"select count(*) from ({sql})")
-        count = self._write(table, query, types, received, also, kept)
+        count = self._write(table, query, types, received, also, as_received)
         return self._count(table.name, count + TableCount(duplicates, 0, 0, duplicates))
 
     def relation_if_clean(
@@ -200,12 +200,12 @@ class Landing:
         *,
         received: int,
         also: Sequence[RawColumn] = (),
-        kept: Sequence[Kept] | None = None,
+        as_received: Sequence[AsReceived] | None = None,
     ) -> bool:
         """Like ``relation``, but where a row does not fit, or can't be read, nothing is landed or counted, and the answer is False."""
         query, types = self._completed(table, sql, also)
         try:
-            file, loaded = self._good(table, _checked(self._typed(table, types, also), query), types, kept)
+            file, loaded = self._good(table, _checked(self._typed(table, types, also), query), types, as_received)
         except duckdb.InvalidInputException:
             return False
         if loaded != received:
@@ -335,12 +335,12 @@ class Landing:
         types: Mapping[str, str],
         received: int,
         also: Sequence[RawColumn] = (),
-        kept: Sequence[Kept] | None = None,
+        as_received: Sequence[AsReceived] | None = None,
     ) -> TableCount:
         """Write the good rows of ``sql`` to one Parquet file and the bad ones to another; memory stays flat, as nothing is collected."""
         columns = self._typed(table, types, also)
         checked = _checked(columns, sql)
-        file, loaded = self._good(table, checked, types, kept)
+        file, loaded = self._good(table, checked, types, as_received)
         self._keep(table.name, file, loaded)
         quarantined = self._quarantine(table, columns, checked, types) if loaded != received else 0
         if loaded + quarantined != received:
@@ -351,17 +351,17 @@ class Landing:
         return TableCount(received, loaded, quarantined, 0)
 
     def _good(
-        self, table: RawTable, checked: str, types: Mapping[str, str], kept: Sequence[Kept] | None
+        self, table: RawTable, checked: str, types: Mapping[str, str], as_received: Sequence[AsReceived] | None
     ) -> tuple[Path, int]:
         """Write the good rows to a Parquet file; the file and the number of rows."""
         self._keys[table.name] = table.key
         values = ", ".join(f"{identifier(f't:{column.name}')} as {identifier(column.name)}" for column in table.columns)
         base = f"cast({self._rows.get(table.name, 0)} as bigint) as _base"
         target = self._path(table.name)
-        if kept is None:
+        if as_received is None:
             record, condition = "cast(record as json) as record", "not _bad and record is not null"
         else:
-            fields = ", ".join(one.field(types[one.column].lower()) for one in kept)
+            fields = ", ".join(one.field(types[one.column].lower()) for one in as_received)
             record, condition = f"struct_pack({fields}) as received", "not _bad"
         loaded = self._scalar(
             f"copy (select {values}, {self._stamp()}, {base}, {record} from ({checked}) where {condition}) "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ingestion.landing import Kept, RawColumn, RawTable
+from ingestion.landing import AsReceived, RawColumn, RawTable
 from ingestion.lines import identifier, quote
 from ingestion.mapping import STAGE_COLUMN, DateRule, FileMapping, Numbers
 from ingestion.rawlog import FILE_COLUMNS
@@ -24,13 +24,13 @@ _CLOSING = ("won", "lost", "disqualified")
 class Mapped:
     """``sql`` yields the columns of ``table``, those in ``also`` (dates that become stage events) and what ``Landing.relation`` needs besides.
 
-    ``kept``: the columns of the file, which are kept as they were received. None where a row is JSON and is kept as text.
+    ``as_received``: the columns of the file, which are kept as they were received. None where a row is JSON and is kept as text.
     """
 
     table: RawTable
     sql: str
     also: tuple[RawColumn, ...]
-    kept: tuple[Kept, ...] | None
+    as_received: tuple[AsReceived, ...] | None
 
 
 @dataclass(frozen=True)
@@ -107,14 +107,14 @@ def mapped(
     )
     listed = ", ".join(f"{expression} as {identifier(name)}" for name, expression in values.items())
     first = "null" if first_line is None else str(first_line)
-    kept = None if mapping.kind == "jsonl" else tuple(_kept(mapping, types))
-    received = "".join(f", {identifier(one.column)}" for one in kept or ())
+    as_received = None if mapping.kind == "jsonl" else tuple(_as_received(mapping, types))
+    received = "".join(f", {identifier(one.column)}" for one in as_received or ())
     sql = (
         f"select {listed}{received}, {quote(source)} as source, {quote(file)} as _file, _line, cast({first} as bigint) as _first_line, "
         f"_reject as _reason, _record as record from ({relation_sql})"
     )
     table = raw_table(source, entity, converted, filled=_filled(mapping), has_lines=first_line is None)
-    return Mapped(table, _with_moments(sql, moments, mapping.kind), also, kept)
+    return Mapped(table, _with_moments(sql, moments, mapping.kind), also, as_received)
 
 
 def _filled(mapping: FileMapping) -> set[str]:
@@ -127,7 +127,7 @@ def _filled(mapping: FileMapping) -> set[str]:
     return names
 
 
-def _kept(mapping: FileMapping, types: Mapping[str, str]) -> Iterable[Kept]:
+def _as_received(mapping: FileMapping, types: Mapping[str, str]) -> Iterable[AsReceived]:
     """The columns of the file. Of one that becomes a column of the entity as it is, only what differs need be kept."""
     same: dict[str, str] = {}
     mapped_to = [(source, mapping.canonical(name)) for name, source in mapping.columns.items()]
@@ -136,7 +136,7 @@ def _kept(mapping: FileMapping, types: Mapping[str, str]) -> Iterable[Kept]:
     for source, name in mapped_to:
         if types[source] == DUCKDB_TYPES[mapping.definition.column(name).type]:
             same.setdefault(source, name)
-    return [Kept(name, f"s:{name}", same.get(name)) for name in types]
+    return [AsReceived(name, f"s:{name}", same.get(name)) for name in types]
 
 
 def stage_events(mapping: FileMapping, good_rows: str, process: Process, *, source: str) -> tuple[RawTable, str]:

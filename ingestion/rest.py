@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from ingestion.http import PAGE_CAP, HttpClient
+from ingestion.http import PAGE_CAP, HttpClient, Refused
+from ingestion.steady import Seen, refuse_repeated
 from salesgauge.errors import SourceError
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ SINGLE_PAGE: Mapping[str, Any] = {"type": "single_page"}
 @dataclass(frozen=True)
 class Resource:
     """A listing. ``path`` may hold ``{names}``; ``records`` is the JSON path of the array of records; ``paginator`` is configured as in dlt's
-    ``rest_api`` (``{"type": "page_number", "base_page": 1, "total_path": "total_pages"}``, ``cursor``, ``offset``, ``json_link``, ...).
+    ``rest_api`` (``{"type": "page_number", "base_page": 1, "total_path": "total_pages"}``, ``cursor``, ``offset``, ``json_link``, ...); ``total`` the
+    field of a page that says how many records there are in all.
     """
 
     table: RawTable
@@ -33,15 +35,20 @@ class Resource:
     params: Mapping[str, Any] = field(default_factory=dict)
     paginator: Mapping[str, Any] = field(default_factory=lambda: SINGLE_PAGE)
     limit: str = "default"
+    total: str | None = None
 
 
 def read(
-    client: HttpClient, resource: Resource, params: Mapping[str, Any] | None = None, **path_values: Any
+    client: HttpClient,
+    resource: Resource,
+    params: Mapping[str, Any] | None = None,
+    seen: Seen | None = None,
+    **path_values: Any,
 ) -> Iterator[list[Any]]:
-    """The pages of ``resource``, each a list of records. ``params`` are added to its own; ``path_values`` fill the path.
+    """The pages of ``resource``, each a list of records. ``params`` are added to its own; ``path_values`` fill the path; ``seen`` notes what came.
 
-    SourceError where an answer lacks the array of records, where a page is asked for twice (the listing would never end), and whatever
-    ``HttpClient.send`` raises.
+    SourceError where an answer lacks the array of records, where a page is asked for twice or comes twice in a row (the listing would never
+    end), and whatever ``HttpClient.send`` raises.
     """
     from dlt.common import jsonpath
     from dlt.common.configuration.specs import RuntimeConfiguration
@@ -59,17 +66,28 @@ def read(
         data_selector=resource.records,
         hooks={"response": []},  # dlt's would raise on what HttpClient handles
     )
+    before: list[Any] = []
+    is_first = True
     while True:
         try:
             page = next(pages)
         except StopIteration:
             return
+        except Refused as error:
+            if is_first:
+                raise
+            raise SourceError(str(error)) from None  # what was there a page ago is not missing for want of a right
         except (ValueError, KeyError, TypeError) as error:  # how paginators say that an answer lacks what they need
             raise SourceError(f"{call} answered a page without its paging: {str(error)[:200]}") from None
-        found = jsonpath.find_values(resource.records, page.response.json())
+        body = page.response.json()
+        found = jsonpath.find_values(resource.records, body)
         if len(found) != 1 or not isinstance(found[0], list):
             raise SourceError(f"{call} answered without the list '{resource.records}'. Nothing of this load was kept.")
-        yield found[0]
+        refuse_repeated(found[0], before, call)
+        before, is_first = found[0], False
+        if seen is not None and resource.total and isinstance(body, dict):
+            seen.page((one.get("id") for one in before if isinstance(one, dict)), body.get(resource.total))
+        yield before
 
 
 class _Session(requests.Session):

@@ -65,11 +65,14 @@ _HOURLY = Limit(1_000, 3600.0, "HOURLY", None)
 
 @dataclass(frozen=True)
 class CallRailOptions:
-    """``has_intelligence``: transcripts are part of the plan; ``spam``: ids of calls that were marked as spam and are gone."""
+    """``has_intelligence``: transcripts are part of the plan; ``spam``: ids of calls that were marked as spam and are gone; ``forbidden``: lists that
+    the key's user may not see.
+    """
 
     rate: Limit = _HOURLY
     has_intelligence: bool = True
     spam: frozenset[str] = frozenset()
+    forbidden: frozenset[str] = frozenset()
 
 
 class CallRailState:
@@ -162,6 +165,8 @@ class CallRailServer:
             if not self._window.take():
                 self.traffic.refused["all"] += 1
                 return JSONResponse({"error": "Rate limit exceeded"}, 429)
+            if request.url.path.rpartition("/")[2].removesuffix(".json") in self.options.forbidden:
+                return JSONResponse({"error": "You do not have permission to access this resource"}, 403)
             try:
                 return await handler(request)
             except ValueError as error:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote_plus
 
 Answer = tuple[int, dict[str, str], bytes]
 Change = Callable[[Answer, int], Answer]
@@ -18,7 +20,8 @@ Change = Callable[[Answer, int], Answer]
 
 @dataclass(frozen=True)
 class Fault:
-    """A rule: of the requests whose path holds ``path``, those from number ``first`` on, ``times`` of them (None: all that follow).
+    """A rule: of the requests whose path and query match the regular expression ``path``, those from number ``first`` on, ``times`` of them (None: all that
+    follow).
 
     Exactly one of the others says what happens: ``answer`` instead of the server's; ``change`` of the server's answer (it gets the number of the
     request, from 1); ``is_cut``: the connection ends without an answer; ``cut_after``: after so many bytes of the body; ``wait``: seconds before
@@ -57,7 +60,7 @@ class Faults:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        fault, number = self._next(scope["path"])
+        fault, number = self._next(f"{scope['path']}?{unquote_plus(scope['query_string'].decode())}")
         if fault is None:
             await self.app(scope, receive, send)
             return
@@ -73,12 +76,12 @@ class Faults:
             answer = fault.change(answer, number)
         await _reply(send, answer, fault.cut_after)
 
-    def _next(self, path: str) -> tuple[Fault | None, int]:
+    def _next(self, address: str) -> tuple[Fault | None, int]:
         """The fault for this request, and which of its requests it is."""
         with self._lock:
             self.asked += 1
             for place, fault in enumerate(self.script):
-                if fault.path not in path:
+                if not re.search(fault.path, address):
                     continue
                 number = self._matched[place] = self._matched.get(place, 0) + 1
                 if number >= fault.first and (fault.times is None or number < fault.first + fault.times):
@@ -153,19 +156,39 @@ def of_json(change: Callable[[dict[str, Any], int], Any]) -> Change:
     return changed
 
 
-def records_of(body: Mapping[str, Any]) -> str | None:
-    """The name under which a page holds its records."""
-    return next((name for name in ("results", "records", "items", "data") if isinstance(body.get(name), list)), None)
-
-
 def with_records(change: Callable[[list[Any]], Any]) -> Change:
-    """``change`` of the records of a page."""
+    """``change`` of the records of a page; pages without records stay as they are."""
 
     def changed(body: dict[str, Any], number: int) -> dict[str, Any]:
-        name = records_of(body)
-        return {**body, name: change(body[name])} if name else body
+        return _replaced(body, lambda page, name: {**page, name: change(page[name])})
 
     return of_json(changed)
+
+
+def without_records() -> Change:
+    """A page that lacks its list of records."""
+
+    def changed(body: dict[str, Any], number: int) -> dict[str, Any]:
+        return _replaced(body, lambda page, name: {key: value for key, value in page.items() if key != name})
+
+    return of_json(changed)
+
+
+def _replaced(body: dict[str, Any], change: Callable[[dict[str, Any], str], dict[str, Any]]) -> dict[str, Any]:
+    """``body`` with ``change(page, name of its records)``: the page is the body, or in GraphQL what has the nodes."""
+    name = next((name for name, value in body.items() if isinstance(value, list) and name != "errors"), None)
+    if name is not None:
+        return change(body, name)
+    data = body.get("data")
+    if not isinstance(data, dict):
+        return body
+    return {
+        **body,
+        "data": {
+            key: change(page, "nodes") if isinstance(page, dict) and isinstance(page.get("nodes"), list) else page
+            for key, page in data.items()
+        },
+    }
 
 
 def truncated(answer: Answer, number: int) -> Answer:

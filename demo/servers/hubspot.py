@@ -5,7 +5,7 @@ Spoken, always with ``Authorization: Bearer``: list (``limit`` ≤ 100, ≤ 50 w
 207 ``NO_ASSOCIATIONS_FOUND``, further pages inside an element), pipelines, owners (archived too), properties, account details.
 Forms and their submissions have one address for all versions; stages that are listed no more keep their audit.
 Errors: 400, 401, 403 ``MISSING_SCOPES``, 404, 429 with ``policyName``. Property values are text or null, unknown names are ignored, histories
-come newest first. Unlike HubSpot, archived records keep their links (a reader who was there before knows them), and search has no lag.
+come newest first. Unlike HubSpot, archived records keep their links (a reader who was there before knows them), and search has no lag unless told to.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -44,6 +45,8 @@ class HubSpotOptions:
     ``denied``: object types for which the token has no scope. ``link_page``: links of one record per page. ``extras``: what of
     ``hubspot_extras.EXTRAS`` the account has; the token has no scope for the rest. ``mint``: how merges work (``HubSpotState``).
     ``deleted_stages``: stages of deals that are listed no more.
+    ``search_lag``: seconds for which the
+    search does not show a change, of records with odd ids: an index does not catch up in order.
     """
 
     token: str = TOKEN
@@ -55,6 +58,7 @@ class HubSpotOptions:
     extras: frozenset[str] = frozenset()
     mint: str | None = None
     deleted_stages: frozenset[str] = frozenset()
+    search_lag: float = 0.0
 
 
 class HubSpotServer:
@@ -64,6 +68,7 @@ class HubSpotServer:
         self.options, self.traffic = options or HubSpotOptions(), Traffic()
         self._burst, self._search_window = Window(self.options.burst), Window(self.options.search)
         self._asked = self._errors = 0
+        self.hidden: set[str] = set()
         self.state = state
         self.shapes = hubspot_answers.shapes()
         self.app = application(self._routes(), self.traffic, lambda: self.state.as_of, self.shapes)
@@ -249,7 +254,7 @@ class HubSpotServer:
 
     async def _search(self, request: Request) -> Response:
         kind, body = ALIASES[request.path_params["type"]], await _body(request)
-        page, total, following = search(self.state.records[kind], body, self._searches.setdefault(kind, {}))
+        page, total, following = search(self._indexed(kind), body, self._searches.setdefault(kind, {}))
         names = body.get("properties") or []
         answer: dict[str, Any] = {
             "total": total,
@@ -259,6 +264,17 @@ class HubSpotServer:
             answer["paging"] = {"next": {"after": str(following)}}
         self.traffic.count(f"{kind}.search", f"{kind}.search", [record.id for record in page])
         return self._answer(answer, is_search=True)
+
+    def _indexed(self, kind: str) -> dict[str, Record]:
+        """What the search knows of."""
+        records = self.state.records[kind]
+        if not self.options.search_lag:
+            return records
+        until = self.state.as_of - timedelta(seconds=self.options.search_lag)
+        hidden = {one for one, record in records.items() if record.updated > until and int(one) % 2}
+        self.hidden |= hidden
+        self._searches[kind] = {}
+        return {one: record for one, record in records.items() if one not in hidden}
 
     def _ids(self, kind: str, archived: bool) -> list[int]:
         key = (kind, archived)

@@ -1,6 +1,6 @@
 """A loopback Twilio: ``Calls.json`` and ``Recordings.json`` of one account, with Basic authentication.
 
-Spoken: ``StartTime>`` and ``StartTime<`` (``DateCreated`` for recordings) by day, ``PageSize`` up to 1,000, ``next_page_uri`` with a page token, newest first;
+Spoken: ``StartTime>`` and ``StartTime<`` (``DateCreated`` for recordings) by day, ``PageSize`` up to 1,000, ``next_page_uri`` with ``PageToken``, newest first;
 times as RFC 2822, numbers as text. An answered inbound call has a second leg, to the person who took it. 401 with code 20003, 404 with 20404.
 """
 
@@ -31,9 +31,10 @@ _STATUS = {"answered": "completed", "missed": "no-answer", "no_answer": "no-answ
 
 @dataclass(frozen=True)
 class TwilioOptions:
-    """``deleted``: sids of calls that were deleted by API."""
+    """``deleted``: sids of calls that were deleted by API; ``forbidden``: lists that a restricted key may not read."""
 
     deleted: frozenset[str] = frozenset()
+    forbidden: frozenset[str] = frozenset()
 
 
 class TwilioState:
@@ -125,34 +126,48 @@ class TwilioServer:
             if request.headers.get("authorization") != expected:
                 more = "https://www.twilio.com/docs/errors/20003"
                 return JSONResponse({"code": 20003, "message": "Authenticate", "more_info": more, "status": 401}, 401)
+            if name in self.options.forbidden:
+                more = "https://www.twilio.com/docs/errors/70051"
+                body = {"code": 70051, "message": "Authorization Error", "more_info": more, "status": 403}
+                return JSONResponse(body, 403)
             query = request.query_params
             since, before = query.get(f"{filtered}>"), query.get(f"{filtered}<")
+            size = min(int(query.get("PageSize", 50)), 1000)
+            token, listed, begins = query.get("PageToken"), getattr(self.state, name), 0
+            if token is not None:
+                # it names the last record of the page before: what comes and goes meanwhile does not shift pages
+                begins = next((place for place, row in enumerate(listed, 1) if f"PA{row['sid']}" == token), 0)
+                if not begins:
+                    return JSONResponse({"code": 20001, "message": "Unknown PageToken", "status": 400}, 400)
             rows = [
                 row
-                for row in getattr(self.state, name)
+                for row in listed[begins:]
                 if row["sid"] not in self.options.deleted
                 and _is_between(parsedate_to_datetime(row[column]).date(), since, before)
             ]
-            size, start = min(int(query.get("PageSize", 50)), 1000), int(query.get("PageToken", "0"))
-            page = rows[start : start + size]
-            asked = {key: value for key, value in query.items() if key != "PageToken"} | {"PageSize": size}
+            page, number = rows[:size], int(query.get("Page", "0"))
+            start = number * size
+            asked = {key: value for key, value in query.items() if key not in ("Page", "PageToken")} | {
+                "PageSize": size
+            }
 
-            def at(place: int) -> str:
-                more = {"PageToken": place} if place else {}
-                return f"{request.url.path}?{urlencode({**asked, 'Page': place // size, **more})}"
+            def at(place: int, after: str | None = None) -> str:
+                more = {"PageToken": f"PA{after}"} if after else {}
+                return f"{request.url.path}?{urlencode({**asked, 'Page': place, **more})}"
 
+            before_it = listed[begins - size - 1] if begins > size else None
             self.traffic.count(name, name, [row["sid"] for row in page])
             return JSONResponse(
                 {
                     name: page,
-                    "page": start // size,
+                    "page": number,
                     "page_size": size,
                     "start": start,
                     "end": start + max(len(page) - 1, 0),
-                    "uri": at(start),
+                    "uri": at(number, token.removeprefix("PA") if token else None),
                     "first_page_uri": at(0),
-                    "previous_page_uri": at(max(start - size, 0)) if start else None,
-                    "next_page_uri": at(start + size) if start + size < len(rows) else None,
+                    "previous_page_uri": at(number - 1, before_it["sid"] if before_it else None) if number else None,
+                    "next_page_uri": at(number + 1, page[-1]["sid"]) if size < len(rows) else None,
                 }
             )
 

@@ -145,11 +145,12 @@ _RATE = Limit(2, 1.0, "SECONDLY")
 
 @dataclass(frozen=True)
 class TypeformOptions:
-    """How the server behaves. ``refuse_every``: each n-th request is answered 429 whatever the rate."""
+    """How the server behaves. ``refuse_every``: each n-th request is answered 429 whatever the rate; ``scopes``: what the token may do."""
 
     token: str = TOKEN
     rate: Limit = _RATE
     refuse_every: int | None = None
+    scopes: frozenset[str] = frozenset({"accounts:read", "forms:read", "responses:read"})
 
 
 class TypeformServer:
@@ -174,12 +175,16 @@ class TypeformServer:
                     401, "AUTHENTICATION_FAILED", "Authentication credentials not found on the Request Headers"
                 )
             self._asked += 1
+            path = request.url.path
             is_unlucky = bool(self.options.refuse_every) and self._asked % self.options.refuse_every == 0
             if is_unlucky or not self._window.take():
                 self.traffic.refused["all"] += 1
                 after = self.options.rate.retry_after
                 headers = {} if after is None else {"Retry-After": str(after)}
                 return _error(429, "TOO_MANY_REQUESTS", "You have exceeded your rate limit", headers)
+            area = "accounts" if path == "/me" else "responses" if path.endswith("/responses") else "forms"
+            if f"{area}:read" not in self.options.scopes:
+                return _error(403, "FORBIDDEN", "The token does not have the required scope")
             form = request.path_params.get("form")
             if form is not None and form not in FORMS:
                 return _error(404, "FORM_NOT_FOUND", "Non existing form or missing permissions")

@@ -34,7 +34,7 @@ ABOUT = About(
         "form_submissions": "forms with source and campaign",
     },
     scopes=("API key of an administrator or manager",),
-    requests_when_unchanged="5, and one per 250 calls and forms of the last 30 days",
+    requests_when_unchanged="6, 1 per 250 calls and forms of the last 30 days, and 1 for each month without any",
 )
 
 

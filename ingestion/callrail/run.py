@@ -26,6 +26,7 @@ from ingestion.http import ErrorReading, HttpClient, RateLimit, Refused, RetryPo
 from ingestion.landing import Landing, RawTable
 from ingestion.moments import iso, moment
 from ingestion.rest import read
+from ingestion.steady import Seen, steadily
 from salesgauge.errors import ConfigurationError
 from salesgauge.progress import Reporter
 from salesgauge.settings import Company, SourceSettings
@@ -49,8 +50,7 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
             name = account(client, settings)
             reread = timedelta(days=number(settings, "reread_days", 30))
             for table, path in ((COMPANIES, "companies"), (USERS, "users"), (TRACKERS, "trackers")):
-                for records in read(client, listing(table, path), account=name):
-                    changes.write(table, records)
+                _all(client, changes, table, path, name)
                 changes.complete(table)
             for table, path, column in ((CALLS, "calls", "start_time"), (FORMS, "form_submissions", "submitted_at")):
                 newest = moment((cursors.get(table.name) or {}).get("until"))
@@ -106,6 +106,28 @@ def read_error(status: int, path: str, body: Mapping[str, Any], headers: Mapping
     )
 
 
+def _all(
+    client: HttpClient,
+    changes: Changes,
+    table: RawTable,
+    path: str,
+    name: str,
+    params: Mapping[str, Any] | None = None,
+    column: str = "",
+) -> datetime | None:
+    """Read a listing as a whole, again where a record that was deleted meanwhile moved others to a page that was read; the newest ``column``."""
+
+    def read_all(seen: Seen) -> datetime | None:
+        newest: datetime | None = None
+        for records in read(client, listing(table, path), params, seen, account=name):
+            changes.write(table, records)
+            moments = (moment(one.get(column)) for one in records if isinstance(one, dict))
+            newest = max((at for at in (newest, *moments) if at is not None), default=None)
+        return newest
+
+    return steadily(read_all, f"{SOURCE}: GET {path}")
+
+
 def _window(
     client: HttpClient,
     changes: Changes,
@@ -130,10 +152,8 @@ def _window(
         if upto <= ends:  # the last month has no end: what comes in meanwhile comes too
             params["end_date"] = f"{upto.isoformat(timespec='seconds')}Z"
         try:
-            for records in read(client, listing(table, path), params, account=name):
-                changes.write(table, records)
-                moments = (moment(one.get(column)) for one in records if isinstance(one, dict))
-                newest = max((at for at in (newest, *moments) if at is not None), default=None)
+            found = _all(client, changes, table, path, name, params, column)
+            newest = max((at for at in (newest, found) if at is not None), default=None)
         except Refused as error:
             if error.status != 400 or INTELLIGENCE not in fields:
                 raise

@@ -38,4 +38,4 @@ FORM_FIELDS = "utm_source,utm_medium,utm_campaign,lead_status,value,note,tags"
 
 def listing(table: RawTable, path: str) -> Resource:
     """The listing of ``table`` in an account, page by page."""
-    return Resource(table, f"/a/{{account}}/{path}.json", path, {"per_page": PER_PAGE}, _PAGES)
+    return Resource(table, f"/a/{{account}}/{path}.json", path, {"per_page": PER_PAGE}, _PAGES, total="total_records")

@@ -15,6 +15,7 @@ from ingestion.housecall_pro.tables import LISTINGS, SOURCE, Listing
 from ingestion.http import PAGE_CAP, ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number
 from ingestion.landing import Landing
 from ingestion.moments import iso, moment
+from ingestion.steady import refuse_repeated
 from salesgauge.errors import SourceError
 from salesgauge.progress import Reporter
 from salesgauge.settings import Company, SourceSettings
@@ -86,14 +87,24 @@ def read_error(status: int, path: str, body: Mapping[str, Any], headers: Mapping
 def pages(
     client: HttpClient, listing: Listing, params: Mapping[str, Any] | None = None, page_size: int = _PAGE
 ) -> Iterator[tuple[list[Any], int | None]]:
-    """The pages of a listing, each with how many records it says there are in all. SourceError where a page lacks its records."""
+    """The pages of a listing, each with how many records it says there are in all. SourceError where a page lacks its records or is the one before
+    again.
+    """
+    before: list[Any] = []
     for page in range(1, PAGE_CAP + 1):
-        body = client.get(listing.path, {**(params or {}), "page": page, "page_size": page_size}).body
+        try:
+            body = client.get(listing.path, {**(params or {}), "page": page, "page_size": page_size}).body
+        except Refused as error:
+            if page == 1:
+                raise
+            raise SourceError(str(error)) from None  # what was there a page ago is not missing for want of a right
         records = body.get(listing.key)
         if not isinstance(records, list):
             raise SourceError(
                 f"{SOURCE}: GET {listing.path} answered without '{listing.key}'. Nothing of this load was kept."
             )
+        refuse_repeated(records, before, f"{SOURCE}: GET {listing.path}")
+        before = records
         total = body.get("total_items")
         yield records, total if isinstance(total, int) else None
         last = body.get("total_pages", body.get("total_pages_count"))

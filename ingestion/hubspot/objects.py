@@ -24,7 +24,7 @@ _ALARMING = 0.5  # share of the known records that may vanish at once before the
 
 State = dict[str, Any]
 # Keeps a part of a long listing: the file of records, the ids of the live ones, and the cursor from which to go on.
-Keep = Callable[[Path, list[str], State], None]
+Keep = Callable[["Found", State], None]
 
 
 @dataclass
@@ -73,6 +73,7 @@ class ObjectReader:
         self._merged: set[str] = set()
         self._absent = self.lookup.absent(self.kind)
         self._parts = 0
+        self._taken: set[tuple[str, Any, bool]] = set()
         self._found = Found(self.folder / f"{self.kind.name}.jsonl")
         self._spool = Spool(self._found.file)
         self._fingerprint = hashlib.blake2b(",".join(sorted(self.base)).encode(), digest_size=8).hexdigest()
@@ -137,11 +138,12 @@ class ObjectReader:
             "clock": None if self._clock is None else iso(self._clock),
             "archived_ids": sorted(self._archived),
         }
-        self.keep(self._found.file, self._found.live_ids, {"properties": self._fingerprint, "loading": state})
+        self.keep(self._found, {"properties": self._fingerprint, "loading": state})
         self._found.file.unlink()
         self._parts += 1
         self._found = Found(self.folder / f"{self.kind.name}-{self._parts}.jsonl", absences=self._found.absences)
         self._spool = Spool(self._found.file)
+        self._taken.clear()  # a page can repeat what is on the one before; memory must not grow with the account
 
     def _full(self, page: list[Any], properties: Sequence[str], archived: bool) -> Iterable[Any]:
         """The records of a page that was listed without its properties; what has no id stays as it came, for the quarantine."""
@@ -202,7 +204,9 @@ class ObjectReader:
         return read
 
     def _take(self, records: Iterable[Any], archived: bool) -> None:
-        taken = list(records)
+        received = list(records)
+        taken = [record for record in received if not self._came_before(record, archived)]
+        self._found.duplicates += len(received) - len(taken)
         self._spool.write(taken)
         for record in taken:
             if not _has_id(record):
@@ -288,6 +292,15 @@ class ObjectReader:
 
     def _is_back(self, record: Any) -> bool:
         return _has_id(record) and str(record["id"]) in self._absent
+
+    def _came_before(self, record: Any, archived: bool) -> bool:
+        """Whether this version of the record was taken in this run already: a page edge can repeat."""
+        if not _has_id(record):
+            return False
+        version = (str(record["id"]), record.get("updatedAt"), archived)
+        is_known = version in self._taken
+        self._taken.add(version)
+        return is_known
 
     def _see(self, record: Record) -> None:
         at = moment((record.get("properties") or {}).get(self.kind.modified)) or moment(record.get("updatedAt"))

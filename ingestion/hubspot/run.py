@@ -136,7 +136,7 @@ class _Reading:
             folder=self.folder,
             overlap=self._overlap,
             started_at=self.received_at,
-            keep=lambda file, live_ids, state: self._keep(kind, file, live_ids, state),
+            keep=lambda found, state: self._keep(kind, found, state),
             part_pages=int(number(self.settings, "pages_per_part", PART_PAGES)),
             recount_after=timedelta(hours=number(self.settings, "recount_hours", 24)),
             accepts_deletions=str(self.settings.get("accept_deletions", "")).lower() == "true",
@@ -152,11 +152,11 @@ class _Reading:
     def _overlap(self) -> timedelta:
         return timedelta(minutes=number(self.settings, "overlap_minutes", 10))
 
-    def _keep(self, kind: ObjectType, file: Path, live_ids: Sequence[str], state: State) -> None:
+    def _keep(self, kind: ObjectType, found: Found, state: State) -> None:
         """Commit a part of a long listing with the links of its records."""
-        links = [self._links(kind.name, to_type, live_ids) for to_type in kind.links if live_ids]
+        links = [self._links(kind.name, to_type, found.live_ids) for to_type in kind.links if found.live_ids]
         with self.lock:
-            self.landing.records(kind.table, [file])
+            self.landing.records(kind.table, [found.file], duplicates=found.duplicates)
             self.landing.records(ASSOCIATIONS, links)
             self.landing.cursor(kind.name, state)
             self.landing.keep()

@@ -10,6 +10,7 @@ from typing import Any
 from ingestion.auth import RefreshToken, TokenStore
 from ingestion.http import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number, pages
 from ingestion.jobber.tables import SOURCE, Listing, offered, text
+from ingestion.steady import Seen
 from salesgauge.errors import SourceError
 from salesgauge.settings import SourceSettings
 
@@ -52,9 +53,15 @@ class JobberApi:
         return text(kept)
 
     def read(
-        self, listing: Listing, *, filters: Mapping[str, Any] | None = None, sort: str = "", page_size: int = 0
+        self,
+        listing: Listing,
+        *,
+        filters: Mapping[str, Any] | None = None,
+        sort: str = "",
+        page_size: int = 0,
+        seen: Seen | None = None,
     ) -> Iterator[list[dict[str, Any]]]:
-        """The pages of a listing. ``sort`` is GraphQL, such as ``sort: [{key: UPDATED_AT, direction: DESCENDING}]``."""
+        """The pages of a listing. ``sort`` is GraphQL, such as ``sort: [{key: UPDATED_AT, direction: DESCENDING}]``; ``seen`` notes what came."""
         declared = f", $filter: {listing.filter}" if filters else ""
         arguments = [
             "first: $first",
@@ -64,7 +71,7 @@ class JobberApi:
         ]
         query = (
             f"query {listing.table_name.title()}($first: Int!, $after: String{declared}) {{ {listing.name}({', '.join(arguments)}) "
-            f"{{ nodes {{ {self.fields(listing)} }} pageInfo {{ endCursor hasNextPage }} }} }}"
+            f"{{ nodes {{ {self.fields(listing)} }} pageInfo {{ endCursor hasNextPage }}{self._total(listing)} }} }}"
         )
 
         def fetch(after: str | None) -> tuple[list[dict[str, Any]], str | None]:
@@ -78,9 +85,16 @@ class JobberApi:
             following = info.get("endCursor") if info.get("hasNextPage") else None
             if info.get("hasNextPage") and not following:
                 raise SourceError(f"{SOURCE}: {listing.name} has a next page but names no cursor. Nothing was kept.")
+            if seen is not None:
+                seen.page((one.get("id") for one in found["nodes"] if isinstance(one, dict)), found.get("totalCount"))
             return found["nodes"], following
 
         yield from pages(fetch, f"{SOURCE}: {listing.name}")
+
+    def _total(self, listing: Listing) -> str:
+        """How to ask for the number of records, where this version tells it."""
+        connection = self.schema().get("Query", {}).get(listing.name, "")
+        return " totalCount" if "totalCount" in self.schema().get(connection, {}) else ""
 
     def query(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """The data of a query. Refused (403) where a scope is missing, SourceError for any other error: data beside errors is not whole."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,9 +14,11 @@ from ingestion.jobber.api import JobberApi, connect
 from ingestion.jobber.tables import LISTINGS, SOURCE, Listing
 from ingestion.landing import Landing
 from ingestion.moments import iso, moment
+from ingestion.steady import Seen, steadily
 from salesgauge.progress import Reporter
 from salesgauge.settings import Company
 
+Query = Callable[[Seen], Iterator[list[Any]]]
 _BEHIND, _AHEAD = timedelta(days=30), timedelta(days=90)
 _PAYMENTS = timedelta(days=60)
 _NEWEST_FIRST = "sort: [{key: UPDATED_AT, direction: DESCENDING}]"
@@ -63,33 +65,54 @@ class _Reading:
     now: datetime
 
     def read(self, listing: Listing, cursor: dict[str, Any] | None) -> datetime | None:
-        """Write the records of ``listing`` since ``cursor``, or all of them (None); the newest change among them."""
-        newest: datetime | None = None
-        column = listing.updated or listing.created
-        for records in self._pages(listing, cursor):
-            self.changes.write(listing.table, records)
-            moments = (moment(one.get(column)) for one in records if isinstance(one, dict) and column)
-            newest = max((at for at in (newest, *moments) if at is not None), default=None)
+        """Write the records of ``listing`` since ``cursor``, or all of them (None); the newest change among them.
+
+        Cursors are places in the listing: one that moved while it was read is read again.
+        """
+        queries = self._queries(listing, cursor)
+        found = [
+            steadily(lambda seen, query=query: self._write(listing, query(seen)), f"{SOURCE}: {listing.name}")  # type: ignore[misc]
+            for query in queries
+        ]
+        newest = max((at for at in found if at is not None), default=None)
         if cursor is None or listing.reading == "whole":
             self.changes.complete(listing.table)
         return newest
 
-    def _pages(self, listing: Listing, cursor: dict[str, Any] | None) -> Iterator[list[Any]]:
+    def _write(self, listing: Listing, pages: Iterator[list[Any]]) -> datetime | None:
+        newest: datetime | None = None
+        column = listing.updated or listing.created
+        for records in pages:
+            self.changes.write(listing.table, records)
+            moments = (moment(one.get(column)) for one in records if isinstance(one, dict) and column)
+            newest = max((at for at in (newest, *moments) if at is not None), default=None)
+        return newest
+
+    def _queries(self, listing: Listing, cursor: dict[str, Any] | None) -> list[Query]:
+        """What is asked for, one after the other."""
         until = moment((cursor or {}).get("until"))
         since = None if until is None else until - self.overlap
         if cursor is None or since is None or listing.reading == "whole":
-            yield from self.api.read(listing)
-        elif listing.reading == "changed":
-            yield from self.api.read(listing, filters={"updatedAt": {"after": iso(since)}})
-        elif listing.reading == "newest_first":
-            for records in self.api.read(listing, sort=_NEWEST_FIRST):
-                yield records
-                moments = [moment(one.get("updatedAt")) for one in records if isinstance(one, dict)]
-                if any(at is not None and at < since for at in moments):
-                    return
-        elif listing.reading == "around":
-            around = {"after": iso(self.now - _BEHIND), "before": iso(self.now + _AHEAD)}
-            yield from self.api.read(listing, filters={"startAt": around})
-            yield from self.api.read(listing, filters={"createdAt": {"after": iso(since)}})  # those without a date
-        else:
-            yield from self.api.read(listing, filters={"entryDate": {"after": iso(self.now - _PAYMENTS)}})
+            return [lambda seen: self.api.read(listing, seen=seen)]
+        if listing.reading == "newest_first":
+            return [lambda seen: self._newest_first(listing, since)]
+        filters: dict[str, list[dict[str, Any]]] = {
+            "changed": [{"updatedAt": {"after": iso(since)}}],
+            "around": [
+                {"startAt": {"after": iso(self.now - _BEHIND), "before": iso(self.now + _AHEAD)}},
+                {"createdAt": {"after": iso(since)}},  # those without a date
+            ],
+            "recent": [{"entryDate": {"after": iso(self.now - _PAYMENTS)}}],
+        }
+        return [
+            lambda seen, one=one: self.api.read(listing, filters=one, seen=seen)  # type: ignore[misc]
+            for one in filters[listing.reading]
+        ]
+
+    def _newest_first(self, listing: Listing, since: datetime) -> Iterator[list[Any]]:
+        """Down to ``since``. What changes meanwhile moves to the front, where the next sync finds it."""
+        for records in self.api.read(listing, sort=_NEWEST_FIRST):
+            yield records
+            moments = [moment(one.get("updatedAt")) for one in records if isinstance(one, dict)]
+            if any(at is not None and at < since for at in moments):
+                return

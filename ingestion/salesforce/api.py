@@ -153,6 +153,7 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> Sale
         read_error=read_error,
         policy=policy or RetryPolicy(),
         on_answer=follow,
+        url_setting="instance_url",
     )
     return SalesforceApi(client, str(settings.get("api_version", "v62.0")))
 

@@ -71,7 +71,7 @@ ABOUT = About(
         **dict.fromkeys(VOLUME, _TESTS),
     },
     scopes=tuple(sorted({f"{feed.name} (read)" for feed in FEEDS} | {"sales/estimates status changes (read)"})),
-    requests_when_unchanged="21: one for each feed and list; and one for the token",
+    requests_when_unchanged="21, one for each feed and list, and one for the token; one more where the last changes of a feed lie on two pages",
 )
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingestion.auth import ClientCredentials, Headers, Pair
-from ingestion.http import PAGE_CAP, ErrorReading, HttpClient, RateLimit, RetryPolicy, number
+from ingestion.http import PAGE_CAP, ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number
 from ingestion.rest import Resource, read
 from ingestion.servicetitan.tables import SOURCE, Feed
+from ingestion.steady import refuse_repeated
 from salesgauge.errors import SourceError
 from salesgauge.settings import SourceSettings
 
@@ -25,24 +26,33 @@ class ServiceTitanApi:
     def feed(self, feed: Feed, token: str | None) -> Iterator[tuple[list[Any], str | None]]:
         """What changed since ``token`` (None: from the very first record), page by page, each with the token to go on from.
 
-        SourceError for an answer without data, and for a feed that says there is more but names the same place again.
+        SourceError for an answer without data, and for a feed that says there is more but names a place where it was, or gives the same page again.
         """
         path = feed.path.format(tenant=self.tenant)
+        seen, before = {token}, list[Any]()
         for _ in range(PAGE_CAP):
-            body = self.client.get(path, {"from": token} if token else None).body
+            try:
+                body = self.client.get(path, {"from": token} if token else None).body
+            except Refused as error:
+                if len(seen) == 1:
+                    raise
+                raise SourceError(str(error)) from None  # what was there a page ago is not missing for want of a right
             records, following = body.get("data"), body.get("continueFrom")
             if not isinstance(records, list) or not isinstance(body.get("hasMore"), bool):
                 raise SourceError(
                     f"{SOURCE}: the feed {feed.name} answered without data or hasMore. Nothing of this load was kept."
                 )
+            refuse_repeated(records, before, f"{SOURCE}: the feed {feed.name}")
+            before = records
             yield records, str(following) if following else token
             if not body["hasMore"]:
                 return
-            if not following or str(following) == token:
+            if not following or str(following) in seen:
                 raise SourceError(
                     f"{SOURCE}: the feed {feed.name} has more but names no new place to go on from. Nothing of this load was kept."
                 )
             token = str(following)
+            seen.add(token)
         raise SourceError(f"{SOURCE}: the feed {feed.name} has more than {PAGE_CAP} pages. Run again to go on.")
 
     def listing(self, feed: Feed, page_size: int = _PAGE) -> Iterator[list[Any]]:

@@ -14,6 +14,7 @@ from ingestion.landing import Landing
 from ingestion.limits import retry_after
 from ingestion.moments import iso, moment
 from ingestion.rest import read
+from ingestion.steady import Seen, steadily
 from ingestion.surveymonkey.tables import BULK, IDS, LIST, RESPONSES, SOURCE, SURVEYS
 from salesgauge.progress import Reporter
 from salesgauge.settings import Company, SourceSettings
@@ -45,8 +46,7 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
                 if newest is not None:
                     kept[survey] = iso(newest)
                 if is_whole and until is not None:  # a first reading has just had them all
-                    for page in read(client, IDS, survey=survey):
-                        left.update(str(one.get("id")) for one in page if isinstance(one, dict))
+                    left |= _ids(client, survey)
             if is_whole:
                 changes.complete(RESPONSES, ids=left)
             changes.land()
@@ -107,12 +107,31 @@ def _responses(
 ) -> datetime | None:
     """Write the responses that changed since ``until``; the newest change that is known."""
     params = {} if until is None else {"start_modified_at": (until - overlap).isoformat(timespec="seconds")}
-    newest = until
-    for page in read(client, BULK, params, survey=survey):
-        changes.write(RESPONSES, [_without_personal(one) for one in page])
-        moments = (moment(one.get("date_modified")) for one in page if isinstance(one, dict))
-        newest = max((at for at in (newest, *moments) if at is not None), default=None)
-    return newest
+
+    def read_all(seen: Seen) -> datetime | None:
+        newest = until
+        for page in read(client, BULK, params, seen, survey=survey):
+            changes.write(RESPONSES, [_without_personal(one) for one in page])
+            moments = (moment(one.get("date_modified")) for one in page if isinstance(one, dict))
+            newest = max((at for at in (newest, *moments) if at is not None), default=None)
+        return newest
+
+    # a response that is changed meanwhile moves to the end, and all after it one place forward
+    return steadily(read_all, f"{SOURCE}: survey {survey}")
+
+
+def _ids(client: HttpClient, survey: str) -> set[str]:
+    """The ids of all responses of a survey."""
+
+    def read_all(seen: Seen) -> set[str]:
+        return {
+            str(one.get("id"))
+            for page in read(client, IDS, None, seen, survey=survey)
+            for one in page
+            if isinstance(one, dict)
+        }
+
+    return steadily(read_all, f"{SOURCE}: survey {survey}")
 
 
 def _without_personal(record: Any) -> Any:

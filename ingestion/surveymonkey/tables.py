@@ -35,5 +35,6 @@ BULK = Resource(
     "data",
     {"per_page": 100, "sort_by": "date_modified", "sort_order": "ASC"},
     _PAGES,
+    total="total",
 )
-IDS = Resource(RESPONSES, "/surveys/{survey}/responses", "data", {"per_page": 1000}, _PAGES)
+IDS = Resource(RESPONSES, "/surveys/{survey}/responses", "data", {"per_page": 1000}, _PAGES, total="total")

@@ -73,6 +73,7 @@ class _Reading:
     duplicates: int = 0
     _clock: datetime | None = field(default=None, init=False)
     _rejected: set[str | None] = field(default_factory=set, init=False)
+    _written: set[str] = field(default_factory=set, init=False)
 
     def forms(self) -> list[Record]:
         """The forms to read: all, or those that the configuration names."""
@@ -214,11 +215,14 @@ class _Reading:
         }
         for record in records:
             own_hash = hashlib.md5(dumps(record).encode(), usedforsecurity=False).hexdigest()
+            came_before = own_hash in self._written  # a page edge can repeat
+            self._written.add(own_hash)
             known_type, known_hash = known.get(
                 str(record.get("response_id")) if isinstance(record, dict) else "", (None, None)
             )
             if (
-                own_hash == known_hash
+                came_before
+                or own_hash == known_hash
                 or own_hash in self._rejected
                 or (kind == "partial" and known_type == "completed")
             ):

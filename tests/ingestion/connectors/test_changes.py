@@ -118,3 +118,11 @@ def test_threads_may_write_at_once(company: Company) -> None:
         landing.commit()
         assert landing.counts["visits"] == TableCount(4000, 4000, 0, 0)
     assert len(runs.newest()) == 4000
+
+
+def test_what_comes_twice_in_a_first_load_is_loaded_once(company: Company) -> None:
+    runs = Runs(company)
+    rows = [{"id": str(one), "n": one} for one in range(5)]
+    count, _ = runs.sync(rows, rows, [{"id": "3", "n": 33}, {"id": "3", "n": 33}])
+    assert (count.received, count.loaded, count.duplicates) == (12, 6, 6)
+    assert sorted(runs.newest()) == [("0", 0), ("1", 1), ("2", 2), ("3", 33), ("4", 4)]

@@ -266,11 +266,19 @@ def test_a_cursor_that_comes_twice_ends_the_listing() -> None:
     following = iter(["a", "b", "a"])
 
     with pytest.raises(SourceError, match="'a' came twice"):
-        list(pages(lambda cursor: ([{}], next(following)), "crm: GET /x"))
+        list(pages(lambda cursor: ([{"after": cursor}], next(following)), "crm: GET /x"))
 
 
 def test_more_pages_than_the_cap_end_the_listing() -> None:
     numbers = iter(range(100))
 
     with pytest.raises(SourceError, match="more than 10 pages"):
-        list(pages(lambda cursor: ([{}], str(next(numbers))), "crm: GET /x", cap=10))
+        list(pages(lambda cursor: ([{"after": cursor}], str(next(numbers))), "crm: GET /x", cap=10))
+
+
+def test_a_page_that_comes_twice_in_a_row_is_refused() -> None:
+    numbers = iter(range(1_000_000))
+    with pytest.raises(SourceError, match="crm: GET /x: the same page came twice in a row"):
+        list(pages(lambda cursor: ([{"id": 1}], str(next(numbers))), "crm: GET /x"))
+    empty = iter(["1", "2", None])  # pages without records may follow each other
+    assert list(pages(lambda cursor: ([], next(empty)), "crm: GET /x")) == [[], [], []]

@@ -510,6 +510,16 @@ def test_a_listing_that_turns_in_a_circle_is_refused(portal: Portal, run: Any) -
         run()
 
 
+def test_a_record_that_two_pages_show_is_loaded_once(portal: Portal, directory: Any, run: Any) -> None:
+    twice = {"results": [*portal.objects["deals"].values()] * 2}
+    portal.faults = [("objects/deals", lambda: JSONResponse(twice))]
+    landing, _, _ = run()
+
+    count = landing.counts["deals"]
+    assert (count.received, count.loaded, count.duplicates) == (240, 120, 120)
+    assert directory.query("select count(*), count(distinct id) from raw_hubspot.deals") == [(120, 120)]
+
+
 def test_links_beyond_the_first_page_of_a_record(portal: Portal, directory: Any, run: Any) -> None:
     portal.link("deals", 1001, "contacts", *range(1, 1201))
     run()

@@ -134,3 +134,21 @@ def test_check_says_what_is_wrong(account: Make) -> None:
     assert "no answer" in check(one.settings)[0].advice
     one.unset("refresh_token")
     assert "the secret 'refresh_token' of source 'jobber' is missing" in check(one.settings)[0].advice
+
+
+def test_a_client_that_is_deleted_while_pages_are_read_hides_no_other(account: Make) -> None:
+    one = account()
+    clients = one.server.state.rows["clients"]
+    assert len(clients) > 60, "more than a page"
+    listed = iter(range(1_000))
+
+    class Shrinking(list):  # type: ignore[type-arg]
+        def __iter__(self):  # type: ignore[no-untyped-def]
+            found = list(super().__iter__())
+            if next(listed) == 0:
+                self.pop(1)
+            return iter(found)
+
+    one.server.state.rows["clients"] = Shrinking(clients)
+    assert one.run().error is None
+    assert {row["id"] for row in one.server.state.rows["clients"]} <= set(one.newest("clients"))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,8 +16,11 @@ from demo.log import CompanyLog
 from demo.servers.servicetitan import ServiceTitanOptions
 from demo.servers.traffic import Limit
 from demo.simulate import simulate
+from ingestion.http import Refused
 from ingestion.servicetitan import check
+from ingestion.servicetitan.api import ServiceTitanApi
 from ingestion.servicetitan.tables import FEEDS
+from salesgauge.errors import SourceError
 from tests.ingestion.connectors.site import Site, site
 
 Make = Callable[..., Site]
@@ -117,3 +121,49 @@ def test_check_says_what_is_wrong(tenant: Make) -> None:
     assert "no answer" in check(one.settings)[0].advice
     one.unset("app_key")
     assert "the secret 'app_key' of source 'servicetitan' is missing" in check(one.settings)[0].advice
+
+
+def test_a_change_whose_transaction_ended_late_is_found_and_old_estimates_are_not_asked_for_again(tenant: Make) -> None:
+    one = tenant(page=40)
+    assert one.run().error is None
+    one.later = timedelta(minutes=5)
+    rows = one.server.state.rows["leads"]
+    newest = max(datetime.fromisoformat(row["modifiedOn"]) for row in rows)
+    late = f"{(newest - timedelta(minutes=2)).replace(tzinfo=None).isoformat()}Z"
+    rows.append({**rows[0], "id": 987_654, "createdOn": late, "modifiedOn": late})
+    again = one.run()
+    assert {name: count.loaded for name, count in again.tables.items() if count.loaded} == {"leads": 1}
+    assert "987654" in newest_ids(one)
+    assert one.server.traffic.requests["changes"] == 0
+    assert again.requests <= len(FEEDS) + 4  # few feeds have their last ten minutes on two pages
+
+
+def newest_ids(one: Site) -> set[str]:
+    return set(newest(one, "leads", "id"))
+
+
+def test_a_feed_that_turns_in_a_circle_is_refused() -> None:
+    turns = iter(range(1_000))
+
+    class Circle:
+        def get(self, path: str, params: Any) -> Any:
+            number = next(turns)
+            body = {"hasMore": True, "continueFrom": "ab"[number % 2], "data": [{"id": number}]}
+            return SimpleNamespace(body=body)
+
+    with pytest.raises(SourceError, match="the feed jpm/jobs has more but names no new place"):
+        list(ServiceTitanApi(Circle(), "1").feed(FEEDS[0], None))  # type: ignore[arg-type]
+    assert next(turns) == 3
+
+
+def test_a_refusal_in_the_middle_of_an_optional_feed_is_no_missing_right() -> None:
+    class Moody:
+        def get(self, path: str, params: Any) -> Any:
+            if params:
+                raise Refused("servicetitan: GET /x answered 403", 403)
+            return SimpleNamespace(body={"hasMore": True, "continueFrom": "a", "data": [{"id": 1}]})
+
+    feed = next(feed for feed in FEEDS if feed.is_optional)
+    with pytest.raises(SourceError, match="answered 403") as caught:
+        list(ServiceTitanApi(Moody(), "1").feed(feed, None))  # type: ignore[arg-type]
+    assert not isinstance(caught.value, Refused)

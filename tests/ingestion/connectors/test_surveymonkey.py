@@ -121,6 +121,26 @@ def test_everything_once_then_only_what_changed(account: Any) -> None:
     assert f"surveymonkey:{gone}" not in one.answers()
 
 
+def test_an_answer_that_is_changed_while_pages_are_read_hides_no_other(account: Any) -> None:
+    one = account()
+    rows = one.server.state.responses["8001"]
+    original, changed = one.server._page, list[str]()
+
+    def page(request: Any, name: str, found: list[Any], most: int) -> Any:
+        answer = original(request, name, found, most)
+        if name == "responses" and "8001" in str(request.url) and not changed:
+            first = min(rows.values(), key=lambda row: (row["date_modified"], row["id"]))
+            first["date_modified"] = "2026-07-01T04:59:00+00:00"  # it moves behind the last one
+            changed.append(first["id"])
+        return answer
+
+    one.server._page = page
+    assert one.run().error is None and changed
+    assert {row[0] for row in one.query("select id from raw_surveymonkey.responses where survey_id = '8001'")} == set(
+        rows
+    )
+
+
 def test_scores_are_found_by_kind_and_wording(account: Any, log: CompanyLog) -> None:
     one = account()
     one.run()

@@ -243,3 +243,12 @@ def test_a_refusal_in_the_middle_is_waited_for(account: Account, run: Any) -> No
 
     assert load_id
     assert requests == 6
+
+
+def test_a_response_that_two_pages_show_is_loaded_once(account: Account, directory: Any, run: Any) -> None:
+    for number in (1, 2, 2, 3):
+        account.answer(number)
+    landing, _, _ = run()
+    count = landing.counts["responses"]
+    assert (count.received, count.loaded, count.duplicates) == (4, 3, 1)
+    assert directory.query("select count(*), count(distinct response_id) from raw_typeform.responses") == [(3, 3)]
