@@ -78,6 +78,9 @@ def check(company: Company, process: Process, name: str) -> list[Finding]:
     except SalesgaugeError as error:
         return [Finding(f"sources/{path.name}", is_ok=False, advice=str(error))]
     found = [Finding(f"sources/{path.name}", is_ok=True)]
+    if not source.location and not company.data_dir.is_dir():
+        advice = f"There is no folder {company.data_dir}. Make it and put the files there, or set SALESGAUGE_DATA to where they are."
+        return [*found, Finding("the data directory", is_ok=False, advice=advice)]
     try:
         for entry in source.files:
             found.append(_checked_entry(place, entry))

@@ -67,18 +67,20 @@ def _hubspot_more(body: Row, cursor: int) -> Row:
     return {**body, "paging": following} if is_led else body
 
 
+_HUBSPOT_OBJECTS = ("contacts", "companies", "deals", "calls", "emails", "meetings", "tasks")
 HUBSPOT = Source(
     name="hubspot",
     server=hubspot.server,
     options=HubSpotOptions(burst=PLENTY, search=PLENTY),
     config=lambda url: {
         "base_url": url, "api_version": "v3", "requests_per_10_seconds": 100_000, "search_requests_per_second": 10_000,
+        "objects": list(_HUBSPOT_OBJECTS),
     },
     secrets=section(hubspot.secrets()),
     path="/objects/contacts",
     tables=tuple(
         Table(kind, _hubspot_rows(kind))
-        for kind in ("contacts", "companies", "deals", "calls", "emails", "meetings", "tasks")
+        for kind in _HUBSPOT_OBJECTS
     ),
     work=Work(_add_contact, _touch_contact),
     more=_hubspot_more,

@@ -17,7 +17,6 @@ from ingestion.about import Finding
 from orchestration.sources import check
 from salesgauge.settings import Company
 
-pytest_plugins = ("tests.ingestion.databases.conftest",)
 
 PROCESS = """
 company: {name: Test, currency: USD, timezone: UTC}
@@ -151,7 +150,7 @@ def test_files_that_are_not_there(described: Company) -> None:
     assert "leads*.csv" in finding.what and "optional: true" in finding.advice
     (described.data_dir / "leads-1.csv").write_text("no,name\n1,Doe\n")
     found = check(described, ["exports"])["exports"]
-    assert wrong(found) == [] and found[-1].what.endswith(": 1")
+    assert wrong(found) == [] and found[-1].what.endswith(": 1 file for leads")
     (described.sources_dir / "exports.yml").write_text("files:\n  - path: leads.csv\n    entity: ledes\n")
     (finding,) = wrong(check(described, ["exports"])["exports"])
     assert "exports.yml" in finding.advice and "ledes" in finding.advice

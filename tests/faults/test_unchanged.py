@@ -31,7 +31,10 @@ class Stated:
 
 
 STATED = {
-    "hubspot": Stated("19 with up to 1,000 open deals", lambda server, within: 19),
+    "hubspot": Stated(
+        "22 with up to 1,000 open deals; 3 more for leads, 2 for each of quotes, invoices and payments, 1 for forms and 1 per form",
+        lambda server, within: 22,
+    ),
     "salesforce": Stated("2 for every object that the user can see, and 1 for the token", lambda server, within: 2 * len(SOBJECTS) + 1),
     "servicetitan": Stated("21, one for each feed and list, and one for the token; one more where the last changes of a feed lie on two pages", lambda server, within: len(FEEDS) + 1),
     "housecall_pro": Stated(
@@ -58,8 +61,8 @@ STATED = {
 
 
 def test_every_api_source_is_proved() -> None:
-    # GA4 reads files that are exported each day; its tests are its own.
-    assert {source.name for source in SOURCES} == set(API_SOURCES) - {"ga4"} == set(STATED)
+    # GA4 has no records that change: days are read again and replaced as a whole. Its tests say the same of days.
+    assert {source.name for source in SOURCES} == set(API_SOURCES) - {"ga4", "ga4_data"} == set(STATED)
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)

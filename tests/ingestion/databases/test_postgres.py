@@ -147,7 +147,10 @@ def test_a_check_says_what_is_missing(database: Any, postgres: str, tmp_path: Pa
     crm = Crm(tmp_path / "one", postgres, "oldcrm", "crm.deals")
     assert check() == [(True, ""), (True, "")]
     Crm(tmp_path / "one", postgres, "oldcrm", "crm.deal")
-    assert check()[1] == (False, "there is no such table or view; there are: deals.")
+    assert check()[1] == (
+        False,
+        "sources/oldcrm.yml: table crm.deal: there is no such table or view; there are: deals.",
+    )
     Crm(tmp_path / "one", postgres, "oldcrm", "crm.deals")
     crm.connect_to("postgresql://nobody:secret-1@127.0.0.1:9/x")
     (_, (is_ok, advice)) = check()
