@@ -359,7 +359,7 @@ class Landing:
         base = f"cast({self._rows.get(table.name, 0)} as bigint) as _base"
         target = self._path(table.name)
         if as_received is None:
-            record, condition = "cast(record as json) as record", "not _bad and record is not null"
+            record, condition = "cast(record as varchar) as record", "not _bad and record is not null"
         else:
             fields = ", ".join(one.field(types[one.column].lower()) for one in as_received)
             record, condition = f"struct_pack({fields}) as received", "not _bad"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # The table name under which the accounting notes that the first load of a source was only kept in part so far.
 UNFINISHED = "_unfinished"
-_META = (("_load_id", "varchar"), ("_loaded_at", "timestamp"), ("_row", "bigint"), ("record", "json"))
+_META = (("_load_id", "varchar"), ("_loaded_at", "timestamp"), ("_row", "bigint"), ("record", "varchar"))
 _LOADS = (
     ("table_name", "varchar"),
     ("received", "bigint"),
@@ -255,6 +255,8 @@ def _select(columns: list[tuple[str, str]], files: list[Path], rows: str | None 
         "_row": "coalesce(_row, _base + file_row_number + 1)",
         # of a file whose rows all are good only the first line is kept
         "_line": "coalesce(_line, _first_line + file_row_number)",
+        # JSON as text: a cast to JSON would parse every record once more, at each reading
+        "record": "cast(record as varchar)",
     }
     counted = "".join(f", cast(null as bigint) as {name}" for name in ("_base", "_first_line", "file_row_number"))
     rows = f"select {empty}{counted} where false union all by name {rows or f'select * from {_read(files)}'}"
