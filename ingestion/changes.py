@@ -7,7 +7,8 @@ records are gone (``absences``). How records are fetched belongs to the connecto
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -88,6 +89,12 @@ class Changes:
         """The rows of an SQL query over ``newest`` relations."""
         with self._lock:
             return self.landing.con.execute(sql).fetchall()
+
+    @contextmanager
+    def exclusive(self) -> Iterator[Landing]:
+        """The landing, for one thread at a time: to land what needs no comparison with the raw log, as the bulk results of a first load."""
+        with self._lock:
+            yield self.landing
 
     def newest(self, table: RawTable) -> str:
         """SQL of the newest committed version of every record of ``table``: its columns and ``record``."""

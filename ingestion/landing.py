@@ -53,12 +53,13 @@ class RawColumn:
 
 @dataclass(frozen=True)
 class RawTable:
-    """A table of the raw log. ``key`` columns are always required."""
+    """A table of the raw log. ``key`` columns are always required. ``is_bulk``: some of its files keep the source's columns instead of records."""
 
     source: str
     name: str
     columns: tuple[RawColumn, ...]
     key: tuple[str, ...]
+    is_bulk: bool = False
 
     def is_required(self, column: RawColumn) -> bool:
         return column.required or column.name in self.key
@@ -249,6 +250,10 @@ class Landing:
     def cursor(self, table: str, value: Any) -> None:
         """Remember ``value`` (anything JSON can hold; None: forget it) with this load: ``rawlog.last_cursor`` returns it once the load is committed."""
         self._cursors[table] = json.loads(json.dumps(value))
+
+    def written(self, table: str) -> list[Path]:
+        """The files with the good rows of ``table`` in this load; their columns are those of the raw table."""
+        return list(self._files.get(table, []))
 
     def note(self, text: str) -> None:
         """Something that people should know of this load, though nothing failed: the end of the run tells it."""

@@ -125,7 +125,9 @@ def create_views(con: duckdb.DuckDBPyConnection, company: Company, *, with_parts
         for table in api_tables(source):
             columns = [*((column.name, column.type) for column in table.columns), *_META]
             files = _files(company, source, table.name, loads.get(source, []))
-            _create(con, f"raw_{source}", table.name, columns, files)
+            _create(
+                con, f"raw_{source}", table.name, _select(columns, files, _recorded(files) if table.is_bulk else None)
+            )
     _create_file_views(con, company, {source: ids for source, ids in loads.items() if source not in API_SOURCES})
     for view, folder, columns in (("loads", "_accounting", _LOADS), ("quarantine", "_quarantine", _QUARANTINE)):
         parts = [
@@ -176,7 +178,8 @@ def table_files(company: Company, source: str, table: str) -> list[Path]:
 def relation(company: Company, table: RawTable) -> str:
     """SQL of all committed versions of a raw table, as its view shows them."""
     columns = [*((column.name, column.type) for column in table.columns), *_META]
-    return _select(columns, table_files(company, table.source, table.name))
+    files = table_files(company, table.source, table.name)
+    return _select(columns, files, _recorded(files) if table.is_bulk else None)
 
 
 def quarantined(company: Company, source: str) -> str:
@@ -208,10 +211,8 @@ def api_tables(source: str) -> tuple[RawTable, ...]:
     return tuple(importlib.import_module(name).TABLES)
 
 
-def _create(
-    con: duckdb.DuckDBPyConnection, schema: str, table: str, columns: Iterable[tuple[str, str]], files: list[Path]
-) -> None:
-    con.execute(f"create view {schema}.{identifier(table)} as {_select(list(columns), files)}")
+def _create(con: duckdb.DuckDBPyConnection, schema: str, table: str, query: str) -> None:
+    con.execute(f"create view {schema}.{identifier(table)} as {query}")
 
 
 def received_field(name: str, same_as: str | None) -> str:

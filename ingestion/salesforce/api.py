@@ -85,8 +85,11 @@ class SalesforceApi:
                 f"{SOURCE}: a query of {sobject} announced {counts[0]:,} rows and gave {counts[1]:,}. Nothing of this load was kept; run again."
             )
 
-    def bulk(self, soql: str, folder: Path) -> Iterator[Path]:
-        """The result of a bulk query as CSV files in ``folder``, deleted rows included. SourceError where the job fails or rows are missing."""
+    def bulk(self, soql: str, folder: Path) -> Iterator[tuple[Path, int]]:
+        """The result of a bulk query as CSV files in ``folder`` with their numbers of rows, deleted rows included.
+
+        SourceError where the job fails or rows are missing.
+        """
         jobs = f"{self._base}/jobs/query"
         created = self.client.send("POST", jobs, body={"operation": "queryAll", "query": soql})
         job = str(created.body.get("id"))
@@ -98,8 +101,9 @@ class SalesforceApi:
             answer = self.client.download(
                 f"{jobs}/{job}/results", target, params=params, headers={"Accept": "text/csv"}
             )
-            received += int(answer.headers.get("Sforce-NumberOfRecords") or 0)
-            yield target
+            number = int(answer.headers.get("Sforce-NumberOfRecords") or 0)
+            received += number
+            yield target, number
             locator = answer.headers.get("Sforce-Locator") or "null"
             if locator == "null":
                 break

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from ingestion.http import Refused, number
 from ingestion.jobs import run_all
 from ingestion.landing import Landing
 from ingestion.moments import iso, moment
+from ingestion.salesforce import bulk
 from ingestion.salesforce.api import SalesforceApi, connect, is_missing, readable
 from ingestion.salesforce.tables import SOBJECTS, SOURCE, SObject
 from salesgauge.progress import Reporter
@@ -23,7 +23,6 @@ from salesgauge.settings import Company
 from salesgauge.yaml_file import load_yaml
 
 _LOG = logging.getLogger(__name__)
-_BATCH = 5_000
 _NAMES = {"Lead": "leads", "Opportunity": "deals", "Event": "events", "Task": "tasks", "User": "users"}
 
 
@@ -83,9 +82,13 @@ class _Reading:
         # Only a first load, or one after a long time, can be large: others need no count.
         if cursor is None and sobject.cursor and self.api.count(sobject.name, where) >= self.bulk_from:
             booleans = {str(one["name"]) for one in described if one.get("type") == "boolean"}
-            for file in self.api.bulk(soql, self.changes.folder):
-                newest = self._write(sobject, _csv_rows(file, booleans), newest)
+            for file, announced in self.api.bulk(soql, self.changes.folder):
+                with self.changes.exclusive() as landing:
+                    bulk.land(landing, sobject.table, file, booleans, announced)
+                self.changes.tally.add(announced)
                 file.unlink()
+            with self.changes.exclusive() as landing:
+                newest = bulk.newest(landing, sobject.table, sobject.cursor)
         else:
             newest = self._write(sobject, self.api.query(sobject.name, soql + order), newest)
         return newest
@@ -104,24 +107,6 @@ class _Reading:
         if until is None or sobject.cursor is None:
             return ""
         return f" WHERE {sobject.cursor} >= {(until - self.overlap).isoformat(timespec='milliseconds')}Z"
-
-
-def _csv_rows(file: Path, booleans: set[str]) -> Iterator[list[dict[str, Any]]]:
-    """Rows of a bulk result in the shape that REST gives: null for nothing, true and false as such. Numbers stay text: staging casts."""
-    with file.open(encoding="utf-8", newline="") as lines:
-        batch: list[dict[str, Any]] = []
-        for row in csv.DictReader(lines, strict=True):
-            batch.append(
-                {
-                    name: None if value == "" else value == "true" if name in booleans else value
-                    for name, value in row.items()
-                }
-            )
-            if len(batch) >= _BATCH:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
 
 
 def _mapped(file: Path | None) -> dict[str, list[str]]:

@@ -32,7 +32,7 @@ class SObject:
             RawColumn("modified_at", "timestamp", "$.SystemModstamp", convert=_MOMENT, expected=_EXPECTED),
             RawColumn("is_deleted", "boolean", "$.IsDeleted"),
         )
-        return RawTable(SOURCE, self.table_name, columns, ("id",))
+        return RawTable(SOURCE, self.table_name, columns, ("id",), is_bulk=True)
 
 
 SOBJECTS: tuple[SObject, ...] = (

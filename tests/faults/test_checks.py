@@ -17,7 +17,6 @@ from ingestion.about import Finding
 from orchestration.sources import check
 from salesgauge.settings import Company
 
-
 PROCESS = """
 company: {name: Test, currency: USD, timezone: UTC}
 process:

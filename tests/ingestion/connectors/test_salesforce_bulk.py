@@ -1,0 +1,77 @@
+"""Bulk results as files: every row as REST would give it, line breaks and quotes inside; a file that is cut or short ends the load."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from ingestion import rawlog
+from ingestion.accounting import TableCount
+from ingestion.landing import Landing
+from ingestion.salesforce import bulk
+from ingestion.salesforce.tables import SOBJECTS
+from salesgauge.errors import SourceError
+from salesgauge.settings import Company
+from salesgauge.warehouse import connect
+
+LEADS = next(one.table for one in SOBJECTS if one.name == "Lead")
+HEADER = '"Id","CreatedDate","SystemModstamp","IsDeleted","Name","Note"\n'
+ROWS = (
+    '"1","2026-01-01T00:00:00.000+0000","2026-01-02T00:00:00.000+0000","false","Ann ""A"" Doe, jr.",""\n'
+    '"2","2026-01-01T00:00:00.000+0000","2026-03-02T09:30:00.000+0000","true","Zoë","two\nlines"\n'
+)
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Company:
+    (tmp_path / "process.yml").write_text("company: {}\n")
+    return Company.open(tmp_path, {})
+
+
+def _land(company: Company, text: str, announced: int) -> tuple[TableCount, datetime | None]:
+    file = company.root / "result.csv"
+    file.write_text(text, encoding="utf-8")
+    with Landing(company, "salesforce", received_at=datetime(2026, 7, 1)) as landing:
+        bulk.land(landing, LEADS, file, {"IsDeleted"}, announced)
+        at = bulk.newest(landing, LEADS, "SystemModstamp")
+        landing.commit()
+        return landing.counts.get("leads", TableCount()), at
+
+
+def test_rows_are_what_rest_gives(company: Company) -> None:
+    bad = '"3","2026-01-01T00:00:00.000+0000","someday","false","Bob",""\n'
+    count, newest = _land(company, HEADER + ROWS + bad, 3)
+    assert (count, newest) == (TableCount(3, 2, 1, 0), datetime(2026, 3, 2, 9, 30))
+    with connect(":memory:") as con:
+        rawlog.create_views(con, company)
+        found = con.execute(
+            "select id, is_deleted, modified_at, record from raw_salesforce.leads order by id"
+        ).fetchall()
+        assert [row[:3] for row in found] == [
+            ("1", False, datetime(2026, 1, 2)),
+            ("2", True, datetime(2026, 3, 2, 9, 30)),
+        ]
+        first, second = (json.loads(row[3]) for row in found)
+        assert (first["Name"], first["Note"], first["IsDeleted"]) == ('Ann "A" Doe, jr.', None, False)
+        assert (second["Name"], second["Note"], second["IsDeleted"]) == ("Zoë", "two\nlines", True)
+        ((key, reason),) = con.execute("select record_key, reason from raw_log.quarantine").fetchall()
+        assert key == "3" and reason.startswith("modified_at: 'someday' is not a time")
+
+
+def test_a_result_without_rows_is_none(company: Company) -> None:
+    assert _land(company, HEADER, 0) == (TableCount(), None)
+    assert rawlog.table_files(company, "salesforce", "leads") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "announced"),
+    [(HEADER + ROWS, 3), (HEADER + ROWS[:-30], 2), (HEADER + ROWS + '"3","2026', 3), (HEADER + ROWS + '"3","x"y","z"\n', 3)],
+    ids=["rows are missing", "cut in a field", "cut in a row", "a stray quote"],
+)  # fmt: skip
+def test_a_result_that_is_not_whole_is_not_kept(company: Company, text: str, announced: int) -> None:
+    with pytest.raises(SourceError, match="leads"):
+        _land(company, text, announced)
+    assert rawlog.committed(company, "salesforce") == []
