@@ -30,12 +30,17 @@ LONGEST = (
 TOGETHER = ("tests/metrics/",)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Tests that share a company stay in one process: those of a file, of each parameter of its module fixtures on its own."""
+    # not when all are collected: xdist writes the group into the ids before that
+    if item.get_closest_marker("xdist_group") is None:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest groups first."""
     places: dict[str, tuple[int, int]] = {}
     for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(_group(item)))
         places.setdefault(_name(item), (_rank(item), len(places)))
     items.sort(key=lambda item: places[_name(item)])
 
