@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,43 +29,40 @@ LONGEST = (
 )
 # Their files share a fixture that takes long to make.
 TOGETHER = ("tests/metrics/",)
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tests that share a company stay in one process: those of a file, of each parameter of its module fixtures on its own."""
-    # not when all are collected: xdist writes the group into the ids before that
-    if item.get_closest_marker("xdist_group") is None:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+# Each parameter of these has a company of its own: the first part of the id in brackets.
+BY_PARAMETER = ("tests/e2e/test_truth.py", "tests/e2e/test_crms.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest groups first."""
     places: dict[str, tuple[int, int]] = {}
     for item in items:
-        places.setdefault(_name(item), (_rank(item), len(places)))
-    items.sort(key=lambda item: places[_name(item)])
+        places.setdefault(group(item.nodeid), (_rank(item), len(places)))
+    items.sort(key=lambda item: places[group(item.nodeid)])
 
 
-def _group(item: pytest.Item) -> str:
-    path = item.nodeid.partition("::")[0]
-    folder = next((folder for folder in TOGETHER if path.startswith(folder)), None)
-    if folder:
-        return folder.rstrip("/")
-    spec = getattr(item, "callspec", None)
-    shared = [name for name in spec.params if _is_shared(item, name)] if spec else []
-    return "-".join([path, *(str(spec.params[name]) for name in shared)])
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests that share a company stay in one process: with ``--dist loadgroup`` those of a ``group``."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        """xdist's own groups are lost in pytest 9.2: it writes them into a field that is gone."""
+
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid)
+
+    return ByGroup(config, log)
 
 
-def _is_shared(item: pytest.Item, name: str) -> bool:
-    """Whether the parameter ``name`` is that of a fixture which many tests share."""
-    found = item._fixtureinfo.name2fixturedefs.get(name)  # type: ignore[attr-defined]
-    return bool(found) and found[-1].scope in ("module", "session")
-
-
-def _name(item: pytest.Item) -> str:
-    marker = item.get_closest_marker("xdist_group")
-    assert marker is not None
-    return str(marker.args[0])
+def group(nodeid: str) -> str:
+    """The tests that share what takes long to make: those of a file, of a folder, or of a parameter."""
+    path, _, test = nodeid.partition("::")
+    if path in BY_PARAMETER and "[" in test:
+        return f"{path}[{test.partition('[')[2].rstrip(']').partition('-')[0]}]"
+    return next((folder for folder in TOGETHER if path.startswith(folder)), path)
 
 
 def _rank(item: pytest.Item) -> int:
