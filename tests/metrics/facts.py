@@ -70,6 +70,7 @@ DDL = {
     "marts.metricflow_time_spine": "date_day date",
     "intermediate.int_cases": "case_id varchar, lead_id varchar, deal_id varchar, is_counted boolean",
     "intermediate.int_deals": "deal_id varchar, created_at timestamp",
+    "intermediate.int_source_stages": "source varchar, pipeline varchar, source_stage varchar, label varchar, kind varchar, is_deleted boolean",
     "intermediate.int_stage_events": "subject_type varchar, subject_id varchar, stage_key varchar, source_stage varchar, pipeline varchar, "
     '"at" timestamp, source_order bigint, source varchar',
 }
