@@ -126,8 +126,10 @@ def _add_event(server: Any, number: int, at: datetime) -> None:
 
 def _touch_event(server: Any, at: datetime) -> None:
     one = max(server.state.events, key=lambda one: server.state.events[one]["start_time"])
-    server.state.events[one] |= {"status": "canceled", "updated_at": calendly.stamp(at)}
-    server.state.invitees[one] |= {"status": "canceled", "updated_at": calendly.stamp(at)}
+    when = calendly.stamp(at)
+    cancellation = {"canceled_by": "Customer", "reason": None, "canceler_type": "invitee", "created_at": when}
+    for rows in (server.state.events, server.state.invitees):
+        rows[one] = {**rows[one], "status": "canceled", "cancellation": cancellation, "updated_at": when}
 
 
 def _calendly_more(body: Row, cursor: int) -> Row:

@@ -96,7 +96,7 @@ class Found(Page[Record]):
     def _is_plain(self) -> Found:
         if any(one.propertiesWithHistory is not None or one.associations is not None for one in self.results):
             raise ValueError("a search gives neither histories nor links")
-        if self.paging is not None and int(self.paging.next.after) >= 10_000:
+        if self.paging is not None and int(self.paging.next.after) > 10_000:
             raise ValueError("a search does not page past 10,000")
         return self
 

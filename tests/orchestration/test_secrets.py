@@ -28,6 +28,7 @@ from demo.log import CompanyLog
 from demo.servers import (
     calendly,
     callrail,
+    ga4_data,
     housecall_pro,
     hubspot,
     jobber,
@@ -60,6 +61,10 @@ KEYS = {
     "calendly": {"access_token": calendly.TOKEN, "client_id": "-", "client_secret": "--", "refresh_token": "---"},  # not used beside a token
     "typeform": {"access_token": typeform.TOKEN},
     "surveymonkey": {"access_token": surveymonkey.TOKEN},
+    "ga4_data": {
+        "client_id": ga4_data.CLIENT_ID, "client_secret": ga4_data.CLIENT_SECRET, "refresh_token": ga4_data.REFRESH_TOKEN,
+        "service_account": "-",  # not used beside a token
+    },
 }  # fmt: skip
 # Runs commands with every logger open, short waits, and a copy of each file that it removes.
 PROGRAM = """
@@ -147,6 +152,10 @@ class Scene:
         ]
         config += [f'[sources.calendly]\nbase_url = "{urls["calendly"]}"\nrequests_per_minute = 60000']
         config += [f'[sources.surveymonkey]\nbase_url = "{urls["surveymonkey"]}/v3"\nrequests_per_minute = 60000']
+        first, url = (self.log.as_of - timedelta(days=5)).date(), urls["ga4_data"]
+        config += [
+            f'[sources.ga4_data]\nproperty_id = "{ga4_data.PROPERTY}"\nbase_url = "{url}"\ntoken_url = "{url}/token"\nstart_date = "{first}"'
+        ]
         (self.company / ".dlt" / "config.toml").write_text("\n".join(config))
         secrets = [f'[salesgauge]\nalert_webhook_url = "http://127.0.0.1:9/hook/{url_safe_canary("webhook")}"']
         for name, keys in KEYS.items():
@@ -182,6 +191,7 @@ def _servers(log: CompanyLog) -> dict[str, Doorman]:
         "twilio": twilio.TwilioServer(log).app,
         "calendly": calendly.CalendlyServer(log, calendly.CalendlyOptions(rate=PLENTY)).app,
         "surveymonkey": surveymonkey.SurveyMonkeyServer(log).app,
+        "ga4_data": ga4_data.Ga4DataServer(log).app,
     }
     return {
         name: Doorman(app, name, {own: canary(f"{name}.{key}") for key, own in KEYS[name].items()})
