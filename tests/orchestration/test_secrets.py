@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -280,7 +281,6 @@ def test_an_alert_does_not_log_its_address(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The address of a webhook is a secret, and the HTTP library logs paths."""
-    from datetime import datetime
 
     from orchestration.alerts import send_alert
     from salesgauge.settings import Company
