@@ -62,6 +62,7 @@ KEYS = {
     "calendly": {"access_token": calendly.TOKEN, "client_id": "-", "client_secret": "--", "refresh_token": "---"},  # not used beside a token
     "typeform": {"access_token": typeform.TOKEN},
     "surveymonkey": {"access_token": surveymonkey.TOKEN},
+    "ga4": {"aws_access_key_id": "-", "aws_secret_access_key": "--"},  # of a bucket; its files are in a folder here
     "ga4_data": {
         "client_id": ga4_data.CLIENT_ID, "client_secret": ga4_data.CLIENT_SECRET, "refresh_token": ga4_data.REFRESH_TOKEN,
         "service_account": "-",  # not used beside a token
