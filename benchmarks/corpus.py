@@ -19,7 +19,8 @@ import click
 import ingestion
 from benchmarks.figures import publish
 from ingestion import rawlog
-from ingestion.landing import Landing, RawColumn, RawTable
+from ingestion.landing import Landing
+from ingestion.raw_tables import RawColumn, RawTable
 from ingestion.spool import dumps
 from salesgauge.process import Process
 from salesgauge.settings import Company

@@ -27,7 +27,8 @@ import duckdb
 
 import ingestion
 from benchmarks.figures import publish
-from ingestion.landing import Landing, RawColumn, RawTable
+from ingestion.landing import Landing
+from ingestion.raw_tables import RawColumn, RawTable
 from salesgauge.process import Process
 from salesgauge.settings import PROJECT_ROOT, Company
 

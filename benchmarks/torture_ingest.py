@@ -31,7 +31,8 @@ import ingestion
 from benchmarks.figures import publish
 from ingestion import rawlog
 from ingestion.changes import Changes, absences_table
-from ingestion.landing import Landing, RawColumn, RawTable
+from ingestion.landing import Landing
+from ingestion.raw_tables import RawColumn, RawTable
 from salesgauge.process import Process
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect

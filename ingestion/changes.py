@@ -15,8 +15,9 @@ from types import TracebackType
 from typing import Any
 
 from ingestion import rawlog
-from ingestion.landing import Landing, RawColumn, RawTable
+from ingestion.landing import Landing
 from ingestion.lines import identifier, quote, read_lines
+from ingestion.raw_tables import RawColumn, RawTable
 from ingestion.spool import Spool, Tally, spool_folder
 from salesgauge.errors import SourceError
 from salesgauge.progress import SILENT, Reporter

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -147,15 +148,18 @@ class _Run:
         if not unread:
             return
         try:
-            with self.place.fetched(file, self.landing.folder) as (path, file):
-                state = state_of_read(file, path)
-                is_new = [not (before := known[id(entry)]) or before["sha256"] != state["sha256"] for entry in unread]
+            # the hash of a file that is new anyway is made beside its loading
+            with self.place.fetched(file, self.landing.folder) as (path, file), ThreadPoolExecutor(1) as beside:
+                state = beside.submit(state_of_read, file, path)
+                is_new = [
+                    not (before := known[id(entry)]) or before["sha256"] != state.result()["sha256"] for entry in unread
+                ]
                 self.done += any(is_new)
                 for entry, new in zip(unread, is_new, strict=True):
                     if new:
                         self._land(entry, SourceFile(entry, path, file.name), state)
                     else:
-                        self._keep(entry, file.name, known[id(entry)] or state, state)
+                        self._keep(entry, file.name, known[id(entry)] or state.result(), state.result())
                 if self.place.is_changed(file):
                     self.problems.append(f"{file.name}: changed while it was read; the next run reads it again")
                     self._forget(unread, file.name)
@@ -165,8 +169,9 @@ class _Run:
                 for fed in entry.feeds:
                     self.states.hold(fed, file.name)
 
-    def _land(self, entry: FileMapping, file: SourceFile, state: State) -> None:
+    def _land(self, entry: FileMapping, file: SourceFile, read: Future[State]) -> None:
         refused = land(self.process, self.landing, file, self.name)
+        state = read.result()
         for fed in entry.feeds:
             state = self.states.read(fed, file.name, state, self.landing.load_id, refused)
         if state["refused"]:
@@ -192,7 +197,7 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str) -> s
     dialect = _dialect(entry)
     with tempfile.TemporaryDirectory(dir=landing.folder) as folder:
         try:
-            is_landed = not entry.needs_lines and _land_plain(landing, file, dialect, source)
+            is_landed = _land_clean(landing, file, dialect, source, Path(folder))
             if is_landed and not (entry.stages and entry.stages.entered):
                 return None
             relation = read(landing.con, file.path, dialect, Path(folder), entry.sources)
@@ -203,7 +208,7 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str) -> s
         rows = mapped(entry, relation.sql, relation.columns, source=source, file=file.name)
         if not is_landed:
             landing.relation(
-                rows.table, rows.sql, received=relation.received, also=rows.also, as_received=rows.as_received
+                rows.table, rows.sql, received=relation.received(), also=rows.also, as_received=rows.as_received
             )
         if entry.stages and entry.stages.entered:
             good = landing.good_rows(rows.table, rows.sql, rows.also)
@@ -212,18 +217,23 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str) -> s
     return None
 
 
-def _land_plain(landing: Landing, file: SourceFile, dialect: Dialect, source: str) -> bool:
+def _land_clean(landing: Landing, file: SourceFile, dialect: Dialect, source: str, folder: Path) -> bool:
     """Land the rows of a file that is well-formed, and all of them good, in one pass; False, and nothing landed, where it is not."""
-    relation = read_plain(file.path, dialect, file.entry.sources)
+    if dialect.format == "parquet":
+        relation: Relation | None = read(landing.con, file.path, dialect, folder)
+    else:
+        relation = None if file.entry.needs_lines else read_plain(file.path, dialect, file.entry.sources)
     if relation is None:
         return False
     _check_columns(file.entry, relation)
     rows = mapped(
         file.entry, relation.sql, relation.columns, source=source, file=file.name, first_line=relation.first_line
     )
-    return landing.relation_if_clean(
-        rows.table, rows.sql, received=relation.received, also=rows.also, as_received=rows.as_received
-    )
+    with ThreadPoolExecutor(1) as beside:  # rows are counted beside their loading
+        received = beside.submit(relation.received).result
+        return landing.relation_if_clean(
+            rows.table, rows.sql, received=received, also=rows.also, as_received=rows.as_received
+        )
 
 
 def _check_columns(entry: FileMapping, relation: Relation) -> None:

@@ -23,9 +23,10 @@ import duckdb
 from ingestion import rawlog
 from ingestion.about import About, Finding, Setting
 from ingestion.buckets import Bucket, is_location
-from ingestion.landing import Landing, RawColumn, RawTable
+from ingestion.landing import Landing
 from ingestion.lines import quote, read_lines, sanitise
 from ingestion.places import Folder, Place, Stored
+from ingestion.raw_tables import RawColumn, RawTable
 from ingestion.spool import spool_folder
 from salesgauge.errors import ConfigurationError, SalesgaugeError, SourceError
 from salesgauge.progress import SILENT, Reporter

@@ -9,8 +9,7 @@ import json
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +20,7 @@ import duckdb
 from ingestion import rawlog
 from ingestion.accounting import TableCount
 from ingestion.lines import identifier, quote, read_lines, sanitise
+from ingestion.raw_tables import RECEIVED, AsReceived, RawColumn, RawTable
 from ingestion.suppression import Suppressions, without
 from ingestion.typing_sql import TypedColumn
 from salesgauge.errors import SourceError
@@ -28,70 +28,13 @@ from salesgauge.settings import Company
 from salesgauge.warehouse import connect
 
 # Without the limit every record is hashed for a dictionary that is then given up.
-_PARQUET = "(format parquet, compression zstd, compression_level 1, string_dictionary_page_size_limit 1000)"
+_PARQUET = "format parquet, compression zstd, compression_level 1, string_dictionary_page_size_limit 1000"
+# Long texts are written faster in groups that stay in the processor's cache; columns gain nothing by it.
+_PARQUET_OF_RECORDS = f"{_PARQUET}, row_group_size 20480"
+_SAMPLE = 2048  # rows that are looked at before a file is taken to hold no surprise
 
 _MEMORY = "1GB"
 _AT_ONCE = 128 << 20  # bytes read by one statement: what it buffers to keep the order grows with its input
-
-
-@dataclass(frozen=True)
-class RawColumn:
-    """A typed column of a raw table. ``type`` is a DuckDB type, ``path`` the JSON path in the record (``$.id``).
-
-    ``convert`` replaces the ordinary cast: an SQL expression over ``{value}`` (the value as text) that is null for a value that does not fit,
-    e.g. ``make_timestamp(try_cast({value} as bigint))``; ``expected`` says in words what fits. Blank text counts as missing in every type but
-    ``varchar``.
-    """
-
-    name: str
-    type: str
-    path: str
-    required: bool = False
-    convert: str | None = None
-    expected: str | None = None
-
-
-@dataclass(frozen=True)
-class RawTable:
-    """A table of the raw log. ``key`` columns are always required. ``is_bulk``: some of its files keep the source's columns instead of records."""
-
-    source: str
-    name: str
-    columns: tuple[RawColumn, ...]
-    key: tuple[str, ...]
-    is_bulk: bool = False
-
-    def is_required(self, column: RawColumn) -> bool:
-        return column.required or column.name in self.key
-
-
-# Types that Parquet holds as they are; a value of any other is kept as JSON.
-_PLAIN_TYPES = {
-    "varchar", "boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint", "float", "double",
-    "date", "time", "timestamp", "timestamp with time zone",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class AsReceived:
-    """A column of a table or file that is kept as received. ``name``: what the source calls it; ``column``: the query's column with its value.
-
-    ``same_as``: the typed column that nearly always has the same value; then only what differs is kept.
-    """
-
-    name: str
-    column: str
-    same_as: str | None = None
-
-    def field(self, kind: str) -> str:
-        """Its field of the struct ``received``; ``rawlog`` puts the record together again."""
-        value = identifier(self.column)
-        is_plain = kind in _PLAIN_TYPES or kind.startswith("decimal")
-        if self.same_as is not None:
-            value = f"case when {value} is distinct from {identifier(f't:{self.same_as}')} then {value} end"
-        elif not is_plain:
-            value = f"to_json({value})"
-        return f"{identifier(rawlog.received_field(self.name, self.same_as))} := {value}"
 
 
 class Landing:
@@ -199,23 +142,36 @@ class Landing:
         table: RawTable,
         sql: str,
         *,
-        received: int,
+        received: Callable[[], int],
         also: Sequence[RawColumn] = (),
         as_received: Sequence[AsReceived] | None = None,
     ) -> bool:
-        """Like ``relation``, but where a row does not fit, or can't be read, nothing is landed or counted, and the answer is False."""
+        """Like ``relation``, but where a row does not fit, or can't be read, nothing is landed or counted, and the answer is False.
+
+        ``received`` is called when the rows are written. Columns that were received as they were typed (``AsReceived.is_copied``) are not kept twice.
+        """
         query, types = self._completed(table, sql, also)
+        checked = _checked(self._typed(table, types, also), query)
         try:
-            file, loaded = self._good(table, _checked(self._typed(table, types, also), query), types, as_received)
+            is_lean = self._is_same(checked, as_received or ())
+            file, loaded = self._good(table, checked, types, as_received, is_lean=is_lean)
         except duckdb.InvalidInputException:
             return False
-        if loaded != received:
+        count = received()
+        if loaded != count:
             file.unlink()
             return False
         self._keep(table.name, file, loaded)
-        self._rows[table.name] = self._rows.get(table.name, 0) + received
-        self._count(table.name, TableCount(received, loaded, 0, 0))
+        self._rows[table.name] = self._rows.get(table.name, 0) + count
+        self._count(table.name, TableCount(count, loaded, 0, 0))
         return True
+
+    def _is_same(self, checked: str, as_received: Sequence[AsReceived]) -> bool:
+        """Whether the first rows hold just what their typed columns say, where that is to be expected."""
+        conditions = " and ".join(one.is_same for one in as_received if one.is_copied)
+        return bool(conditions) and not self._scalar(
+            f"select count(*) from (select * from ({checked}) limit {_SAMPLE}) where not ({conditions})"
+        )
 
     def good_rows(self, table: RawTable, sql: str, also: Sequence[RawColumn] = ()) -> str:
         """A query for the rows of ``sql`` that ``relation`` would load, with the typed value of column ``x`` as ``t:x``."""
@@ -242,7 +198,7 @@ class Landing:
         target = self._path("_quarantine")
         self.con.execute(
             f"copy (select {quote(table)} as table_name, {quote(file)} as file, cast(null as bigint) as line, cast(null as varchar) as record_key, "
-            f"{quote(reason_text)} as reason, cast(null as varchar) as record, {self._stamp()}) to {quote(str(target))} {_PARQUET}"
+            f"{quote(reason_text)} as reason, cast(null as varchar) as record, {self._stamp()}) to {quote(str(target))} ({_PARQUET})"
         )
         self._files.setdefault("_quarantine", []).append(target)
         return self._count(table, TableCount(1, 0, 1, 0))
@@ -356,21 +312,38 @@ class Landing:
         return TableCount(received, loaded, quarantined, 0)
 
     def _good(
-        self, table: RawTable, checked: str, types: Mapping[str, str], as_received: Sequence[AsReceived] | None
+        self,
+        table: RawTable,
+        checked: str,
+        types: Mapping[str, str],
+        as_received: Sequence[AsReceived] | None,
+        *,
+        is_lean: bool = False,
     ) -> tuple[Path, int]:
-        """Write the good rows to a Parquet file; the file and the number of rows."""
+        """Write the good rows to a Parquet file; the file and the number of rows.
+
+        ``is_lean``: leave out columns that are the same as the typed ones, and rows where they are not.
+        """
         self._keys[table.name] = table.key
         values = ", ".join(f"{identifier(f't:{column.name}')} as {identifier(column.name)}" for column in table.columns)
         base = f"cast({self._rows.get(table.name, 0)} as bigint) as _base"
         target = self._path(table.name)
         if as_received is None:
-            record, condition = "cast(record as varchar) as record", "not _bad and record is not null"
+            record, options, conditions = (
+                ", cast(record as varchar) as record",
+                _PARQUET_OF_RECORDS,
+                ["record is not null"],
+            )
         else:
-            fields = ", ".join(one.field(types[one.column].lower()) for one in as_received)
-            record, condition = f"struct_pack({fields}) as received", "not _bad"
+            copied = [one for one in as_received if is_lean and one.is_copied]
+            fields = ", ".join(one.field(types[one.column].lower()) for one in as_received if one not in copied)
+            record = f", struct_pack({fields}) as received" if fields else ""
+            labels = json.dumps([one.label for one in as_received], ensure_ascii=False)
+            options = f"{_PARQUET}, kv_metadata {{{RECEIVED}: {quote(labels)}}}"
+            conditions = [one.is_same for one in copied]
         loaded = self._scalar(
-            f"copy (select {values}, {self._stamp()}, {base}, {record} from ({checked}) where {condition}) "
-            f"to {quote(str(target))} {_PARQUET}"
+            f"copy (select {values}, {self._stamp()}, {base}{record} from ({checked}) where {' and '.join(['not _bad', *conditions])}) "
+            f"to {quote(str(target))} ({options})"
         )
         return target, loaded
 
@@ -399,7 +372,7 @@ class Landing:
             f"copy (select {quote(table.name)} as table_name, _file as file, cast(_line as bigint) as line, {key} as record_key, "
             # where the record as a whole is unusable, what its columns lack says nothing more
             f"coalesce(_reason, concat_ws('; ', {reasons})) as reason, cast(record as varchar) as record, {self._stamp()} "
-            f"from ({checked}) where _bad and record is not null) to {quote(str(target))} {_PARQUET}"
+            f"from ({checked}) where _bad and record is not null) to {quote(str(target))} ({_PARQUET})"
         )
         self._keep("_quarantine", target, count)
         return count
@@ -424,7 +397,7 @@ class Landing:
             self.con.executemany("insert into accounting values (?, ?, ?, ?, ?, ?)", rows)
         target = self._path("_accounting")
         self.con.execute(
-            f"copy (select *, {self._stamp()} from accounting order by table_name) to {quote(str(target))} {_PARQUET}"
+            f"copy (select *, {self._stamp()} from accounting order by table_name) to {quote(str(target))} ({_PARQUET})"
         )
         return target
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ingestion.landing import AsReceived, RawColumn, RawTable
 from ingestion.lines import identifier, quote
 from ingestion.mapping import STAGE_COLUMN, DateRule, FileMapping, Numbers
+from ingestion.raw_tables import AsReceived, RawColumn, RawTable
 from ingestion.rawlog import FILE_COLUMNS
 from salesgauge.entities import DUCKDB_TYPES, ENTITIES, Column, Entity
 from salesgauge.process import Process
@@ -130,13 +130,17 @@ def _filled(mapping: FileMapping) -> set[str]:
 def _as_received(mapping: FileMapping, types: Mapping[str, str]) -> Iterable[AsReceived]:
     """The columns of the file. Of one that becomes a column of the entity as it is, only what differs need be kept."""
     same: dict[str, str] = {}
+    has_words = set(mapping.nulls) > {""}
+    maps = {mapping.canonical(name) for name in mapping.values}
     mapped_to = [(source, mapping.canonical(name)) for name, source in mapping.columns.items()]
     if mapping.key and len(mapping.key) == 1:
         mapped_to.append((mapping.key[0], mapping.definition.key))
     for source, name in mapped_to:
         if types[source] == DUCKDB_TYPES[mapping.definition.column(name).type]:
             same.setdefault(source, name)
-    return [AsReceived(name, f"s:{name}", same.get(name)) for name in types]
+    return [
+        AsReceived(name, f"s:{name}", same.get(name), is_mapped=has_words or same.get(name) in maps) for name in types
+    ]
 
 
 def stage_events(mapping: FileMapping, good_rows: str, process: Process, *, source: str) -> tuple[RawTable, str]:

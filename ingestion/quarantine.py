@@ -13,8 +13,9 @@ from pathlib import Path
 import duckdb
 
 from ingestion import rawlog
-from ingestion.landing import Landing, RawTable
+from ingestion.landing import Landing
 from ingestion.lines import identifier, quote, read_lines
+from ingestion.raw_tables import RawTable
 from ingestion.spool import spool_folder
 from salesgauge.errors import ConfigurationError
 from salesgauge.settings import API_SOURCES, Company

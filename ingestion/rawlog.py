@@ -13,17 +13,15 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
 from ingestion.lines import identifier, quote
+from ingestion.raw_tables import RECEIVED, RawTable, received_value
 from salesgauge.entities import DUCKDB_TYPES, ENTITIES
 from salesgauge.settings import API_SOURCES, Company
 from salesgauge.warehouse import connect
-
-if TYPE_CHECKING:
-    from ingestion.landing import RawTable
 
 # The table name under which the accounting notes that the first load of a source was only kept in part so far.
 UNFINISHED = "_unfinished"
@@ -46,7 +44,6 @@ _QUARANTINE = (
 )
 _STAMP = (("_load_id", "varchar"), ("_loaded_at", "timestamp"))
 FILE_COLUMNS = (("source", "varchar"), ("_file", "varchar"), ("_line", "bigint"))
-_SAME_AS = "\N{RIGHTWARDS ARROW}"
 
 
 def committed(company: Company, source: str) -> list[str]:
@@ -215,34 +212,26 @@ def _create(con: duckdb.DuckDBPyConnection, schema: str, table: str, query: str)
     con.execute(f"create view {schema}.{identifier(table)} as {query}")
 
 
-def received_field(name: str, same_as: str | None) -> str:
-    """The field of the struct ``received`` for the source's column ``name``: it is null where its value is that of the typed column ``same_as``."""
-    return f"{name}{_SAME_AS}{same_as or ''}"
-
-
 def _recorded(files: Iterable[Path]) -> str | None:
     """A query for the rows of ``files`` in which those that were kept column by column have their ``record`` as JSON; None without files."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    groups: dict[pa.DataType | None, list[Path]] = {}
+    groups: dict[tuple[pa.DataType | None, bytes | None], list[Path]] = {}
     for file in files:
         schema = pq.read_schema(file)
         kind = schema.field("received").type if "received" in schema.names else None
-        groups.setdefault(kind, []).append(file)
+        groups.setdefault((kind, (schema.metadata or {}).get(RECEIVED.encode())), []).append(file)
     parts = []
-    for kind, members in groups.items():
-        if kind is None:
+    for (kind, listed), members in groups.items():
+        kept = [field.name for field in kind.fields] if kind is not None else []
+        labels = json.loads(listed) if listed is not None else kept
+        if not labels:
             parts.append(f"select * from {_read(members)}")
             continue
-        values = []
-        for field in kind.fields:
-            name, _, same_as = field.name.rpartition(_SAME_AS)
-            value = f"received.{identifier(field.name)}"
-            values.append(f"{identifier(name)} := {f'coalesce({value}, {identifier(same_as)})' if same_as else value}")
-        parts.append(
-            f"select * exclude (received), to_json(struct_pack({', '.join(values)})) as record from {_read(members)}"
-        )
+        values = ", ".join(received_value(label, label in kept) for label in labels)
+        columns = "* exclude (received)" if kind is not None else "*"
+        parts.append(f"select {columns}, to_json(struct_pack({values})) as record from {_read(members)}")
     return " union all by name ".join(parts) or None
 
 

@@ -17,7 +17,7 @@ from ingestion.steady import Seen, refuse_repeated
 from salesgauge.errors import SourceError
 
 if TYPE_CHECKING:
-    from ingestion.landing import RawTable
+    from ingestion.raw_tables import RawTable
 
 SINGLE_PAGE: Mapping[str, Any] = {"type": "single_page"}
 

@@ -19,9 +19,10 @@ from pathlib import Path
 import duckdb
 
 from ingestion.lines import identifier, quote
+from ingestion.raw_tables import RECEIVED
 from salesgauge.settings import Company
 
-PARQUET = "(format parquet, compression zstd, string_dictionary_page_size_limit 1000)"
+_PARQUET = "format parquet, compression zstd, string_dictionary_page_size_limit 1000"
 _DIGITS = 10  # of a telephone number, from its end: country codes and leading zeros are written or not
 _EMAILS = r"[a-z0-9_+][a-z0-9._+'-]*(?:@|%40)[a-z0-9-]+(?:\.[a-z0-9-]+)+"
 _PHONES = r"\+?[(]?[0-9][0-9() ./-]{5,20}[0-9]"
@@ -122,7 +123,8 @@ def without(con: duckdb.DuckDBPyConnection, file: Path, found: Found, key: Seque
     if gone:
         beside = file.with_name(f".{file.name}.new")
         con.execute(
-            f"copy (select {_placed(con, file)} from {_read(file)} where not {condition}) to {quote(str(beside))} {PARQUET}"
+            f"copy (select {_placed(con, file)} from {_read(file)} where not {condition}) "
+            f"to {quote(str(beside))} ({_PARQUET}{_metadata(con, file)})"
         )
         with beside.open("rb+") as written:
             os.fsync(written.fileno())
@@ -180,6 +182,14 @@ def _placed(con: duckdb.DuckDBPyConnection, file: Path) -> str:
     dropped = [name for name in ("_base", "_first_line") if name in names and derived[name] not in names]
     values = [identifier(name) for name in names if name not in dropped]
     return ", ".join([*values, *(rules[name] for name in dropped)])
+
+
+def _metadata(con: duckdb.DuckDBPyConnection, file: Path) -> str:
+    """The option that keeps what the metadata of ``file`` says of its columns."""
+    row = con.execute(
+        f"select decode(value) from parquet_kv_metadata({quote(str(file))}) where decode(key) = {quote(RECEIVED)}"
+    ).fetchone()
+    return f", kv_metadata {{{RECEIVED}: {quote(row[0])}}}" if row else ""
 
 
 def _read(file: Path, numbered: bool = True) -> str:

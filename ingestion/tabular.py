@@ -11,7 +11,7 @@ import codecs
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
@@ -47,14 +47,14 @@ class Dialect:
 @dataclass(frozen=True)
 class Relation:
     """A file as a query. ``sql`` yields ``s:<column>`` for each column in ``columns`` (name → DuckDB type), ``_line``, ``_record`` (JSON), and
-    ``_reject``: why the row can't be used at all (then ``_record`` is the row's text). ``received`` is the number of its rows.
+    ``_reject``: why the row can't be used at all (then ``_record`` is the row's text). ``received`` counts its rows, where they were not counted yet.
 
     ``first_line``: ``_line`` is empty, but the rows follow each other from there on.
     """
 
     sql: str
     columns: dict[str, str]
-    received: int
+    received: Callable[[], int]
     first_line: int | None = None
 
 
@@ -78,8 +78,9 @@ def read(
 def read_plain(path: Path, dialect: Dialect, wanted: Iterable[str] = ()) -> Relation | None:
     """A CSV or JSON-lines file as a relation, taken to be well-formed: a row a line, one after the other. None where it is seen not to be.
 
-    Nothing is parsed to find out, and rows are not numbered, which would take the use of more than one core: ``received`` is counted in line breaks.
-    If as many rows turn out to be good, the file is what it was taken for; if not, ``read`` it. RefusedError for a header that can't be used.
+    Nothing is parsed to find out, and rows are not numbered, which would take the use of more than one core: ``received`` counts line breaks, and is
+    -1 where there are none. If as many rows turn out to be good, the file is what it was taken for; if not, ``read`` it. RefusedError for a header
+    that can't be used.
     """
     if dialect.format not in ("csv", "jsonl") or not _is_utf8(dialect.encoding):
         return None
@@ -88,11 +89,14 @@ def read_plain(path: Path, dialect: Dialect, wanted: Iterable[str] = ()) -> Rela
             if any(file.read(4).startswith(mark) for mark, _ in _MARKS):
                 return None
         header, above = _csv_header(path, dialect) if dialect.format == "csv" else ([], 0)
-        received = _lines_with_text(path, (b"\x00",) if header else UNSAFE) - above
     except OSError:
         return None
-    if received <= 0 or len(header) == 1:
+    if len(header) == 1:
         return None
+
+    def received() -> int:
+        return _lines_with_text(path, (b"\x00",) if header else UNSAFE) - above or -1
+
     if header:
         sql = _numbered(_csv_reader(path, dialect, header, above), header, "cast(null as bigint)")
         return Relation(sql, dict.fromkeys(header, "varchar"), received, above + 1)
@@ -144,7 +148,7 @@ def _csv(con: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect, folder: P
             rows = row[0] if row else 0
             if rows == _lines_with_text(path) - header_lines:
                 sql = _numbered(reader, header, f"{header_lines} + row_number() over ()")
-                return Relation(sql, dict.fromkeys(header, "varchar"), rows)
+                return Relation(sql, dict.fromkeys(header, "varchar"), lambda: rows)
         except duckdb.Error:
             pass  # a malformed row: find out which
     return _kept(con, folder, header, _csv_records(path, dialect, len(header)))
@@ -351,7 +355,8 @@ def _parquet(con: duckdb.DuckDBPyConnection, path: Path) -> Relation:
     values = ", ".join(f"{identifier(name)} as {identifier(f's:{name}')}" for name in columns)
     inner = f"select {values}, file_row_number + 1 as _line from {reader}"
     sql = f"select *, cast(null as varchar) as _reject, {_record_value(columns)} as _record from ({inner})"
-    return Relation(sql, columns, row[0] if row else 0)
+    rows = row[0] if row else 0
+    return Relation(sql, columns, lambda: rows)
 
 
 def _json_lines(con: duckdb.DuckDBPyConnection, path: Path, folder: Path, wanted: list[str]) -> Relation:
@@ -365,7 +370,7 @@ def _json_lines(con: duckdb.DuckDBPyConnection, path: Path, folder: Path, wanted
     received = row[0] if row else 0
     if received and not _is_object(con, source):
         raise RefusedError("its first lines are no JSON objects. Expected one JSON object a line.")
-    return Relation(_parsed(source, wanted, "row_number() over ()"), dict.fromkeys(wanted, "varchar"), received)
+    return Relation(_parsed(source, wanted, "row_number() over ()"), dict.fromkeys(wanted, "varchar"), lambda: received)
 
 
 def _parsed(source: str, wanted: list[str], line: str) -> str:
@@ -437,7 +442,9 @@ def _kept(
         flush()
     inner = f"read_parquet({quote(str(target))}, hive_partitioning = false)"
     record = f"case when _reject is not null then _raw else cast({_record_value(header)} as varchar) end as _record"
-    return Relation(f"select * exclude (_raw), {record} from {inner}", dict.fromkeys(header, "varchar"), received)
+    return Relation(
+        f"select * exclude (_raw), {record} from {inner}", dict.fromkeys(header, "varchar"), lambda: received
+    )
 
 
 def _record_value(columns: Iterable[str]) -> str:

@@ -23,8 +23,9 @@ from ingestion.callrail.tables import (
 )
 from ingestion.changes import Changes
 from ingestion.http import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number
-from ingestion.landing import Landing, RawTable
+from ingestion.landing import Landing
 from ingestion.moments import iso, moment
+from ingestion.raw_tables import RawTable
 from ingestion.rest import read
 from ingestion.steady import Seen, steadily
 from salesgauge.errors import ConfigurationError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ingestion.landing import RawColumn, RawTable
+from ingestion.raw_tables import RawColumn, RawTable
 
 SOURCE = "ga4_data"
 _DAY = "cast(try_strptime({value}, '%Y%m%d') as date)"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ingestion.changes import absences_table
-from ingestion.landing import RawColumn, RawTable
+from ingestion.raw_tables import RawColumn, RawTable
 
 SOURCE = "housecall_pro"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ingestion.changes import absences_table
-from ingestion.landing import RawColumn, RawTable
+from ingestion.raw_tables import RawColumn, RawTable
 
 SOURCE = "hubspot"
 

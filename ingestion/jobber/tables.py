@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ingestion.changes import absences_table
-from ingestion.landing import RawColumn, RawTable
+from ingestion.raw_tables import RawColumn, RawTable
 
 SOURCE = "jobber"
 Selection = Mapping[str, "Selection | None"]  # field -> its own fields, None for a value

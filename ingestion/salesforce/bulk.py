@@ -11,8 +11,9 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion.landing import AsReceived, Landing, RawTable
+from ingestion.landing import Landing
 from ingestion.lines import identifier, quote
+from ingestion.raw_tables import AsReceived, RawTable
 from salesgauge.errors import SourceError
 
 
@@ -39,8 +40,15 @@ def land(landing: Landing, table: RawTable, file: Path, booleans: set[str], anno
         for column, field in fields.items()
     )
     sql = f"select {typed}, *, to_json(struct_pack({record})) as record from (select {values} from {reader})"
+    texts = {
+        field: column.name
+        for column, field in zip(table.columns, fields.values(), strict=True)
+        if column.type == "varchar" and column.convert is None and field not in booleans
+    }
+    as_received = [AsReceived(name, f"s:{name}", texts.get(name)) for name in names]
     try:
-        landing.relation(table, sql, received=announced, as_received=[AsReceived(name, f"s:{name}") for name in names])
+        if not landing.relation_if_clean(table, sql, received=lambda: announced, as_received=as_received):
+            landing.relation(table, sql, received=announced, as_received=as_received)
     except duckdb.InvalidInputException as error:
         said = str(error).splitlines()[0][:200]
         raise SourceError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ingestion.landing import RawColumn, RawTable
+from ingestion.raw_tables import RawColumn, RawTable
 
 SOURCE = "salesforce"
 # 2026-02-01T09:00:00.000+0000: DuckDB takes no offset without a colon

@@ -11,8 +11,9 @@ from ingestion import rawlog
 from ingestion.auth import Basic
 from ingestion.changes import Changes
 from ingestion.http import ErrorReading, HttpClient, RateLimit, RetryPolicy, number
-from ingestion.landing import Landing, RawTable
+from ingestion.landing import Landing
 from ingestion.moments import iso, moment
+from ingestion.raw_tables import RawTable
 from ingestion.rest import read
 from ingestion.twilio.tables import CALLS, RECORDINGS, SOURCE, listing
 from salesgauge.progress import Reporter

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ingestion.changes import absences_table
-from ingestion.landing import RawColumn, RawTable
+from ingestion.raw_tables import RawColumn, RawTable
 from ingestion.rest import Resource
 
 SOURCE = "twilio"

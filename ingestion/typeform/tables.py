@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingestion.landing import RawColumn, RawTable
+from ingestion.raw_tables import RawColumn, RawTable
 
 SOURCE = "typeform"
 

@@ -13,7 +13,8 @@ import pytest
 from ingestion import rawlog
 from ingestion.accounting import TableCount
 from ingestion.changes import Changes, absences_table
-from ingestion.landing import Landing, RawColumn, RawTable
+from ingestion.landing import Landing
+from ingestion.raw_tables import RawColumn, RawTable
 from salesgauge.errors import SourceError
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect

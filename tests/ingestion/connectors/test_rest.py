@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from ingestion.auth import Bearer
 from ingestion.http import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy
-from ingestion.landing import RawColumn, RawTable
+from ingestion.raw_tables import RawColumn, RawTable
 from ingestion.rest import Resource, read
 from salesgauge.errors import SourceError
 from tests.ingestion.connectors.conftest import TOKEN

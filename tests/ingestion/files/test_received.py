@@ -63,8 +63,58 @@ def test_files_hold_no_column_twice_and_none_that_is_empty(crm: Any) -> None:
     (file,) = rawlog.table_files(crm.company, "crm", "deals")
     table = pq.read_table(file)
     assert "record" not in table.column_names and "loss_reason" not in table.column_names
-    kept = table["received"][0].as_py()
-    assert {name: value for name, value in kept.items() if value is not None} == {"value→": "5", "at→": "2026-01-01"}
+    # what the mapping may change keeps a place, what it takes as it is has none
+    assert table["received"][0].as_py() == {"Deal Name→name": None, "state→stage": None, "value→": "5", "rep→owner_id": None, "no→deal_id": None, "at→": "2026-01-01"}  # fmt: skip
+
+
+PLAIN = """\
+files:
+  - path: '*.csv'
+    entity: deals
+    key: no
+    columns: {name: title, stage: state, amount: value}
+"""
+
+
+def test_columns_that_are_taken_as_they_are_stand_in_a_file_once(crm: Any) -> None:
+    crm.mapping(PLAIN)
+    crm.data("a.csv", "no,title,value,state\n1,Roof,5,won\n2,,6,lost\n")
+    crm.run()
+    (file,) = rawlog.table_files(crm.company, "crm", "deals")
+    assert pq.read_table(file)["received"].to_pylist() == [{"value→": "5"}, {"value→": "6"}]
+    # in the order in which they stood in the file
+    assert [list(record.items()) for record in _records(crm).values()] == [
+        [("no", "1"), ("title", "Roof"), ("value", "5"), ("state", "won")],
+        [("no", "2"), ("title", None), ("value", "6"), ("state", "lost")],
+    ]
+
+
+def test_a_row_that_surprises_late_is_kept_as_it_came_with_all_others(crm: Any) -> None:
+    crm.mapping(PLAIN)
+    rows = [f"{number},Roof {number},5,won" for number in range(5_000)]
+    rows[4_000] = "4000, Roof ,5,won"
+    crm.data("a.csv", "no,title,value,state\n" + "\n".join(rows) + "\n")
+    assert crm.run().total.loaded == 5_000
+    found = _records(crm)
+    assert (found["4000"]["title"], found["3999"]["title"], found["4001"]["title"]) == (" Roof ", "Roof 3999", "Roof 4001")  # fmt: skip
+    assert crm.rows("select name, _line from raw_files.deals where deal_id in ('4000', '4001') order by 1") == [
+        ("Roof", 4_002),
+        ("Roof 4001", 4_003),
+    ]
+
+
+def test_a_file_all_of_whose_columns_are_taken_has_nothing_else(crm: Any) -> None:
+    crm.mapping(PLAIN.replace(", amount: value", ""))
+    crm.data("a.csv", "no,title,state\n1,Roof,won\n2,Bath,lost\n")
+    crm.run()
+    (file,) = rawlog.table_files(crm.company, "crm", "deals")
+    assert "received" not in pq.read_table(file).column_names
+    assert _records(crm)["2"] == {"no": "2", "title": "Bath", "state": "lost"}
+    erase(crm.company, emails=["nobody@x.com"])
+    crm.data("b.csv", "no,title,state\n3,Roof a@x.com,won\n4,Bath,lost\n")
+    crm.run()
+    erase(crm.company, emails=["a@x.com"])
+    assert [record["title"] for record in _records(crm).values()] == ["Roof", "Bath", "Bath"]
 
 
 def test_typed_values_keep_their_types(crm: Any) -> None:

@@ -12,7 +12,8 @@ import duckdb
 import pytest
 
 from ingestion import rawlog
-from ingestion.landing import Landing, RawColumn, RawTable
+from ingestion.landing import Landing
+from ingestion.raw_tables import RawColumn, RawTable
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
 

@@ -11,7 +11,8 @@ import duckdb
 import pytest
 
 from ingestion.accounting import TableCount
-from ingestion.landing import Landing, RawColumn, RawTable
+from ingestion.landing import Landing
+from ingestion.raw_tables import RawColumn, RawTable
 from salesgauge.errors import SourceError
 from salesgauge.settings import Company
 

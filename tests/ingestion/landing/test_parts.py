@@ -10,7 +10,8 @@ import duckdb
 
 from ingestion import rawlog
 from ingestion.accounting import TableCount
-from ingestion.landing import Landing, RawTable
+from ingestion.landing import Landing
+from ingestion.raw_tables import RawTable
 from salesgauge.settings import Company
 from tests.ingestion.landing.conftest import RECEIVED_AT
 

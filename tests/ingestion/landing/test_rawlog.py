@@ -10,7 +10,8 @@ import duckdb
 import pytest
 
 from ingestion import package, rawlog
-from ingestion.landing import Landing, RawTable
+from ingestion.landing import Landing
+from ingestion.raw_tables import RawTable
 from salesgauge.entities import DUCKDB_TYPES, ENTITIES
 from salesgauge.errors import SourceError
 from salesgauge.settings import Company

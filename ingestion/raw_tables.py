@@ -1,0 +1,106 @@
+"""Declarations of raw tables: their typed columns, their key, and the columns of a source that are kept as they were received.
+
+Which tables there are belongs to each connector (``TABLES``), how rows get into them to ``landing``, how they are read to ``rawlog``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ingestion.lines import identifier
+
+
+@dataclass(frozen=True)
+class RawColumn:
+    """A typed column of a raw table. ``type`` is a DuckDB type, ``path`` the JSON path in the record (``$.id``).
+
+    ``convert`` replaces the ordinary cast: an SQL expression over ``{value}`` (the value as text) that is null for a value that does not fit,
+    e.g. ``make_timestamp(try_cast({value} as bigint))``; ``expected`` says in words what fits. Blank text counts as missing in every type but
+    ``varchar``.
+    """
+
+    name: str
+    type: str
+    path: str
+    required: bool = False
+    convert: str | None = None
+    expected: str | None = None
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A table of the raw log. ``key`` columns are always required. ``is_bulk``: some of its files keep the source's columns instead of records."""
+
+    source: str
+    name: str
+    columns: tuple[RawColumn, ...]
+    key: tuple[str, ...]
+    is_bulk: bool = False
+
+    def is_required(self, column: RawColumn) -> bool:
+        return column.required or column.name in self.key
+
+
+# The key of a Parquet file's metadata under which it says as JSON which columns were received, in their order (``AsReceived.label``).
+RECEIVED = "received"
+_SAME_AS = "\N{RIGHTWARDS ARROW}"
+
+# Types that Parquet holds as they are; a value of any other is kept as JSON.
+_PLAIN_TYPES = {
+    "varchar", "boolean", "tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint", "float", "double",
+    "date", "time", "timestamp", "timestamp with time zone",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AsReceived:
+    """A column of a table or file that is kept as received. ``name``: what the source calls it; ``column``: the query's column with its value.
+
+    ``same_as``: the typed column that nearly always has the same value; then only what differs is kept. ``is_mapped``: rules beyond trimming make the
+    typed value, so that differences are no surprise.
+    """
+
+    name: str
+    column: str
+    same_as: str | None = None
+    is_mapped: bool = False
+
+    @property
+    def label(self) -> str:
+        """The name of its field in the struct ``received``, which says what it is the same as."""
+        return f"{self.name}{_SAME_AS}{self.same_as or ''}"
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether its typed column says all, but for surprises."""
+        return self.same_as is not None and not self.is_mapped
+
+    @property
+    def is_same(self) -> str:
+        """SQL condition, never null: the typed column has its value."""
+        return f"{identifier(self.column)} is not distinct from {self._typed}"
+
+    def field(self, kind: str) -> str:
+        """Its field of the struct ``received``; ``kind``: the DuckDB type of ``column``."""
+        value = identifier(self.column)
+        is_plain = kind in _PLAIN_TYPES or kind.startswith("decimal")
+        if self.same_as is not None:
+            value = f"case when {value} is distinct from {self._typed} then {value} end"
+        elif not is_plain:
+            value = f"to_json({value})"
+        return f"{identifier(self.label)} := {value}"
+
+    @property
+    def _typed(self) -> str:
+        return identifier(f"t:{self.same_as}")
+
+
+def received_value(label: str, is_kept: bool) -> str:
+    """SQL of the value that was received for the column with ``label`` (``AsReceived.label``), under the name that the source gives it.
+
+    ``is_kept``: the struct ``received`` has a field of that name.
+    """
+    name, _, same_as = label.rpartition(_SAME_AS)
+    values = [f"received.{identifier(label)}"] if is_kept else []
+    values += [identifier(same_as)] if same_as else []
+    return f"{identifier(name)} := coalesce({', '.join(values)})"
