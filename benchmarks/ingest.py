@@ -3,7 +3,8 @@
 The limit is DuckDB's own reader: ``create table as select * from read_…`` with all columns, into memory, no record kept, nothing counted, nothing
 refused. What DuckDB itself needs to write the same rows to Parquet, as a raw log must, stands beside it. The common peer is dlt as it comes: a
 resource of dictionaries into a DuckDB file, on a slice of the rows, as it takes too long for all. Rows are those of a CRM's export: 15 fields, some
-370 bytes as JSON; ``narrow`` ones have 7 fields and 130 bytes.
+370 bytes as JSON; ``narrow`` ones have 7 fields and 130 bytes. Bulk results are CSV as Salesforce's Bulk API gives it, web exports the demo
+company's events of GA4, a file a day.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import multiprocessing
 import os
 import resource
+import shutil
 import sys
 import tempfile
 import time
@@ -27,8 +29,13 @@ import duckdb
 
 import ingestion
 from benchmarks.figures import publish
+from demo.ga4 import write_events
+from demo.simulate import simulate
+from ingestion import ga4
 from ingestion.landing import Landing
 from ingestion.raw_tables import RawColumn, RawTable
+from ingestion.salesforce import bulk
+from ingestion.salesforce.tables import SOBJECTS
 from salesgauge.process import Process
 from salesgauge.settings import PROJECT_ROOT, Company
 
@@ -61,6 +68,15 @@ ROWS = {
 }
 
 
+ROWS_OF_BULK = f"""
+select id as "Id", name as "Name", stage as "StageName", amount as "Amount", owner as "OwnerId", lead_source as "LeadSource", campaign as "Campaign__c",
+    note as "Description", closed as "CloseDate", stage = 'lost' as "IsDeleted", replace(created, ' ', 'T') || '.000+0000' as "CreatedDate",
+    replace(modified, ' ', 'T') || '.000+0000' as "SystemModstamp"
+from ({ROWS["deals"]} from range({{rows}}) t(i))
+"""
+OPPORTUNITIES = next(one.table for one in SOBJECTS if one.name == "Opportunity")
+
+
 DEALS = RawTable(
     "callrail",
     "deals",
@@ -78,33 +94,29 @@ def measure(work: Path, *, rows: int) -> dict[str, float]:
     """Rows per second of each bulk path, their ratio to DuckDB's reader (median of the pairs) and to dlt's default, and peak memory."""
     figures: dict[str, float] = {"ingest_rows": rows}
     for shape, kind in [(shape, kind) for shape in ROWS for kind in READERS]:
-        file, reader = _write(work, shape, kind, rows), READERS[kind]
-        ratios, ours = [], []
-        for number in range(REPEATS):
-            root = work / f"company_{shape}_{kind}_{number}"
-            peer = _seconds(lambda reader=reader, file=file: _peer(reader.format(file=file)))
-            own = _seconds(lambda root=root, file=file: _own(root, file, rows))
-            ratios.append(peer / own)
-            ours.append(rows / own)
+        file, relation = _write(work, shape, kind, rows), READERS[kind].format(file=work / f"{shape}.{kind}")
         name = f"ingest_files_{kind}" if shape == "deals" else f"ingest_files_{shape}_{kind}"
-        figures[f"{name}_rows_per_second"] = median(ours)
-        figures[f"{name}_ratio_to_duckdb"] = median(ratios)
+        figures |= _beside_duckdb(name, work, rows, relation, lambda root, file=file: _own(root, file, rows))
         if shape == "deals":
-            copies = []
-            for _ in range(REPEATS):
-                peer = _seconds(lambda reader=reader, file=file: _peer(reader.format(file=file)))
-                copies.append(
-                    peer
-                    / _seconds(lambda reader=reader, file=file: _copy(reader.format(file=file), work / "copy.parquet"))
-                )
-            figures[f"ingest_duckdb_copy_{kind}_ratio_to_duckdb"] = median(copies)
+            copy = _beside_duckdb("", work, rows, relation, lambda root, read=relation: _copy(read, root))
+            figures[f"ingest_duckdb_copy_{kind}_ratio_to_duckdb"] = copy["_ratio_to_duckdb"]
+    result = _write(work, "bulk", "csv", rows)
+    figures |= _beside_duckdb(
+        "ingest_bulk_api", work, rows, READERS["csv"].format(file=result), lambda root: _bulk(root, result, rows)
+    )
+    days = work / "web" / "data" / "ga4"
+    log = simulate(3)
+    write_events(days, log, compress=False)
+    events = READERS["jsonl"].format(file=days / "*.jsonl")
+    (count,) = duckdb.sql(f"select count(*) from {events}").fetchone() or (0,)
+    figures["ingest_ga4_rows"] = count
+    figures |= _beside_duckdb(
+        "ingest_ga4_jsonl", work, count, events, lambda root: _web(root, work / "web" / "data", count)
+    )
     lines = work / "deals.jsonl"
-    pairs = []
-    for number in range(REPEATS):
-        peer = _seconds(lambda: _peer(READERS["jsonl"].format(file=lines)))
-        pairs.append((peer, _seconds(lambda number=number: _records(work / f"company_api_{number}", lines, rows))))
-    figures["ingest_api_records_rows_per_second"] = median(rows / own for _, own in pairs)
-    figures["ingest_api_records_ratio_to_duckdb"] = median(peer / own for peer, own in pairs)
+    figures |= _beside_duckdb(
+        "ingest_api_records", work, rows, READERS["jsonl"].format(file=lines), lambda root: _records(root, lines, rows)
+    )
     with_dlt = _SLICE / _seconds(lambda: _dlt_default(work / "dlt", lines))
     figures["ingest_dlt_default_rows_per_second"] = with_dlt
     figures["ingest_api_records_ratio_to_dlt_default"] = figures["ingest_api_records_rows_per_second"] / with_dlt
@@ -117,16 +129,55 @@ def measure(work: Path, *, rows: int) -> dict[str, float]:
     return figures
 
 
-def _records(root: Path, file: Path, rows: int) -> None:
-    """The path of API pages and bulk results: lines → typed columns and the record, quarantine, accounting, commit."""
+def _beside_duckdb(name: str, work: Path, rows: int, relation: str, own: Callable[[Path], None]) -> dict[str, float]:
+    """Rows per second of ``own``, which gets a new path each time, and its ratio to DuckDB's reader of ``relation``, one after the other in pairs."""
+    pairs = []
+    for number in range(REPEATS):
+        root = work / f"own_{name}_{number}"
+        pairs.append((_seconds(lambda: _peer(relation)), _seconds(lambda root=root: own(root))))
+        shutil.rmtree(root, ignore_errors=True)
+    return {
+        f"{name}_rows_per_second": median(rows / mine for _, mine in pairs),
+        f"{name}_ratio_to_duckdb": median(peer / mine for peer, mine in pairs),
+    }
+
+
+def _bulk(root: Path, file: Path, rows: int) -> None:
+    """A result of Salesforce's Bulk API, as it was fetched."""
+    with Landing(_company(root), "salesforce", received_at=datetime(2026, 1, 1)) as landing:
+        bulk.land(landing, OPPORTUNITIES, file, {"IsDeleted"}, rows)
+        landing.commit()
+        _expect(landing, OPPORTUNITIES.name, rows)
+
+
+def _web(root: Path, data: Path, rows: int) -> None:
+    """The files of GA4's export."""
+    company = _company(root, {"SALESGAUGE_DATA": str(data)})
+    with Landing(company, "ga4", received_at=datetime(2026, 1, 1)) as landing:
+        ga4.extract(company, None, landing, received_at=datetime(2026, 1, 1))
+        landing.commit()
+        count = landing.total[ga4.EVENTS.name]
+        if count.received != rows or count.quarantined:
+            raise RuntimeError(f"ga4: {count} of {rows} rows")
+
+
+def _company(root: Path, environment: dict[str, str] | None = None) -> Company:
     root.mkdir(parents=True)
     (root / "process.yml").write_text("company: {}\n", encoding="utf-8")
-    company = Company.open(root, {})
-    with Landing(company, "callrail", received_at=datetime(2026, 1, 1)) as landing:
+    return Company.open(root, environment or {})
+
+
+def _expect(landing: Landing, table: str, rows: int) -> None:
+    if landing.total[table].loaded != rows:
+        raise RuntimeError(f"{table}: {landing.total[table]} of {rows} rows")
+
+
+def _records(root: Path, file: Path, rows: int) -> None:
+    """The path of API pages and bulk results: lines → typed columns and the record, quarantine, accounting, commit."""
+    with Landing(_company(root), "callrail", received_at=datetime(2026, 1, 1)) as landing:
         landing.records(DEALS, [file])
         landing.commit()
-        if landing.total["deals"].loaded != rows:
-            raise RuntimeError(f"records: {landing.counts}")
+        _expect(landing, DEALS.name, rows)
 
 
 def _dlt_default(work: Path, file: Path) -> None:
@@ -166,7 +217,8 @@ def _write(work: Path, shape: str, kind: str, rows: int) -> Path:
     work.mkdir(parents=True, exist_ok=True)
     file = work / f"{shape}.{kind}"
     form = {"csv": "format csv, header", "jsonl": "format json", "parquet": "format parquet, compression zstd"}[kind]
-    duckdb.connect().execute(f"copy ({ROWS[shape]} from range({rows}) t(i)) to '{file}' ({form})")
+    query = ROWS_OF_BULK.format(rows=rows) if shape == "bulk" else f"{ROWS[shape]} from range({rows}) t(i)"
+    duckdb.connect().execute(f"copy ({query}) to '{file}' ({form})")
     return file
 
 

@@ -249,6 +249,57 @@ def _land(landing: Landing, place: Place, files: list[_File], work: Path) -> lis
 
 
 def _land_read(landing: Landing, files: list[tuple[Path, _File]], work: Path) -> None:
+    if not _land_clean(landing, files, work):
+        _land_numbered(landing, files, work)
+
+
+def _land_clean(landing: Landing, files: list[tuple[Path, _File]], work: Path) -> bool:
+    """Land files of JSON lines that hold only events of their day, right from the files; False, and nothing landed, where they don't."""
+    if any(file.format != "jsonl" for _, file in files):
+        return False
+    con = landing.con
+    try:
+        texts = [(path, file) for path, file in _readable_all(files, work) if path.stat().st_size]
+        if not texts:
+            return True
+        _name_files(con, texts)
+        lines = f"select file, day, line as record from {_lines(texts, 0)} join ga4_files using (path) where line is not null"
+        received, repeats = _repeats(con, lines)
+        if repeats:
+            lines = (
+                f"select * from ({lines}) where hash(record) not in (select hash from ga4_twice) "
+                "union all select file, day, record from ga4_repeated"
+            )
+        events = _events(f"(select *, cast(null as bigint) as line from ({lines}))")
+        return landing.relation_if_clean(EVENTS, events, received=lambda: received - repeats, duplicates=repeats)
+    except (duckdb.Error, EOFError, zlib.error, gzip.BadGzipFile):
+        return False  # it is found out which file, and which line
+
+
+def _repeats(con: duckdb.DuckDBPyConnection, lines: str) -> tuple[int, int]:
+    """How many records ``lines`` has, and how many of them repeat another of their day.
+
+    Where there are any, ``ga4_twice`` has the hashes of what may be repeated (64 bits, so others may have them too), and ``ga4_repeated`` all records
+    with these hashes, each once a day.
+    """
+    con.execute(
+        "create or replace temp table ga4_twice as "
+        f"select day, hash(record) as hash, count(*) as times from ({lines}) group by all"
+    )
+    received, distinct = con.execute("select coalesce(sum(times), 0), count(*) from ga4_twice").fetchone() or (0, 0)
+    if received == distinct:
+        return received, 0
+    con.execute("delete from ga4_twice where times = 1")
+    con.execute(
+        "create or replace temp table ga4_repeated as select min(file) as file, day, record, count(*) as times "
+        f"from ({lines}) where hash(record) in (select hash from ga4_twice) group by day, record"
+    )
+    (repeats,) = con.execute("select coalesce(sum(times - 1), 0) from ga4_repeated").fetchone() or (0,)
+    return received, repeats
+
+
+def _land_numbered(landing: Landing, files: list[tuple[Path, _File]], work: Path) -> None:
+    """Land files whatever they hold: each event has its line, what does not fit goes to quarantine."""
     con = landing.con
     con.execute("create or replace temp table ga4_received (file varchar, day varchar, record varchar, line bigint)")
     texts: list[tuple[Path, _File]] = []
@@ -270,8 +321,12 @@ def _land_read(landing: Landing, files: list[tuple[Path, _File]], work: Path) ->
     ).fetchone() or (0, 0)
     if received > distinct:
         con.execute(f"create or replace temp table ga4_received as {_WITHOUT_REPEATS}")
-    landing.relation(EVENTS, _QUERY, received=distinct, duplicates=received - distinct)
+    landing.relation(EVENTS, _events("ga4_received"), received=distinct, duplicates=received - distinct)
     con.execute("drop table ga4_received")
+
+
+def _readable_all(files: list[tuple[Path, _File]], work: Path) -> list[tuple[Path, _File]]:
+    return [(_readable(path, file, work), file) for path, file in files]
 
 
 def _readable(path: Path, file: _File, work: Path) -> Path:
@@ -279,9 +334,12 @@ def _readable(path: Path, file: _File, work: Path) -> Path:
     if not file.is_compressed:
         return path
     target = work / file.name.removesuffix(".gz")
-    with gzip.open(path) as packed, target.open("wb") as plain:
+    if target.exists():
+        return target
+    unfinished = work / f"{target.name}.part"
+    with gzip.open(path) as packed, unfinished.open("wb") as plain:
         shutil.copyfileobj(packed, plain, 1 << 20)
-    return target
+    return unfinished.replace(target)
 
 
 def _insert_lines(con: duckdb.DuckDBPyConnection, texts: list[tuple[Path, _File]], work: Path) -> None:
@@ -296,6 +354,20 @@ def _insert_lines(con: duckdb.DuckDBPyConnection, texts: list[tuple[Path, _File]
 
 
 def _read_lines(con: duckdb.DuckDBPyConnection, texts: list[tuple[Path, _File]], longest: int) -> None:
+    _name_files(con, texts)
+    con.execute(
+        f"""
+        insert into ga4_received
+        select file, day, record, place - min(place) over (partition by path) + 1
+        from (select path, line as record, row_number() over () as place from {_lines(texts, longest)})
+        join ga4_files using (path)
+        where record is not null
+        """
+    )
+
+
+def _name_files(con: duckdb.DuckDBPyConnection, texts: list[tuple[Path, _File]]) -> None:
+    """The table ``ga4_files``: name and day of the file at each path."""
     con.execute(
         "create or replace temp table ga4_files as select unnest(?) as path, unnest(?) as file, unnest(?) as day",
         [
@@ -304,16 +376,12 @@ def _read_lines(con: duckdb.DuckDBPyConnection, texts: list[tuple[Path, _File]],
             [f"{file.day:%Y%m%d}" for _, file in texts],
         ],
     )
-    lines = read_lines([path for path, _ in texts], longest).removesuffix(")") + ", filename = true)"
-    con.execute(
-        f"""
-        insert into ga4_received
-        select file, day, record, place - min(place) over (partition by path) + 1
-        from (select filename as path, line as record, row_number() over () as place from {lines})
-        join ga4_files using (path)
-        where record is not null
-        """
-    )
+
+
+def _lines(texts: list[tuple[Path, _File]], longest: int) -> str:
+    """SQL of the lines of ``texts``, each with the ``path`` of its file."""
+    reader = read_lines([path for path, _ in texts], longest).removesuffix(")")
+    return f"(select line, filename as path from {reader}, filename = true))"
 
 
 def _traffic(column: int) -> str:
@@ -339,10 +407,14 @@ select * from ga4_received
 qualify row_number() over (partition by day, md5(record) order by file, line) = 1
 order by day, file, line
 """
-# BigQuery's Parquet files may hold a list as {list: [{element: …}]}.
-_QUERY = f"""
+
+
+def _events(received: str) -> str:
+    """The query for the columns of ``EVENTS``, given the records ``received`` with ``file``, ``day`` and ``line``."""
+    # BigQuery's Parquet files may hold a list as {list: [{element: …}]}.
+    return f"""
 with read as (
-    select file, day, line, record, try(json_extract_string(record, [{_PATHS}])) as v from ga4_received
+    select file, day, line, record, try(json_extract_string(record, [{_PATHS}])) as v from {received}
 ),
 lifted as (
     select *, try(from_json(

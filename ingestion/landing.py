@@ -143,6 +143,7 @@ class Landing:
         sql: str,
         *,
         received: Callable[[], int],
+        duplicates: int = 0,
         also: Sequence[RawColumn] = (),
         as_received: Sequence[AsReceived] | None = None,
     ) -> bool:
@@ -163,7 +164,7 @@ class Landing:
             return False
         self._keep(table.name, file, loaded)
         self._rows[table.name] = self._rows.get(table.name, 0) + count
-        self._count(table.name, TableCount(count, loaded, 0, 0))
+        self._count(table.name, TableCount(count + duplicates, loaded, 0, duplicates))
         return True
 
     def _is_same(self, checked: str, as_received: Sequence[AsReceived]) -> bool:
