@@ -17,184 +17,21 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
-import pyarrow as pa
-import pyarrow.parquet as pq
-from openpyxl import Workbook
 
-import ingestion
+from benchmarks.crash_scenarios import SCENARIOS, SECOND, Scenario
 from benchmarks.figures import publish
-from ingestion import rawlog
-from ingestion.changes import Changes, absences_table
-from ingestion.landing import Landing
-from ingestion.raw_tables import RawColumn, RawTable
-from salesgauge.process import Process
 from salesgauge.settings import Company
-from salesgauge.warehouse import connect
 
 _UNREACHED = "unreached"
-FIRST, SECOND = datetime(2026, 7, 1), datetime(2026, 7, 2)
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _OPERATIONS = frozenset(
     {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "shutil.copyfile", "shutil.move", "shutil.rmtree"}
 )  # fmt: skip
 _CONNECTING = ("ingestion.landing", "ingestion.rawlog", "ingestion.quarantine")
-PROCESS = """
-company: {name: Torture, currency: USD, timezone: UTC}
-process:
-  versions: [{key: baseline, effective_from: 2025-01-01}]
-  stages: [{key: proposal}, {key: won, kind: won}]
-"""
-MAPPING = """files:
-{entries}"""
-ENTRY = """  - path: "*.{suffix}"
-    entity: deals
-    key: id
-    columns: {{created_at: begun}}
-    dates: {{format: "%Y-%m-%d", timezone: UTC}}
-    stages: {{current: {{column: stage}}, entered: {{proposal: begun}}}}
-"""
-CALLS = RawTable(
-    "callrail", "calls", (RawColumn("id", "varchar", "$.id"), RawColumn("n", "bigint", "$.n", required=True)), ("id",)
-)
-USERS = RawTable("callrail", "users", (RawColumn("id", "varchar", "$.id"),), ("id",))
-TABLES = (CALLS, USERS, absences_table("callrail"))
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """``prepare`` makes a company with one committed load and new data; ``load`` loads the new data; ``seen`` tells what readers see."""
-
-    name: str
-    prepare: Callable[[Path], None]
-    load: Callable[[Company, datetime], None]
-    seen: Callable[[Company], dict[str, list[str]]]
-
-
-# Files of every format.
-
-_ROWS = [{"id": str(one), "begun": f"2026-01-{one:02d}", "stage": "won"} for one in range(1, 9)]
-_LATER = [{**_ROWS[0], "stage": "proposal"}, *_ROWS[2:], {"id": "9", "begun": "2026-01-09", "stage": "won"}, {"id": "10", "begun": "bad", "stage": "won"}]  # fmt: skip
-
-
-def _write_file(path: Path, rows: list[dict[str, str]]) -> None:
-    names = list(rows[0])
-    if path.suffix == ".csv":
-        lines = [",".join(names), *(",".join(row.values()) for row in rows)]
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    elif path.suffix == ".jsonl":
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    elif path.suffix == ".parquet":
-        pq.write_table(pa.Table.from_pylist(rows), path)
-    else:
-        book = Workbook()
-        for row in [names, *(list(row.values()) for row in rows)]:
-            book.active.append(row)
-        book.save(path)
-
-
-def _files(suffix: str, *, is_refused: bool = False) -> Scenario:
-    def prepare(root: Path) -> None:
-        _company(root, {"crm": MAPPING.format(entries=ENTRY.format(suffix=suffix))})
-        _write_file(root / "data" / f"a.{suffix}", _ROWS)
-        _load_files(Company.open(root, {}), FIRST)
-        _write_file(root / "data" / f"a.{suffix}", _LATER)
-        _write_file(root / "data" / f"b.{suffix}", [{"id": "20", "begun": "2026-02-01", "stage": "won"}])
-        if is_refused:
-            _write_file(root / "data" / f"c.{suffix}", [{"no": "1", "such": "2", "columns": "3"}])
-
-    return Scenario(f"{suffix}{'-refused' if is_refused else ''}", prepare, _load_files, _seen_files)
-
-
-def _load_files(company: Company, at: datetime) -> None:
-    ingestion.extract(company, Process.load(company.process_file), received_at=at)
-
-
-def _seen_files(company: Company) -> dict[str, list[str]]:
-    kept = "* exclude (_load_id, _loaded_at)"
-    return _rows(
-        company,
-        {
-            "deals": f"select {kept} from raw_files.deals",
-            "stage_events": f"select {kept} from raw_files.stage_events",
-            "loads": "select table_name, received, loaded, quarantined, duplicates from raw_log.loads",
-            "quarantine": "select table_name, file, line, reason, record from raw_log.quarantine",
-            "unbalanced": "from raw_log.loads where received <> loaded + quarantined + duplicates",
-        },
-    )
-
-
-# Records of an API: overlaps, bad records, full listings.
-
-_CALLS = [{"id": str(one), "n": one} for one in range(40)]
-
-
-def _prepare_api(root: Path) -> None:
-    _company(root, {})
-    (root / ".dlt").mkdir()
-    (root / ".dlt" / "config.toml").write_text("[sources.callrail]\n", encoding="utf-8")
-    _sync(Company.open(root, {}), FIRST, _CALLS, [{"id": str(one)} for one in range(30)])
-
-
-def _load_api(company: Company, at: datetime) -> None:
-    changed = [{"id": "3", "n": 33}, {"id": "40", "n": 40}, {"id": "41", "n": "bad"}, {"n": 1}]
-    _sync(company, at, [*_CALLS[:10], *changed], [{"id": str(one)} for one in range(2, 31)])
-
-
-def _sync(company: Company, at: datetime, calls: list[dict[str, Any]], users: list[dict[str, Any]]) -> None:
-    with Landing(company, "callrail", received_at=at) as landing, Changes(company, landing, received_at=at) as changes:
-        changes.write(CALLS, calls)
-        changes.write(USERS, users)
-        changes.complete(USERS)
-        changes.land()
-        landing.cursor("calls", {"until": at.isoformat()})
-        landing.commit()
-
-
-def _seen_api(company: Company) -> dict[str, list[str]]:
-    newest = {
-        table.name: f"select {', '.join(one.name for one in table.columns)} from ({rawlog.relation(company, table)}) "
-        f"qualify row_number() over (partition by {', '.join(table.key)} order by _load_id desc, _row desc) = 1"
-        for table in TABLES
-    }
-    common = {
-        "quarantine": "select table_name, record_key, reason, record from raw_log.quarantine where source = 'callrail'",
-        "unbalanced": "from raw_log.loads where received <> loaded + quarantined + duplicates",
-        "cursors": "select cursor from raw_log.loads where table_name = 'calls' qualify row_number() over (order by load_id desc) = 1",
-    }
-    return _rows(company, {**newest, **common})
-
-
-SCENARIOS = (
-    _files("csv"),
-    _files("jsonl"),
-    _files("parquet"),
-    _files("xlsx"),
-    _files("csv", is_refused=True),
-    Scenario("api", _prepare_api, _load_api, _seen_api),
-)
-
-
-# The torture.
-
-
-def _company(root: Path, sources: dict[str, str]) -> None:
-    for folder in ("sources", "data"):
-        (root / folder).mkdir(parents=True)
-    (root / "process.yml").write_text(PROCESS, encoding="utf-8")
-    for name, text in sources.items():
-        (root / "sources" / f"{name}.yml").write_text(text, encoding="utf-8")
-
-
-def _rows(company: Company, queries: dict[str, str]) -> dict[str, list[str]]:
-    with connect(":memory:") as con:
-        rawlog.create_views(con, company)
-        return {name: sorted(map(str, con.execute(sql).fetchall())) for name, sql in queries.items()}
 
 
 class _Killer:

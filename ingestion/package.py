@@ -7,6 +7,7 @@ in the files does not belong here (``landing``), nor how they are read back (``r
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ def commit(raw_dir: Path, work_dir: Path, source: str, load_id: str, files: Mapp
     """
     with _ONE_AT_A_TIME:
         try:
+            _prepare(raw_dir / source)
             _run(raw_dir, work_dir, source, load_id, files)
         except Exception as error:
             raise SourceError(
@@ -69,6 +71,27 @@ def _run(raw_dir: Path, work_dir: Path, source: str, load_id: str, files: Mappin
     loaded = list((raw_dir / source / "_dlt_loads").glob(f"*__{load_id}.jsonl"))
     if len(loaded) != 1:
         raise SourceError(f"dlt did not mark load {load_id}")
+
+
+def _prepare(dataset: Path) -> None:
+    """Make the folder of a source with dlt's note of its version, in one step.
+
+    dlt makes the one and then the other, and refuses for ever a folder that a killed run left without the note, or with half of it.
+    """
+    from dlt.destinations.impl.filesystem.filesystem import CURRENT_VERSION, INIT_FILE_NAME
+
+    note = dataset / INIT_FILE_NAME
+    try:
+        if isinstance(json.loads(note.read_text(encoding="utf-8")), dict):
+            return
+    except (FileNotFoundError, ValueError):
+        pass
+    dataset.mkdir(parents=True, exist_ok=True)
+    beside = dataset / f"{INIT_FILE_NAME}.new"
+    beside.write_text(
+        json.dumps({"initial_version": CURRENT_VERSION, "current_version": CURRENT_VERSION}), encoding="utf-8"
+    )
+    beside.replace(note)
 
 
 def _resource(table: str, paths: list[Path]) -> Any:

@@ -163,3 +163,15 @@ def test_a_package_whose_name_dlt_ignores_is_an_error(
     work.mkdir()
     with pytest.raises(SourceError, match="did not mark load 1700000000"):
         package.commit(company.raw_dir, work, "hubspot", "1700000000.000000", {"deals": [file]})
+
+
+@pytest.mark.parametrize("left", [None, "", '{"initial_ver'])
+def test_a_folder_that_a_killed_first_load_left_half_made_is_finished(
+    load: Load, company: Company, left: str | None
+) -> None:
+    dataset = company.raw_dir / "hubspot"
+    dataset.mkdir(parents=True)
+    if left is not None:
+        (dataset / "init").write_text(left, encoding="utf-8")
+    assert load([RECORD]) is not None and load([RECORD]) is not None
+    assert len(rawlog.committed(company, "hubspot")) == 2
