@@ -11,7 +11,7 @@ import logging
 import re
 import shutil
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -32,6 +32,7 @@ from salesgauge.errors import ConfigurationError, SalesgaugeError, SourceError
 from salesgauge.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
+    from ingestion.quarantine import Waiting
     from salesgauge.process import Process
     from salesgauge.settings import Company, SourceSettings
 
@@ -79,6 +80,7 @@ EVENTS = RawTable(
         RawColumn("form_id", "varchar", "$.event_params"),
     ),
     (),
+    day="event_day",
 )
 TABLES: tuple[RawTable, ...] = (EVENTS,)
 
@@ -140,6 +142,19 @@ def extract(
         return _extract(company, place, landing, reporter)
     finally:
         place.close()
+
+
+def read_again(company: Company, landing: Landing, records: Iterable[Waiting]) -> None:
+    """Note that the next run has to read the files of quarantined ``records``, changed or not."""
+    files = {one.file for one in records}
+    cursor: dict[str, dict[str, list[Any]]] = rawlog.last_cursor(company, SOURCE, "events") or {}
+    landing.cursor(
+        "events",
+        {
+            day: {name: _UNREAD if name in files else state for name, state in states.items()}
+            for day, states in cursor.items()
+        },
+    )
 
 
 def _extract(company: Company, place: Place, landing: Landing, reporter: Reporter) -> int:

@@ -1,10 +1,11 @@
 """Records that could not be loaded: which wait, why, and loading them again once the cause is gone. Why a record goes there is ``landing``'s matter.
 
-A record waits until a later load holds it, or its key, or until its file is read again. Nothing is ever removed from the quarantine but by erasure.
+A record waits until a later load holds it, or its key, or until its file, or its day, is read again. Nothing is ever removed from the quarantine but by erasure.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,11 +43,15 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Replay:
-    """What came of loading records again: ``loaded`` fit now, ``waiting`` still do not; ``by_run``: those of files, which the next run reads."""
+    """What came of loading records again: ``loaded`` fit now, ``waiting`` still do not.
+
+    ``by_file``: those of files, which a run reads once the file or its mapping has changed; ``by_day``: those whose day the next run reads again.
+    """
 
     loaded: int
     waiting: int
-    by_run: int
+    by_file: int
+    by_day: int
 
 
 def waiting(company: Company, *, source: str | None = None, table: str | None = None) -> list[Waiting]:
@@ -71,15 +76,23 @@ def find(company: Company, wanted: str) -> Waiting:
 def replay(company: Company, records: Sequence[Waiting], *, received_at: datetime) -> Replay:
     """Land ``records`` again, one load per source; those that still do not fit stay where they are. Call it while no run is active.
 
-    Records of files are not landed here: a file is read again as a whole by the next run when it or its mapping has changed.
+    Records of files are not landed here: a file is read again as a whole by the next run when it or its mapping has changed. Nor are those of a source
+    whose loads hold whole days (``RawTable.day``): a load with one record of a day would be that day.
     """
-    by_run = sum(one.source not in API_SOURCES for one in records)
-    loaded = 0
+    by_file = sum(one.source not in API_SOURCES for one in records)
+    loaded = by_day = 0
     for source in API_SOURCES:
         mine = [one for one in records if one.source == source]
-        if mine:
+        if not mine:
+            continue
+        if any(table.day for table in rawlog.api_tables(source)):
+            with Landing(company, source, received_at=received_at) as landing:
+                importlib.import_module(f"ingestion.{source}").read_again(company, landing, mine)
+                landing.commit()
+            by_day += len(mine)
+        else:
             loaded += _replay(company, source, mine, received_at)
-    return Replay(loaded, len(records) - by_run - loaded, by_run)
+    return Replay(loaded, len(records) - by_file - by_day - loaded, by_file, by_day)
 
 
 def _replay(company: Company, source: str, records: Sequence[Waiting], received_at: datetime) -> int:
@@ -144,17 +157,24 @@ def _waiting(con: duckdb.DuckDBPyConnection, company: Company) -> list[Waiting]:
 
 
 def _healed(con: duckdb.DuckDBPyConnection, company: Company, found: Sequence[Waiting]) -> set[str]:
-    """Ids of API records whose key, or whose very text, was loaded after they were quarantined."""
+    """Ids of API records whose key, whose day, or whose very text, was loaded after they were quarantined."""
     healed: set[str] = set()
     for source, name in {(one.source, one.table) for one in found if one.source in API_SOURCES}:
         table = next((table for table in rawlog.api_tables(source) if table.name == name), None)
         if table is None:
             continue
         mine = [
-            (one.id, one.key, one.record, one.load_id) for one in found if (one.source, one.table) == (source, name)
+            (one.id, one.key, one.record, one.load_id, one.file)
+            for one in found
+            if (one.source, one.table) == (source, name)
         ]
-        con.execute("create or replace temp table mine (id varchar, key varchar, record varchar, load_id varchar)")
-        con.executemany("insert into mine values (?, ?, ?, ?)", mine)
+        con.execute(
+            "create or replace temp table mine (id varchar, key varchar, record varchar, load_id varchar, file varchar)"
+        )
+        con.executemany("insert into mine values (?, ?, ?, ?, ?)", mine)
+        if table.day is not None:
+            healed |= _healed_with_their_day(con, company, table)
+            continue
         key = " || '|' || ".join(f"cast({identifier(column)} as varchar)" for column in table.key)
         rows = con.execute(
             f"select distinct mine.id from mine join ({rawlog.relation(company, table)}) as loaded "
@@ -163,6 +183,19 @@ def _healed(con: duckdb.DuckDBPyConnection, company: Company, found: Sequence[Wa
         ).fetchall()
         healed |= {row[0] for row in rows}
     return healed
+
+
+def _healed_with_their_day(con: duckdb.DuckDBPyConnection, company: Company, table: RawTable) -> set[str]:
+    """Ids of the records in ``mine`` whose day is in a later load; the day is that of the record, else that in the name of its file."""
+    column = next(one for one in table.columns if one.name == table.day)
+    text = f"try(json_extract_string(mine.record, {quote(column.path)}))"
+    day = f"try({column.convert.format(value=text)})" if column.convert else f"try_cast({text} as date)"
+    of_file = "cast(try_strptime(regexp_extract(mine.file, '[0-9]{8}'), '%Y%m%d') as date)"
+    loads = f"select distinct {identifier(column.name)} as day, _load_id from ({rawlog.relation(company, table)})"
+    rows = con.execute(
+        f"select distinct mine.id from mine join ({loads}) as loads on loads.day = coalesce({of_file}, {day}) and loads._load_id > mine.load_id"
+    ).fetchall()
+    return {row[0] for row in rows}
 
 
 def _live_files(company: Company, sources: Iterable[str]) -> dict[tuple[str, str, str], str]:

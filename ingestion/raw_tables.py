@@ -29,13 +29,17 @@ class RawColumn:
 
 @dataclass(frozen=True)
 class RawTable:
-    """A table of the raw log. ``key`` columns are always required. ``is_bulk``: some of its files keep the source's columns instead of records."""
+    """A table of the raw log. ``key`` columns are always required. ``is_bulk``: some of its files keep the source's columns instead of records.
+
+    ``day``: the column with the day of a row, in tables where a load holds all rows of each day that it holds. Its connector has ``read_again``.
+    """
 
     source: str
     name: str
     columns: tuple[RawColumn, ...]
     key: tuple[str, ...]
     is_bulk: bool = False
+    day: str | None = None
 
     def is_required(self, column: RawColumn) -> bool:
         return column.required or column.name in self.key

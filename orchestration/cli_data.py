@@ -81,7 +81,8 @@ def quarantine_show(root: Path, record_id: str) -> None:
 def quarantine_replay(root: Path, record_ids: tuple[str, ...], source: str | None, table: str | None) -> None:
     """Load records again: those named, or all that wait. What still does not fit stays where it is.
 
-    Records of files are loaded by the next run, once the file or its mapping in sources/NAME.yml has changed.
+    Records of files are loaded by the next run, once the file or its mapping in sources/NAME.yml has changed. Of Google Analytics the next run reads
+    whole days again.
     """
     from ingestion.quarantine import find, replay, waiting
 
@@ -93,10 +94,16 @@ def quarantine_replay(root: Path, record_ids: tuple[str, ...], source: str | Non
     except Timeout as error:
         raise ConfigurationError(f"a run is active in {company.root}; wait for it to end.") from error
     click.echo(f"{outcome.loaded:,} loaded, {outcome.waiting:,} still do not fit.")
-    if outcome.by_run:
-        click.echo(f"{outcome.by_run:,} are of files: correct the file or its mapping, then run again.")
-    if outcome.loaded:
-        click.echo("Next: salesgauge run publishes them.")
+    if outcome.by_file:
+        click.echo(f"{outcome.by_file:,} are of files: correct the file or its mapping, then run again.")
+    if outcome.by_day:
+        click.echo(f"{outcome.by_day:,} belong to days that the next run reads again as a whole.")
+    if outcome.loaded or outcome.by_day:
+        click.echo(
+            "Next: salesgauge run loads and publishes them."
+            if outcome.by_day
+            else "Next: salesgauge run publishes them."
+        )
 
 
 @click.command()

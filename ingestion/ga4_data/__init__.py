@@ -6,6 +6,7 @@ a company may use both, sessions from the one and cost from the other.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
     from ingestion.checking import Trial
     from ingestion.http import HttpClient, RetryPolicy
     from ingestion.landing import Landing
+    from ingestion.quarantine import Waiting
     from salesgauge.process import Process
     from salesgauge.settings import Company, SourceSettings
 
-__all__ = ["ABOUT", "TABLES", "check", "extract", "remark"]
+__all__ = ["ABOUT", "TABLES", "check", "extract", "read_again", "remark"]
 
 ABOUT = About(
     name="ga4_data",
@@ -60,6 +62,13 @@ def extract(
     from ingestion.ga4_data.run import run  # the HTTP stack only when a source runs
 
     return run(company, landing, received_at=received_at, reporter=reporter)
+
+
+def read_again(company: Company, landing: Landing, records: Iterable[Waiting]) -> None:
+    """Note that the next run has to ask for the days of quarantined ``records`` again."""
+    from ingestion.ga4_data.run import ask_again
+
+    ask_again(company, landing, records)
 
 
 def remark(con: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections import Counter
@@ -18,6 +19,7 @@ from ingestion.ga4_data.tables import DAYS, REPORTS, SESSIONS, SOURCE, Report
 from ingestion.http import Refused, number
 from ingestion.jobs import run_all
 from ingestion.landing import Landing
+from ingestion.quarantine import Waiting
 from ingestion.spool import Spool, spool_folder
 from salesgauge.errors import ConfigurationError, SalesgaugeError
 from salesgauge.progress import Reporter
@@ -37,6 +39,7 @@ _FLAWS = {
     "is_restricted": "metrics are hidden from this account",
 }
 Key = tuple[str, date]
+_AGAIN = "again"  # the cursor with the reports and days that were asked to be read again
 
 
 def run(company: Company, landing: Landing, *, received_at: datetime, reporter: Reporter) -> tuple[int, str | None]:
@@ -118,6 +121,9 @@ class _Sync:
             spool.close()
             if spool.count or self._same[name]:
                 self._landing.records(tables[name], [spool.path], duplicates=self._same[name])
+        self._landing.cursor(
+            _AGAIN, [(name, day.isoformat()) for name, day in sorted(self._again - self._read.keys())] or None
+        )
         for note in _flaws(self._read.values()):
             self._landing.note(note)
         if self._api.quota.ended and self._left:
@@ -166,7 +172,27 @@ class _Sync:
             "qualify row_number() over (partition by report, date order by _load_id desc, _row desc) = 1",
             [self._api.property_id],
         ).fetchall()
-        return {(report, day): {"digest": digest, "time_zone": zone} for report, day, digest, zone in rows}
+        known = {(report, day): {"digest": digest, "time_zone": zone} for report, day, digest, zone in rows}
+        noted = {(report, date.fromisoformat(day)) for report, day in rawlog.last_cursor(company, SOURCE, _AGAIN) or []}
+        self._again = noted & known.keys()
+        return {key: value for key, value in known.items() if key not in self._again}
+
+
+def ask_again(company: Company, landing: Landing, records: Iterable[Waiting]) -> None:
+    """Note for the next run which reports of which days ``records``, quarantined rows, belong to. What is noted already stays."""
+    noted = {tuple(one) for one in rawlog.last_cursor(company, SOURCE, _AGAIN) or []}
+    for one in records:
+        day = _date(json.loads(one.record or "{}"))
+        if day is not None:
+            noted |= {(report.name, day.isoformat()) for report in REPORTS if one.table in (report.name, DAYS.name)}
+    landing.cursor(_AGAIN, sorted(noted) or None)
+
+
+def _date(record: Any) -> date | None:
+    try:
+        return datetime.strptime(record["date"], "%Y%m%d").date()
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def remark(con: Any) -> str:

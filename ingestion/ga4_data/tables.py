@@ -28,7 +28,7 @@ class Report:
             *(RawColumn(name, "varchar", f"$.{theirs}", required=True) for name, theirs in self.dimensions.items()),
             *(RawColumn(name, kind, f"$.{theirs}", required=True) for name, (theirs, kind) in self.metrics.items()),
         )
-        return RawTable(SOURCE, self.name, columns, ("property_id", "date"))
+        return RawTable(SOURCE, self.name, columns, ("property_id", "date"), day="date")
 
 
 _ORIGIN = {"source": "sessionSource", "medium": "sessionMedium", "campaign": "sessionCampaignName"}
@@ -77,5 +77,6 @@ DAYS = RawTable(
         RawColumn("currency", "varchar", "$.currency"),
     ),
     ("property_id", "report", "date"),
+    day="date",
 )
 TABLES: tuple[RawTable, ...] = (*(report.table for report in REPORTS), DAYS)

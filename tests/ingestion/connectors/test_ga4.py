@@ -5,14 +5,17 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from ingestion import quarantine
+from ingestion.accounting import TableCount
 from salesgauge.errors import ConfigurationError, SourceError
+from salesgauge.settings import Company
 
 AT = 1_769_900_000_123_456  # 2026-01-31T22:53:20.123456Z
 
@@ -222,6 +225,26 @@ def test_rows_that_do_not_fit_are_quarantined_with_their_file(directory: Any, wr
         ("event_at", "20260130 is not the day", "event_at", "event_day", "event_day", "JSON", "ga_session_id")
     ):
         assert part in reasons[place][1]
+
+
+def test_a_replayed_row_brings_its_whole_day_and_never_becomes_the_day(directory: Any, write: Any) -> None:
+    write("events_20260131.jsonl", _event(), _event(AT + 1), _event("soon"))
+    write("events_20260201.jsonl", _event(day="20260201"))
+    directory.run("ga4")
+    company = Company.open(directory.root, {})
+    waiting = quarantine.waiting(company)
+    outcome = quarantine.replay(company, waiting, received_at=datetime(2026, 8, 1))
+    assert len(waiting) == 1 and outcome == quarantine.Replay(0, 0, 0, 1)
+    days = "select event_day, count(*) from raw_ga4.events where (event_day, _load_id) in (select event_day, max(_load_id) from raw_ga4.events group by 1) group by 1 order by 1"
+    expected = [(date(2026, 1, 31), 2), (date(2026, 2, 1), 1)]
+    assert directory.query(days) == expected
+    landing, _, files = directory.run("ga4")
+    assert (files, landing.counts["events"]) == (1, TableCount(3, 2, 1, 0))
+    assert directory.query(days) == expected and len(quarantine.waiting(company)) == 1
+    assert directory.run("ga4")[2] == 0
+    write("events_20260131.jsonl", _event(), _event(AT + 1), _event(AT + 2))
+    directory.run("ga4")
+    assert quarantine.waiting(company) == []
 
 
 def test_bytes_that_are_no_text_spoil_only_their_row(directory: Any, folder: Path) -> None:

@@ -24,7 +24,7 @@ from demo.servers.ga4_data import (
 )
 from demo.servers.traffic import Loopback
 from demo.simulate import simulate
-from ingestion import rawlog
+from ingestion import quarantine, rawlog
 from ingestion.accounting import SourceResult
 from ingestion.ga4_data import check
 from ingestion.ga4_data.api import cast
@@ -301,6 +301,28 @@ def test_a_number_that_is_none_is_quarantined(site: Property) -> None:
     assert result.total.quarantined == 1
     assert result.total.received == result.total.loaded + 1
     assert "many" in site.query("select reason from raw_log.quarantine")[0][0]
+
+
+def test_a_row_in_quarantine_is_replayed_with_its_day(site: Property) -> None:
+    def spoil(body: Any, number: int) -> Any:
+        if body.get("rows"):
+            body["rows"][0]["metricValues"][0]["value"] = "many"
+        return body
+
+    site.write(reread_days=1)
+    site.faults.play(Fault("runReport", first=25, times=8, change=of_json(spoil)))
+    assert site.run().total.quarantined > 0
+    waiting = quarantine.waiting(site.company)
+    assert site.run().state == "unchanged"  # nothing tells that the day is worth another look
+    site.later = timedelta(hours=1)
+    outcome = quarantine.replay(site.company, waiting, received_at=site.log.as_of + site.later)
+    assert outcome == quarantine.Replay(0, 0, 0, len(waiting)) and waiting
+    again = site.run()
+    assert (again.state, again.total.quarantined) == ("loaded", 0)
+    assert quarantine.waiting(site.company) == []
+    for report in REPORTS:
+        assert _plain(site.counted(report.name)) == site.truth(report.name)
+    assert site.run().state == "unchanged"
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_what_waits_is_listed_and_loaded_once_it_fits(company: Company) -> None:
         quarantine.find(company, "zzz")
 
     outcome = quarantine.replay(company, found, received_at=START + timedelta(days=1))
-    assert (outcome.loaded, outcome.waiting, outcome.by_run) == (0, 3, 0)
+    assert (outcome.loaded, outcome.waiting, outcome.by_file, outcome.by_day) == (0, 3, 0, 0)
     assert len(rawlog.committed(company, "typeform")) == 1  # nothing fitted: no load
 
     loads.land(response(1, submitted_at="2026-06-30T10:00:00Z"))  # the source corrected it
