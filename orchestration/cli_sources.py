@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from orchestration.sources import Source
 
 _WIDE = 120  # columns from which a line says what a source is
-_STYLES = {"loaded": "green", "failed": "red", "misconfigured": "red", "not configured": "yellow", "waiting": "yellow"}
+_STYLES = {
+    "loaded": "green",
+    "failed": "red",
+    "misconfigured": "red",
+    "not configured": "yellow",
+    "in parts": "yellow",
+    "waiting": "yellow",
+}
 _LEGEND = """\
 last load: UTC · synced: since the last sync that went well
 newest: since the newest change of a record that was loaded

@@ -21,7 +21,7 @@ from salesgauge.yaml_file import load_yaml
 _CLOSE = 0.5
 
 
-State = Literal["loaded", "failed", "misconfigured", "not configured", "waiting", "off"]
+State = Literal["loaded", "in parts", "failed", "misconfigured", "not configured", "waiting", "off"]
 # When a record changed, by the names that raw tables and canonical entities give it; plans (a meeting's start) may lie ahead and do not count.
 _CHANGED = (
     "modified_at", "updated_at", "last_updated_at", "submitted_at", "landed_at", "event_at", "started_at", "start_time", "created_at", "at",
@@ -33,8 +33,8 @@ _CHANGED = (
 class Source:
     """One line of ``salesgauge sources``. Moments are UTC without zone.
 
-    ``state``: off; not configured (on, but something that it can't do without is missing); waiting (never tried); loaded (the last sync went
-    well); failed; misconfigured (it failed for what the company directory says). ``reason`` and ``failed_at``: of the last failure.
+    ``state``: off; not configured (on, but something that it can't do without is missing); waiting (never tried); in parts (the first load ended
+    midway, what it kept is not shown yet); loaded (the last sync went well); failed; misconfigured (it failed for what the company directory says). ``reason`` and ``failed_at``: of the last failure.
     ``last_load``: when something new was loaded last, ``last_rows`` and ``last_quarantined`` of it, ``rows`` of all loads; ``lag``: since the last
     sync that went well; ``data_lag``: since the newest change of a record that was loaded. ``next_step``: what to do, or to know, in words.
     """
@@ -64,6 +64,7 @@ class _Loads:
     last_quarantined: int = 0
     newest_change: datetime | None = None
     remark: str = ""
+    is_whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,11 @@ def _source(company: Company, name: str, known: About | None, is_on: bool, held:
         state = "misconfigured" if sync.is_misconfigured else "failed"
     elif sync is None and held.last is None:
         state = "waiting"
+    elif not held.is_whole:
+        state = "in parts"
     synced = max((at for at in (sync.succeeded_at if sync else None, held.last) if at is not None), default=None)
+    if not held.is_whole:
+        synced = None
     is_database = known is None and "tables" in (load_yaml(company.sources_dir / f"{name}.yml") or {})
     return Source(
         name=name,
@@ -239,7 +244,15 @@ def _loads(company: Company) -> dict[str, _Loads]:
         changes = _newest_changes(con)
         remarks = {row[0]: _remark(row[0], con) for row in rows}
     return {
-        source: _Loads(last, int(loaded), int(last_rows), int(refused), changes.get(source), remarks[source])
+        source: _Loads(
+            last,
+            int(loaded),
+            int(last_rows),
+            int(refused),
+            newest_change=changes.get(source),
+            remark=remarks[source],
+            is_whole=rawlog.has_loads(company, source),
+        )
         for source, last, loaded, last_rows, refused in rows
     }
 
@@ -289,6 +302,8 @@ def _next_step(name: str, known: About | None, state: State, missing: list[str])
         return ""
     if state == "waiting":
         return "salesgauge run"
+    if state == "in parts":
+        return "salesgauge run goes on with the first load; nothing of it shows before its end"
     if state in ("failed", "misconfigured"):
         return f"salesgauge sources check {name}" if known else f"correct it, then: salesgauge run --source {name}"
     page = known.docs if known else "docs/sources/databases.md"

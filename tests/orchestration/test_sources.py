@@ -22,7 +22,9 @@ from demo.simulate import simulate
 from demo.truth import METRICS
 from ingestion import outcomes
 from ingestion.accounting import SourceResult
+from ingestion.landing import Landing
 from ingestion.run import extract
+from ingestion.typeform.tables import RESPONSES
 from orchestration.availability import availability, needs
 from orchestration.cli import main
 from orchestration.sources import Source, about, check, sources, unmapped
@@ -117,6 +119,21 @@ def test_what_is_left_of_a_failure_is_mended_by_the_next_sync(company: Company, 
     outcomes.save(company, SourceResult("typeform", "failed", error="typeform: down"), at - timedelta(hours=1))
     assert _state(company, "typeform", at).state == "loaded"
     assert [path.name for path in company.outcomes_dir.iterdir()] == ["typeform.json"]
+
+
+def test_a_first_load_that_ended_midway_is_not_called_loaded(company: Company, log: CompanyLog) -> None:
+    file = company.root / "responses.jsonl"
+    file.write_text(
+        '{"response_id": "1", "form_id": "a", "landed_at": "2026-01-01T00:00:00Z", "submitted_at": "2026-01-01T00:00:00Z", "response_type": "completed"}\n'
+    )
+    with Landing(company, "typeform", received_at=log.as_of) as landing:  # a run that was killed after its first part
+        landing.records(RESPONSES, [file])
+        landing.cursor("responses", {"part": 1})
+        landing.keep()
+    shown = _state(company, "typeform", log.as_of)
+    assert (shown.state, shown.lag, shown.rows) == ("in parts", None, 1) and "goes on" in shown.next_step
+    outcomes.save(company, SourceResult("typeform", "failed", error="typeform: down"), log.as_of)
+    assert _state(company, "typeform", log.as_of).state == "failed"
 
 
 def test_a_choice_of_credentials_needs_those_that_were_chosen(tmp_path: Path) -> None:
