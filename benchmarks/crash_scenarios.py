@@ -53,7 +53,7 @@ TABLES = (CALLS, USERS, absences_table("callrail"))
 
 @dataclass(frozen=True)
 class Scenario:
-    """``prepare`` makes a company with one committed load and new data; ``load`` loads the new data; ``seen`` tells what readers see."""
+    """``prepare`` makes a company with new data, and with a load before it where there is one; ``load`` loads the new data; ``seen`` tells what readers see."""
 
     name: str
     prepare: Callable[[Path], None]
@@ -214,7 +214,7 @@ def _seen_web(company: Company) -> dict[str, list[str]]:
     return _rows(
         company,
         {
-            "events": f"select * exclude (_load_id, _loaded_at, _row) from raw_ga4.events qualify {newest}",
+            "events": f"select * exclude (_load_id, _loaded_at) from raw_ga4.events qualify {newest}",
             "loads": "select table_name, received, loaded, quarantined, duplicates from raw_log.loads",
             "quarantine": "select file, line, reason, record from raw_log.quarantine",
             "unbalanced": "from raw_log.loads where received <> loaded + quarantined + duplicates",

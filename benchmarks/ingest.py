@@ -173,7 +173,7 @@ def _expect(landing: Landing, table: str, rows: int) -> None:
 
 
 def _records(root: Path, file: Path, rows: int) -> None:
-    """The path of API pages and bulk results: lines → typed columns and the record, quarantine, accounting, commit."""
+    """The path of API pages: lines → typed columns and the record, quarantine, accounting, commit."""
     with Landing(_company(root), "callrail", received_at=datetime(2026, 1, 1)) as landing:
         landing.records(DEALS, [file])
         landing.commit()

@@ -27,7 +27,10 @@ from salesgauge.progress import Reporter
 from salesgauge.settings import Company
 
 _CHUNK = 50_000  # rows in memory at a time
-_SECONDS = 15
+# A host that falls silent, and a table that somebody holds, end the load of this source; a query may take as long as it does.
+_POSTGRES = {
+    "connect_timeout": 15, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "options": "-c lock_timeout=60s",
+}  # fmt: skip
 _NONE = {"size": 0, "mtime_ns": 0, "sha256": ""}  # of a table that is not there
 
 
@@ -115,7 +118,7 @@ class _Database:
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
         self._where = f"{parsed.drivername}://{parsed.host or ''}{f':{parsed.port}' if parsed.port else ''}/{parsed.database or ''}"
-        options = {"connect_timeout": _SECONDS} if parsed.drivername.startswith("postgresql") else {}
+        options = _POSTGRES if parsed.drivername.startswith("postgresql") else {}
         try:
             self._engine = sa.create_engine(parsed, connect_args=options)
         except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
@@ -202,7 +205,10 @@ class _Database:
                 reflection_level="full_with_precision",
                 query_adapter_callback=ordered,
             )
-            yield from resource
+            chunks = iter(
+                resource
+            )  # dlt's settings are all read by now; the query may take long, and others commit meanwhile
+        yield from chunks
 
 
 def _order(entry: TableMapping, reflected: Any) -> list[str]:

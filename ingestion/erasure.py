@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 
 from ingestion import rawlog
+from ingestion.lines import path_literal
 from ingestion.suppression import (
     Found,
     Suppressions,
@@ -121,7 +122,7 @@ def _keys(con: duckdb.DuckDBPyConnection, files: list[Path], wanted: Found, key:
     for file in files:
         if set(key) <= set(columns(con, file)):
             rows = con.execute(
-                f"select distinct {key_text(key)} from read_parquet('{_sql(file)}', hive_partitioning = false) where {matching(con, file, wanted, key)}"
+                f"select distinct {key_text(key)} from read_parquet({path_literal(file)}, hive_partitioning = false) where {matching(con, file, wanted, key)}"
             ).fetchall()
             keys |= {row[0] for row in rows if is_whole(row[0])}
     return keys
@@ -131,7 +132,7 @@ def _remove(con: duckdb.DuckDBPyConnection, file: Path, found: Found, key: tuple
     if not is_trial:
         return len(without(con, file, found, key))
     row = con.execute(
-        f"select count(*) from read_parquet('{_sql(file)}', hive_partitioning = false) where {matching(con, file, found, key)}"
+        f"select count(*) from read_parquet({path_literal(file)}, hive_partitioning = false) where {matching(con, file, found, key)}"
     ).fetchone()
     return int(row[0]) if row else 0
 
@@ -142,7 +143,3 @@ def _own_files(company: Company, wanted: Found) -> list[Path]:
         return []
     files = (path for path in sorted(company.data_dir.rglob("*")) if path.is_file())
     return [path for path in files if mentions(path, [*wanted.emails, *wanted.phones])]
-
-
-def _sql(file: Path) -> str:
-    return str(file).replace("'", "''")

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import duckdb
+
 from ingestion import rawlog
 from ingestion.about import Finding
 from ingestion.buckets import Bucket
@@ -150,16 +152,17 @@ class _Run:
         try:
             # the hash of a file that is new anyway is made beside its loading
             with self.place.fetched(file, self.landing.folder) as (path, file), ThreadPoolExecutor(1) as beside:
-                state = beside.submit(state_of_read, file, path)
+                hashed = beside.submit(state_of_read, file, path)
                 is_new = [
-                    not (before := known[id(entry)]) or before["sha256"] != state.result()["sha256"] for entry in unread
+                    not (before := known[id(entry)]) or before["sha256"] != hashed.result()["sha256"]
+                    for entry in unread
                 ]
                 self.done += any(is_new)
                 for entry, new in zip(unread, is_new, strict=True):
                     if new:
-                        self._land(entry, SourceFile(entry, path, file.name), state)
+                        self._land(entry, SourceFile(entry, path, file.name), hashed)
                     else:
-                        self._keep(entry, file.name, known[id(entry)] or state.result(), state.result())
+                        self._keep(entry, file.name, known[id(entry)] or hashed.result(), hashed.result())
                 if self.place.is_changed(file):
                     self.problems.append(f"{file.name}: changed while it was read; the next run reads it again")
                     self._forget(unread, file.name)
@@ -169,9 +172,9 @@ class _Run:
                 for fed in entry.feeds:
                     self.states.hold(fed, file.name)
 
-    def _land(self, entry: FileMapping, file: SourceFile, read: Future[State]) -> None:
+    def _land(self, entry: FileMapping, file: SourceFile, hashed: Future[State]) -> None:
         refused = land(self.process, self.landing, file, self.name)
-        state = read.result()
+        state = hashed.result()
         for fed in entry.feeds:
             state = self.states.read(fed, file.name, state, self.landing.load_id, refused)
         if state["refused"]:
@@ -202,14 +205,22 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str) -> s
                 return None
             relation = read(landing.con, file.path, dialect, Path(folder), entry.sources)
             _check_columns(entry, relation)
+            rows = mapped(entry, relation.sql, relation.columns, source=source, file=file.name)
+            if not is_landed:
+                landing.relation(
+                    rows.table, rows.sql, received=relation.received(), also=rows.also, as_received=rows.as_received
+                )
         except RefusedError as error:
             landing.refuse(entry.entity, file.name, str(error))
             return str(error)
-        rows = mapped(entry, relation.sql, relation.columns, source=source, file=file.name)
-        if not is_landed:
-            landing.relation(
-                rows.table, rows.sql, received=relation.received(), also=rows.also, as_received=rows.as_received
-            )
+        except duckdb.InvalidInputException as error:
+            said = f"it is damaged: {str(error).splitlines()[0][:200]}"
+            landing.refuse(entry.entity, file.name, said)
+            return said
+        except (
+            duckdb.IOException
+        ) as error:  # it was moved away, or what is read and written is out of order: no fault of what is in it
+            raise OSError(str(error).splitlines()[0][:200]) from error
         if entry.stages and entry.stages.entered:
             good = landing.good_rows(rows.table, rows.sql, rows.also)
             table, sql = stage_events(entry, good, process, source=source)

@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -24,7 +25,7 @@ from ingestion import rawlog
 from ingestion.about import About, Finding, Setting
 from ingestion.buckets import Bucket, is_location
 from ingestion.landing import Landing
-from ingestion.lines import quote, read_lines, sanitise
+from ingestion.lines import path_literal, quote, read_lines, sanitise
 from ingestion.places import Folder, Place, Stored
 from ingestion.raw_tables import RawColumn, RawTable
 from ingestion.spool import spool_folder
@@ -58,6 +59,7 @@ ABOUT = About(
 _LOG = logging.getLogger(__name__)
 _UNREAD = [-1, 0, ""]  # the state of no file: it is read with the next run
 _BATCH_BYTES = 48_000_000
+_FEW = 1_000  # repeats of a batch that are looked for one by one
 _PACKED = 16  # how many times larger the events are than a compressed file of them, about
 _NAME = re.compile(r"events_(?P<intraday>intraday_)?(?P<day>\d{8})(?:[_-]\d+)?\.(?P<format>jsonl|parquet)(?P<gz>\.gz)?")
 
@@ -252,8 +254,9 @@ def _batches(files: list[_File]) -> Iterator[list[_File]]:
 
 
 def _land(landing: Landing, place: Place, files: list[_File], work: Path) -> list[tuple[str, date]]:
-    """Land one batch of files; (name, day) of those that became others while they were read."""
+    """Land one batch of files; (name, day) of those that became others while they were read. Its working files go with it."""
     with ExitStack() as stack:
+        work = Path(stack.enter_context(TemporaryDirectory(dir=work)))
         paths = [stack.enter_context(place.fetched(file.stored, work)) for file in files]
         _land_read(landing, [(path, file) for (path, _), file in zip(paths, files, strict=True)], work)
         return [
@@ -274,15 +277,19 @@ def _land_clean(landing: Landing, files: list[tuple[Path, _File]], work: Path) -
         return False
     con = landing.con
     try:
-        texts = [(path, file) for path, file in _readable_all(files, work) if path.stat().st_size]
+        texts = [(_readable(path, file, work), file) for path, file in files]
+        texts = [(path, file) for path, file in texts if path.stat().st_size]
         if not texts:
             return True
-        _name_files(con, texts)
-        lines = f"select file, day, line as record from {_lines(texts, 0)} join ga4_files using (path) where line is not null"
+        lines = _lines(texts)
         received, repeats = _repeats(con, lines)
+        if repeats > _FEW:
+            return False
         if repeats:
+            # no join, as it would give rows in any order; nor a list of literals, which becomes one
+            (hashes,) = con.execute("select list(hash order by hash) from ga4_twice").fetchone() or ([],)
             lines = (
-                f"select * from ({lines}) where hash(record) not in (select hash from ga4_twice) "
+                f"select * from ({lines}) where not list_contains({hashes}::ubigint[], hash(record)) "
                 "union all select file, day, record from ga4_repeated"
             )
         events = _events(f"(select *, cast(null as bigint) as line from ({lines}))")
@@ -307,7 +314,7 @@ def _repeats(con: duckdb.DuckDBPyConnection, lines: str) -> tuple[int, int]:
     con.execute("delete from ga4_twice where times = 1")
     con.execute(
         "create or replace temp table ga4_repeated as select min(file) as file, day, record, count(*) as times "
-        f"from ({lines}) where hash(record) in (select hash from ga4_twice) group by day, record"
+        f"from ({lines}) where hash(record) in (select hash from ga4_twice) group by day, record order by day, file, record"
     )
     (repeats,) = con.execute("select coalesce(sum(times - 1), 0) from ga4_repeated").fetchone() or (0,)
     return received, repeats
@@ -323,7 +330,7 @@ def _land_numbered(landing: Landing, files: list[tuple[Path, _File]], work: Path
             if file.format == "parquet":
                 con.execute(
                     "insert into ga4_received select ?, ?, cast(to_json(event) as varchar), row_number() over () "
-                    f"from read_parquet({quote(str(path))}) as event",
+                    f"from read_parquet({path_literal(path)}) as event",
                     [file.name, f"{file.day:%Y%m%d}"],
                 )
             else:
@@ -338,10 +345,6 @@ def _land_numbered(landing: Landing, files: list[tuple[Path, _File]], work: Path
         con.execute(f"create or replace temp table ga4_received as {_WITHOUT_REPEATS}")
     landing.relation(EVENTS, _events("ga4_received"), received=distinct, duplicates=received - distinct)
     con.execute("drop table ga4_received")
-
-
-def _readable_all(files: list[tuple[Path, _File]], work: Path) -> list[tuple[Path, _File]]:
-    return [(_readable(path, file, work), file) for path, file in files]
 
 
 def _readable(path: Path, file: _File, work: Path) -> Path:
@@ -369,34 +372,31 @@ def _insert_lines(con: duckdb.DuckDBPyConnection, texts: list[tuple[Path, _File]
 
 
 def _read_lines(con: duckdb.DuckDBPyConnection, texts: list[tuple[Path, _File]], longest: int) -> None:
-    _name_files(con, texts)
     con.execute(
         f"""
         insert into ga4_received
-        select file, day, record, place - min(place) over (partition by path) + 1
-        from (select path, line as record, row_number() over () as place from {_lines(texts, longest)})
-        join ga4_files using (path)
+        select file, day, record, place - min(place) over (partition by file) + 1
+        from (select *, row_number() over () as place from ({_lines(texts, longest, blank=True)}))
         where record is not null
+        order by place
         """
     )
 
 
-def _name_files(con: duckdb.DuckDBPyConnection, texts: list[tuple[Path, _File]]) -> None:
-    """The table ``ga4_files``: name and day of the file at each path."""
-    con.execute(
-        "create or replace temp table ga4_files as select unnest(?) as path, unnest(?) as file, unnest(?) as day",
-        [
-            [str(path) for path, _ in texts],
-            [file.name for _, file in texts],
-            [f"{file.day:%Y%m%d}" for _, file in texts],
-        ],
-    )
+def _lines(texts: list[tuple[Path, _File]], longest: int = 0, *, blank: bool = False) -> str:
+    """SQL of the lines of ``texts`` in their order: ``record`` with the name and day of its ``file``; ``blank`` ones too.
 
-
-def _lines(texts: list[tuple[Path, _File]], longest: int) -> str:
-    """SQL of the lines of ``texts``, each with the ``path`` of its file."""
+    Names are found by position: a join would give the lines in any order.
+    """
     reader = read_lines([path for path, _ in texts], longest).removesuffix(")")
-    return f"(select line, filename as path from {reader}, filename = true))"
+    place = f"list_position({_list(str(path) for path, _ in texts)}, filename)"
+    names, days = _list(file.name for _, file in texts), _list(f"{file.day:%Y%m%d}" for _, file in texts)
+    sql = f"select {names}[{place}] as file, {days}[{place}] as day, line as record from {reader}, filename = true)"
+    return sql if blank else f"{sql} where line is not null"
+
+
+def _list(values: Iterable[str]) -> str:
+    return f"[{', '.join(quote(value) for value in values)}]"
 
 
 def _traffic(column: int) -> str:

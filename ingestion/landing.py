@@ -19,7 +19,7 @@ import duckdb
 
 from ingestion import rawlog
 from ingestion.accounting import TableCount
-from ingestion.lines import identifier, quote, read_lines, sanitise
+from ingestion.lines import identifier, path_literal, quote, read_lines, sanitise
 from ingestion.raw_tables import RECEIVED, AsReceived, RawColumn, RawTable
 from ingestion.suppression import Suppressions, without
 from ingestion.typing_sql import TypedColumn
@@ -154,18 +154,18 @@ class Landing:
         query, types = self._completed(table, sql, also)
         checked = _checked(self._typed(table, types, also), query)
         try:
-            is_lean = self._is_same(checked, as_received or ())
-            file, loaded = self._good(table, checked, types, as_received, is_lean=is_lean)
-        except duckdb.InvalidInputException:
-            return False
-        count = received()
-        if loaded != count:
-            file.unlink()
-            return False
-        self._keep(table.name, file, loaded)
-        self._rows[table.name] = self._rows.get(table.name, 0) + count
-        self._count(table.name, TableCount(count + duplicates, loaded, 0, duplicates))
-        return True
+            for is_lean in (True, False) if self._is_same(checked, as_received or ()) else (False,):
+                file, loaded = self._good(table, checked, types, as_received, is_lean=is_lean)
+                count = received()
+                if loaded == count:
+                    self._keep(table.name, file, loaded)
+                    self._rows[table.name] = self._rows.get(table.name, 0) + count
+                    self._count(table.name, TableCount(count + duplicates, loaded, 0, duplicates))
+                    return True
+                file.unlink()
+        except (duckdb.InvalidInputException, duckdb.IOException):
+            pass
+        return False
 
     def _is_same(self, checked: str, as_received: Sequence[AsReceived]) -> bool:
         """Whether the first rows hold just what their typed columns say, where that is to be expected."""
@@ -282,7 +282,7 @@ class Landing:
                     name = str(place_of_row).partition("|")[0] if table == "_quarantine" else table
                     change = TableCount(0, 0, -1, 1) if table == "_quarantine" else TableCount(0, -1, 0, 1)
                     self._count(name, change)
-                if gone and not self._scalar(f"select count(*) from read_parquet({quote(str(file))})"):
+                if gone and not self._scalar(f"select count(*) from read_parquet({path_literal(file)})"):
                     self._files[table].remove(file)
         self._files = {table: files for table, files in self._files.items() if files}
 

@@ -7,6 +7,8 @@ end in quarantine and its good ones are loaded.
 
 from __future__ import annotations
 
+import re
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +28,7 @@ class SafeFile:
 
 def read_lines(files: Sequence[Path], longest: int = 0) -> str:
     """SQL of a table function with one column ``line`` (null for a blank line), in the order of ``files`` and of their lines."""
-    paths = ", ".join(quote(str(file)) for file in files)
+    paths = ", ".join(path_literal(file) for file in files)
     size = f", max_line_size = {longest + 64}, buffer_size = {2 * longest + 128}" if longest > _READER_DEFAULT else ""
     return (
         f"read_csv([{paths}], columns = {{'line': 'varchar'}}, delim = {quote(_DELIMITER)}, quote = '', escape = '', header = false, "
@@ -36,7 +38,7 @@ def read_lines(files: Sequence[Path], longest: int = 0) -> str:
 
 def sanitise(source: Path, folder: Path) -> SafeFile:
     """A copy of ``source`` in ``folder`` in which bytes that are no UTF-8, and control characters, are escaped as ``\\xff``."""
-    target = folder / f"{len(list(folder.iterdir()))}.lines"
+    target = folder / f"{uuid.uuid4().hex}.lines"
     longest = 0
     with source.open("rb") as file, target.open("wb") as out:
         for line in file:
@@ -49,6 +51,11 @@ def sanitise(source: Path, folder: Path) -> SafeFile:
 def quote(text: str) -> str:
     """``text`` as an SQL literal. SQL text can't hold a NUL: it is written out."""
     return "'" + text.replace("'", "''").replace("\x00", "\\x00") + "'"
+
+
+def path_literal(path: Path) -> str:
+    """``path`` as an SQL literal for DuckDB's readers, which would take a name with ``[1]`` or ``*`` for a pattern, and read other files."""
+    return quote(re.sub(r"[*?\[]", r"[\g<0>]", str(path)))
 
 
 def identifier(name: str) -> str:

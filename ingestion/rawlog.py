@@ -11,13 +11,13 @@ import importlib
 import importlib.util
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from ingestion.lines import identifier, quote
+from ingestion.lines import identifier, path_literal, quote
 from ingestion.raw_tables import RECEIVED, RawTable, received_value
 from salesgauge.entities import DUCKDB_TYPES, ENTITIES
 from salesgauge.settings import API_SOURCES, Company
@@ -69,6 +69,12 @@ def next_load_id(company: Company, source: str, received_at: datetime) -> str:
     newest = max((_micros(load_id) for load_id in _all_load_ids(company, source)), default=0)
     micros = max(micros, newest + 1)
     return f"{micros // 1_000_000:010d}.{micros % 1_000_000:06d}"
+
+
+def last_loaded_at(company: Company, source: str) -> datetime | None:
+    """When (UTC, naive) the newest load of ``source`` that counts was received; None where there is none."""
+    loads = committed(company, source)
+    return datetime(1970, 1, 1) + timedelta(microseconds=_micros(loads[-1])) if loads else None
 
 
 def last_cursor(company: Company, source: str, table: str) -> Any | None:
@@ -259,7 +265,7 @@ def _names(columns: Iterable[tuple[str, str]]) -> str:
 
 
 def _read(files: list[Path]) -> str:
-    listed = ", ".join(quote(str(file)) for file in files)
+    listed = ", ".join(path_literal(file) for file in files)
     return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false, file_row_number = true)"
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion.lines import identifier, quote
+from ingestion.lines import identifier, path_literal, quote
 from ingestion.raw_tables import RECEIVED
 from salesgauge.settings import Company
 
@@ -187,14 +187,14 @@ def _placed(con: duckdb.DuckDBPyConnection, file: Path) -> str:
 def _metadata(con: duckdb.DuckDBPyConnection, file: Path) -> str:
     """The option that keeps what the metadata of ``file`` says of its columns."""
     row = con.execute(
-        f"select decode(value) from parquet_kv_metadata({quote(str(file))}) where decode(key) = {quote(RECEIVED)}"
+        f"select decode(value) from parquet_kv_metadata({path_literal(file)}) where decode(key) = {quote(RECEIVED)}"
     ).fetchone()
     return f", kv_metadata {{{RECEIVED}: {quote(row[0])}}}" if row else ""
 
 
 def _read(file: Path, numbered: bool = True) -> str:
     option = ", file_row_number = true" if numbered else ""
-    return f"read_parquet({quote(str(file))}, hive_partitioning = false{option})"
+    return f"read_parquet({path_literal(file)}, hive_partitioning = false{option})"
 
 
 def _list(values: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ import codecs
 import csv
 import json
 import sys
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -19,7 +20,7 @@ from typing import Any
 
 import duckdb
 
-from ingestion.lines import UNSAFE, identifier, quote, read_lines, sanitise
+from ingestion.lines import UNSAFE, identifier, path_literal, quote, read_lines, sanitise
 from salesgauge.errors import SourceError
 
 _BATCH = 20_000
@@ -61,7 +62,7 @@ class Relation:
 def read(
     con: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect, folder: Path, wanted: Iterable[str] = ()
 ) -> Relation:
-    """The file ``path`` as a relation; helper files go to ``folder``. ``wanted``: the JSON paths of a JSON-lines file. RefusedError if it can't be."""
+    """The file ``path`` as a relation; working files go to ``folder``. ``wanted``: the JSON paths of a JSON-lines file. RefusedError if it can't be."""
     try:
         if dialect.format == "parquet":
             return _parquet(con, path)
@@ -121,7 +122,7 @@ def _as_utf8(path: Path, encoding: str, folder: Path) -> Path:
                     f"it begins like {name} text, but is to be read as {encoding}. Set `encoding: {name}`."
                 )
         return path
-    target = folder / f"utf8-{len(list(folder.iterdir()))}"
+    target = folder / f"{uuid.uuid4().hex}.utf8"
     try:
         with (
             path.open("r", encoding=encoding, errors="surrogateescape", newline="") as source,
@@ -157,7 +158,7 @@ def _csv(con: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect, folder: P
 def _csv_reader(path: Path, dialect: Dialect, header: list[str], header_lines: int) -> str:
     struct = ", ".join(f"{quote(f's:{name}')}: 'varchar'" for name in header)
     return (
-        f"read_csv({quote(str(path))}, columns = {{{struct}}}, delim = {quote(dialect.delimiter)}, quote = {quote(dialect.quote)}, "
+        f"read_csv({path_literal(path)}, columns = {{{struct}}}, delim = {quote(dialect.delimiter)}, quote = {quote(dialect.quote)}, "
         f"escape = {quote(dialect.quote)}, header = false, skip = {header_lines}, auto_detect = false, strict_mode = true)"
     )
 
@@ -345,7 +346,7 @@ def _cell(value: Any, decimal: str) -> str:
 
 
 def _parquet(con: duckdb.DuckDBPyConnection, path: Path) -> Relation:
-    reader = f"read_parquet({quote(str(path))}, file_row_number = true, hive_partitioning = false)"
+    reader = f"read_parquet({path_literal(path)}, file_row_number = true, hive_partitioning = false)"
     try:
         described = con.execute(f"describe select * exclude (file_row_number) from {reader}").fetchall()
         row = con.execute(f"select count(*) from {reader}").fetchone()
@@ -421,7 +422,7 @@ def _kept(
             ("_raw", pa.string()),
         ]
     )
-    target = folder / f"kept-{len(list(folder.iterdir()))}.parquet"
+    target = folder / f"{uuid.uuid4().hex}.parquet"
     received = 0
     empty: list[str | None] = [None] * len(header)
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
@@ -440,7 +441,7 @@ def _kept(
             if len(batch) >= _BATCH:
                 flush()
         flush()
-    inner = f"read_parquet({quote(str(target))}, hive_partitioning = false)"
+    inner = f"read_parquet({path_literal(target)}, hive_partitioning = false)"
     record = f"case when _reject is not null then _raw else cast({_record_value(header)} as varchar) end as _record"
     return Relation(
         f"select * exclude (_raw), {record} from {inner}", dict.fromkeys(header, "varchar"), lambda: received

@@ -237,9 +237,9 @@ def _loads(company: Company) -> dict[str, _Loads]:
     with connect(":memory:") as con:
         rawlog.create_views(con, company)
         rows = con.execute(
-            "with newest as (select source, max_by(load_id, loaded_at) as load_id from raw_log.loads group by source) "
-            "select source, max(loaded_at), coalesce(sum(loaded), 0), coalesce(sum(loaded) filter (l.load_id = n.load_id), 0), "
-            "coalesce(sum(quarantined) filter (l.load_id = n.load_id), 0) from raw_log.loads l join newest n using (source) group by source"
+            "with newest as (select source, max(loaded_at) as loaded_at from raw_log.loads group by source) "
+            "select source, max(l.loaded_at), coalesce(sum(loaded), 0), coalesce(sum(loaded) filter (l.loaded_at = n.loaded_at), 0), "
+            "coalesce(sum(quarantined) filter (l.loaded_at = n.loaded_at), 0) from raw_log.loads l join newest n using (source) group by source"
         ).fetchall()
         changes = _newest_changes(con)
         remarks = {row[0]: _remark(row[0], con) for row in rows}

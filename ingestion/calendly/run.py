@@ -38,8 +38,8 @@ _SECRET_LINKS = frozenset({"cancel_url", "reschedule_url"})  # whoever has them 
 def run(company: Company, landing: Landing, *, received_at: datetime, reporter: Reporter) -> int:
     """Land what is new or changed; returns the number of requests sent.
 
-    There is no filter by change: appointments that begin from ``behind_days`` back to ``ahead_days`` ahead are read each time. Invitees are one
-    request for each appointment: of those that moved, and of all of the last two weeks.
+    There is no filter by change: appointments that begin from ``behind_days`` back to ``ahead_days`` ahead are read each time, after a pause those of the
+    pause too. Invitees are one request for each appointment: of those that moved, and of all of the last two weeks.
     """
     settings = company.source(SOURCE)
     client = connect(settings)
@@ -50,7 +50,8 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
             for table, path in ((EVENT_TYPES, "/event_types"), (MEMBERSHIPS, "/organization_memberships")):
                 for records in read(client, listing(table, path), {"organization": scope}):
                     changes.write(table, records)
-            events = _events(client, changes, scope, settings, received_at, is_first="events" not in cursors)
+            last = rawlog.last_loaded_at(company, SOURCE) if "events" in cursors else None
+            events = _events(client, changes, scope, settings, received_at, last)
             moved = _moved(changes, events, received_at)
             jobs = [lambda one=one: _invitees(client, changes, one) for one in moved]  # type: ignore[misc]
             run_all(client, jobs)
@@ -110,12 +111,12 @@ def read_error(status: int, path: str, body: Mapping[str, Any], headers: Mapping
 
 
 def _events(
-    client: HttpClient, changes: Changes, scope: str, settings: SourceSettings, now: datetime, *, is_first: bool
+    client: HttpClient, changes: Changes, scope: str, settings: SourceSettings, now: datetime, last: datetime | None
 ) -> list[dict[str, Any]]:
-    """Write the appointments of the window (of all time in a first load); those that could be read."""
+    """Write the appointments of the window, which reaches back from the ``last`` load (None: those of all time); those that could be read."""
     params: dict[str, Any] = {"organization": scope, "sort": "start_time:asc"}
-    if not is_first:
-        params["min_start_time"] = iso(now - timedelta(days=number(settings, "behind_days", 30)))
+    if last is not None:
+        params["min_start_time"] = iso(min(now, last) - timedelta(days=number(settings, "behind_days", 30)))
         params["max_start_time"] = iso(now + timedelta(days=number(settings, "ahead_days", 180)))
     found: list[dict[str, Any]] = []
     for records in read(client, listing(EVENTS, "/scheduled_events"), params):

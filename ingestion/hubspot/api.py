@@ -18,6 +18,7 @@ from salesgauge.errors import ConfigurationError, SourceError
 from salesgauge.settings import SourceSettings
 
 FORM_TYPE_NOT_ALLOWED = "FORM_TYPE_NOT_ALLOWED"
+MISSING_SCOPES = "MISSING_SCOPES"
 SEARCH_CAP = 10_000
 SEARCH_PAGE = 200
 ASSOCIATION_BATCH = 1_000

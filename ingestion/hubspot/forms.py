@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.http import Refused
-from ingestion.hubspot.api import FORM_TYPE_NOT_ALLOWED, HubSpotApi, Record
+from ingestion.hubspot.api import FORM_TYPE_NOT_ALLOWED, MISSING_SCOPES, HubSpotApi, Record
 from ingestion.hubspot.known import Lookup
 from ingestion.moments import epoch_ms
 from ingestion.spool import Spool, dumps
@@ -26,6 +26,7 @@ class Forms:
     forms: Path
     submissions: Path
     duplicates: int = 0
+    refused: list[str] = field(default_factory=list)
     cursor: dict[str, Any] = field(default_factory=dict)
 
 
@@ -35,7 +36,8 @@ def read_forms(
     """Forms that differ from what is known, and per form its submissions back to the newest one known minus ``overlap``.
 
     One request for the list (one more per 100 forms) and one per form that has submissions of its kind (one more per 50 new ones). Where the
-    account has no forms, or the token may not read them, that is said, and nothing is read.
+    account has no forms, or the token may not read them, that is said, and nothing is read. A form of which the submissions are refused does not keep
+    those of others away; it is in ``refused``.
     """
     found = Forms(folder / "forms.jsonl", folder / "form_submissions.jsonl", cursor=dict(cursor or {}))
     known = lookup.records("forms", "id")
@@ -50,7 +52,7 @@ def read_forms(
         except Refused as error:
             if error.status not in (403, 404):
                 raise
-            _LOG.warning("%s; forms and their submissions are not read, everything else is", error)
+            _LOG.warning("%s; forms and their submissions are not read any further, everything else is", error)
     return found
 
 
@@ -78,9 +80,12 @@ def _submissions(api: HubSpotApi, lookup: Lookup, form_id: str, overlap: timedel
                     seen.add(record["conversionId"])
                 spool.write([record])
     except Refused as error:
-        if error.code != FORM_TYPE_NOT_ALLOWED:
+        if error.code == FORM_TYPE_NOT_ALLOWED:
+            found.cursor[form_id] = {"is_refused": True}
+        elif error.status in (403, 404) and error.code != MISSING_SCOPES:
+            found.refused.append(form_id)  # deleted meanwhile, or not for this token; it is asked for again next time
+        else:
             raise
-        found.cursor[form_id] = {"is_refused": True}
         return
     if newest is not None:
         found.cursor[form_id] = {"newest": newest}

@@ -12,7 +12,7 @@ import duckdb
 
 from ingestion import rawlog
 from ingestion.hubspot.tables import ObjectType
-from ingestion.lines import quote
+from ingestion.lines import path_literal, quote
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
 
@@ -114,7 +114,7 @@ _EXPECTED = """
 
 def _ids_of(file: Path) -> str:
     return (
-        f"read_json({quote(str(file))}, format = 'newline_delimited', "
+        f"read_json({path_literal(file)}, format = 'newline_delimited', "
         "columns = {id: 'varchar', updated_text: 'varchar', archived_text: 'varchar', merged_ids: 'varchar'})"
     )
 

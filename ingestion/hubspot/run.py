@@ -96,6 +96,10 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
             landing.records(ASSOCIATIONS, links)
             if submitted is not None:
                 landing.records(FORMS, [submitted.forms])
+                if submitted.refused:
+                    landing.note(
+                        f"the submissions of {len(submitted.refused)} forms are not to be had: {', '.join(submitted.refused[:5])}"
+                    )
                 landing.records(FORM_SUBMISSIONS, [submitted.submissions], duplicates=submitted.duplicates)
                 if submitted.cursor:
                     landing.cursor(FORM_SUBMISSIONS.name, submitted.cursor)

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from ingestion.landing import Landing
-from ingestion.lines import identifier, quote
+from ingestion.lines import identifier, path_literal, quote
 from ingestion.raw_tables import AsReceived, RawTable
 from salesgauge.errors import SourceError
 
@@ -25,11 +25,15 @@ def land(landing: Landing, table: RawTable, file: Path, booleans: set[str], anno
     with file.open(encoding="utf-8", newline="") as lines:
         header = next(csv.reader(lines), [])
     if not header:
+        if announced:
+            raise SourceError(
+                f"{landing.source}.{table.name}: a bulk result of {announced:,} rows came empty. Nothing of this load was kept; run again."
+            )
         return
     names = sorted(header)
     columns = ", ".join(f"{quote(f'r:{name}')}: 'varchar'" for name in header)
     reader = (
-        f"read_csv({quote(str(file))}, columns = {{{columns}}}, delim = ',', quote = '\"', escape = '\"', header = false, skip = 1, "
+        f"read_csv({path_literal(file)}, columns = {{{columns}}}, delim = ',', quote = '\"', escape = '\"', header = false, skip = 1, "
         "auto_detect = false, strict_mode = true)"
     )
     values = ", ".join(f"{_value(name, name in booleans)} as {identifier(f's:{name}')}" for name in names)
@@ -62,7 +66,7 @@ def newest(landing: Landing, table: RawTable, cursor: str) -> datetime | None:
     if not files:
         return None
     column = next(identifier(one.name) for one in table.columns if one.path == f"$.{cursor}")
-    listed = ", ".join(quote(str(file)) for file in files)
+    listed = ", ".join(path_literal(file) for file in files)
     row = landing.con.execute(f"select max({column}) from read_parquet([{listed}], union_by_name = true)").fetchone()
     return row[0] if row else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
@@ -39,15 +39,17 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
         with Changes(company, landing, received_at=received_at, reporter=reporter) as changes:
             estimates = next(feed.table for feed in FEEDS if feed.table_name == "estimates")
             known = dict(changes.query(f"select id, modified_at from {changes.newest(estimates)}"))
-            reading = _Reading(api, changes, known, set())
+            reading = _Reading(api, changes, known, set(cursors.get(ESTIMATE_CHANGES.name) or []))
             tokens = {feed.table_name: _start(cursors.get(feed.table_name) or {}) for feed in FEEDS}
             jobs: list[Callable[[], Cursor | None]] = [
                 partial(reading.read, feed, tokens[feed.table_name]) for feed in FEEDS
             ]
             ends = run_all(api.client, jobs, _THREADS)
-            dismissed = sorted(reading.dismissed)
-            run_all(api.client, [partial(reading.read_changes, one) for one in dismissed], _THREADS)
+            dismissed = [partial(reading.read_changes, one) for one in sorted(reading.dismissed)]
+            for jobs_of_changes in (dismissed[:1], dismissed[1:]):  # the first tells whether the app may read them
+                run_all(api.client, jobs_of_changes, _THREADS)
             changes.land()
+            landing.cursor(ESTIMATE_CHANGES.name, sorted(reading.refused) or None)
             for feed, end in zip(FEEDS, ends, strict=True):
                 if end is not None:
                     landing.cursor(feed.table_name, end)
@@ -58,12 +60,15 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
 
 @dataclass(frozen=True)
 class _Reading:
-    """The jobs of one sync. ``known``: when each estimate changed last, as far as is known; ``dismissed`` collects those whose changes are to be read."""
+    """The jobs of one sync. ``known``: when each estimate changed last, as far as is known; ``dismissed`` collects those whose changes are to be read,
+    ``refused`` those of which the app may not read them: they are for the next sync.
+    """
 
     api: ServiceTitanApi
     changes: Changes
     known: Mapping[str, datetime | None]
     dismissed: set[str]
+    refused: set[str] = field(default_factory=set)
 
     def read(self, feed: Feed, token: str) -> Cursor | None:
         """Write what ``feed`` gives from ``token`` on; where it ended and where to begin next time (None for a list, or where the tenant does not
@@ -94,11 +99,16 @@ class _Reading:
         return one not in self.known or self.known[one] != moment(estimate.get("modifiedOn"))
 
     def read_changes(self, estimate: str) -> None:
-        """Write the changes of an estimate's status; none where the app may not read them."""
+        """Write the changes of an estimate's status. Where the app may not read them, the first refusal speaks for all."""
+        if self.refused:
+            self.refused.add(estimate)
+            return
         try:
             found = self.api.estimate_changes(estimate)
         except Refused as error:
-            if error.status not in (403, 404):
+            if error.status == 403:
+                self.refused.add(estimate)
+            elif error.status != 404:
                 raise
             return
         self.changes.write(

@@ -166,3 +166,16 @@ def test_check_says_what_is_wrong(organization: Any) -> None:
         one.write(config, secret)
         found = [finding for finding in check(one.company.source("calendly")) if not finding.is_ok]
         assert words in found[0].advice and "wrong-token-1" not in found[0].advice
+
+
+def test_appointments_of_a_long_pause_are_read_after_it(organization: Any) -> None:
+    one = organization()
+    one.run()
+    held = next(row for row in one.server.state.events.values() if row["start_time"] > stamp(one.log.as_of))
+    start = stamp(one.log.as_of + timedelta(days=9))  # it was moved to a day that had passed long before the next sync
+    held |= {"start_time": start, "updated_at": stamp(one.log.as_of + timedelta(days=5))}
+    one.later = timedelta(days=75)
+    result = one.run()
+    assert result.error is None
+    newest = f"select max_by(record ->> '$.start_time', _load_id) from raw_calendly.scheduled_events where uri = '{held['uri']}'"
+    assert one.query(newest) == [(start,)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -289,3 +290,35 @@ def test_settings_and_folders_that_do_not_fit_are_refused(directory: Any, folder
     directory.configure("ga4", folder="elsewhere")
     with pytest.raises(ConfigurationError, match="elsewhere"):
         directory.run("ga4")
+
+
+def test_rows_come_in_one_order_whatever_the_threads_do(directory: Any, write: Any) -> None:
+    many = [_event(AT + number, params={"ga_session_id": number}) for number in range(4_000)]
+    for day in range(1, 5):
+        events = [event | {"event_date": f"2026020{day}"} for event in many]
+        write(f"events_2026020{day}.jsonl", *events, events[7], events[9])
+    orders = []
+    for _ in range(3):
+        directory.run("ga4")
+        orders.append(directory.query("select event_day, ga_session_id, _row from raw_ga4.events order by _row"))
+        shutil.rmtree(directory.root / "var")
+    assert orders[0] == orders[1] == orders[2] and len(orders[0]) == 16_000
+    assert [row[1] for row in orders[0][:7]] == list(range(7))
+
+
+def test_batches_with_bytes_that_are_no_text_are_kept_apart(
+    directory: Any, folder: Path, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestion.ga4._BATCH_BYTES", 1_000)
+    for day in range(1, 6):
+        path = write(f"events_2026020{day}.jsonl", *(_event(AT + number, day=f"2026020{day}") for number in range(10)))
+        with path.open("ab") as file:
+            file.write(b"\xff\xfe no text\n")
+    landing, _, _ = directory.run("ga4")
+    assert landing.counts["events"] == TableCount(55, 50, 5, 0)
+    assert directory.query("select event_day, count(*) from raw_ga4.events group by 1 order by 1") == [
+        (date(2026, 2, day), 10) for day in range(1, 6)
+    ]
+    assert sorted(directory.query("select file, line from raw_log.quarantine")) == [
+        (f"events_2026020{day}.jsonl", 11) for day in range(1, 6)
+    ]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from demo.log import CompanyLog
-from demo.servers.faults import Fault, says
+from demo.servers.faults import Fault, of_json, says
 from demo.servers.hubspot_extras import COMMENTS, FORM, submissions
 from demo.simulate import simulate
 from ingestion.erasure import erase
@@ -229,3 +229,18 @@ def test_what_the_token_may_not_read_is_said_and_the_rest_loads(
             "scope crm.objects.deals.read" in findings["read deals"].advice
             and "private app" in findings["read deals"].advice
         )
+
+
+def _with_a_form_that_is_gone(body: dict[str, Any], number: int) -> dict[str, Any]:
+    return {**body, "results": [{**body["results"][0], "id": "gone"}, *body["results"]]}
+
+
+def test_a_form_that_is_gone_does_not_hide_the_others(log: CompanyLog, tmp_path: Path) -> None:
+    with account(tmp_path, log, extras=frozenset({"forms"})) as one:
+        one.set('objects = ["contacts", "forms"]')
+        faults = one.servers.crm.app
+        faults.play(Fault(r"/marketing/v3/forms\?", change=of_json(_with_a_form_that_is_gone)))
+        loaded = one.run()
+        assert loaded.error is None and "gone" in " ".join(loaded.notes)
+        sent = submissions(one.server.state)
+        assert one.query("select form_id, count(*) from raw_hubspot.form_submissions group by 1") == [(FORM, len(sent))]

@@ -68,8 +68,8 @@ def test_a_result_without_rows_is_none(company: Company) -> None:
 
 @pytest.mark.parametrize(
     ("text", "announced"),
-    [(HEADER + ROWS, 3), (HEADER + ROWS[:-30], 2), (HEADER + ROWS + '"3","2026', 3), (HEADER + ROWS + '"3","x"y","z"\n', 3)],
-    ids=["rows are missing", "cut in a field", "cut in a row", "a stray quote"],
+    [("", 2), (HEADER + ROWS, 3), (HEADER + ROWS[:-30], 2), (HEADER + ROWS + '"3","2026', 3), (HEADER + ROWS + '"3","x"y","z"\n', 3)],
+    ids=["empty", "rows are missing", "cut in a field", "cut in a row", "a stray quote"],
 )  # fmt: skip
 def test_a_result_that_is_not_whole_is_not_kept(company: Company, text: str, announced: int) -> None:
     with pytest.raises(SourceError, match="leads"):

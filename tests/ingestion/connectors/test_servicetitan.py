@@ -13,6 +13,7 @@ import pytest
 
 from demo.crms.servicetitan import server
 from demo.log import CompanyLog
+from demo.servers.faults import Fault, Faults, says
 from demo.servers.servicetitan import ServiceTitanOptions
 from demo.servers.traffic import Limit
 from demo.simulate import simulate
@@ -167,3 +168,22 @@ def test_a_refusal_in_the_middle_of_an_optional_feed_is_no_missing_right() -> No
     with pytest.raises(SourceError, match="answered 403") as caught:
         list(ServiceTitanApi(Moody(), "1").feed(feed, None))  # type: ignore[arg-type]
     assert not isinstance(caught.value, Refused)
+
+
+def test_a_right_that_lacks_is_asked_for_once_and_what_it_hid_is_read_when_it_comes(
+    tmp_path: Path, log: CompanyLog
+) -> None:
+    titan = server(log, ServiceTitanOptions())
+    titan.app = faults = Faults(titan.app)
+    faults.play(Fault("estimates/.*/changes", times=None, answer=says(403, {"title": "Forbidden"})))
+    with site(tmp_path, log, "servicetitan", titan) as one:
+        first = one.run()
+        assert first.error is None and one.query("select count(*) from raw_servicetitan.estimate_changes") == [(0,)]
+        assert faults.done == 1
+        faults.done = 0
+        again = one.run()
+        assert (again.state, again.total.loaded, faults.done) == ("unchanged", 0, 1)
+        faults.play()
+        assert one.run().state == "loaded"
+        assert_same(one)
+        assert one.run().state == "unchanged" and one.server.traffic.requests["changes"] == 0

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ingestion import TableCount
@@ -527,3 +529,40 @@ def test_a_file_that_grows_while_it_is_read_is_read_again(crm: Any, monkeypatch:
     assert crm.run().state == "loaded"
     assert crm.rows("select count(*) from raw_files.deals") == [(2,)]
     assert crm.run().state == "unchanged"
+
+
+def test_a_name_with_brackets_is_a_name_and_no_pattern(crm: Any) -> None:
+    crm.mapping("files:\n  - path: '*.csv'\n    entity: deals\n    key: id\n    columns: {name: name}\n")
+    for name in ("e[1].csv", "e1.csv", "a*b.csv", "a1b.csv", "what?.csv"):
+        crm.data(name, f"id,name\n{name},{name}\n")
+    assert crm.run().total == TableCount(5, 5, 0, 0)
+    assert crm.rows("select deal_id = _file and name = _file, count(*) from raw_files.deals group by 1") == [(True, 5)]
+
+
+def test_a_name_with_brackets_of_a_parquet_file(crm: Any) -> None:
+    crm.mapping("files:\n  - path: '*.parquet'\n    entity: deals\n    key: id\n    columns: {name: name}\n")
+    for name in ("e[1].parquet", "e1.parquet"):
+        pq.write_table(pa.table({"id": [name], "name": [name]}), crm.company.data_dir / name)
+    assert crm.run().total.loaded == 2
+    assert crm.rows("select deal_id from raw_files.deals order by 1") == [("e1.parquet",), ("e[1].parquet",)]
+
+
+def test_a_damaged_file_is_refused_and_the_others_load(crm: Any) -> None:
+    crm.mapping("files:\n  - path: '*.parquet'\n    entity: deals\n    key: id\n    columns: {name: name}\n")
+    for name in ("bad.parquet", "good.parquet"):
+        table = pa.table(
+            {"id": [str(number) for number in range(50_000)], "name": [f"{name} {number}" for number in range(50_000)]}
+        )
+        pq.write_table(table, crm.company.data_dir / name, use_dictionary=False)
+    path = crm.company.data_dir / "bad.parquet"
+    content = bytearray(path.read_bytes())
+    content[100:200_000] = bytes(199_900)  # the footer is whole, its pages are not
+    path.write_bytes(content)
+    result = crm.run()
+    assert "bad.parquet: refused: it is damaged" in result.error
+    assert crm.rows("select _file, count(*) from raw_files.deals group by 1") == [("good.parquet", 50_000)]
+    assert crm.rows("select table_name, received, loaded, quarantined from raw_log.loads") == [
+        ("deals", 50_001, 50_000, 1)
+    ]
+    again = crm.run()
+    assert again.load_id is None and "refused" in again.error
