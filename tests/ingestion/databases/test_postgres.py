@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ import pytest
 import ingestion
 from ingestion import databases, rawlog
 from ingestion.accounting import SourceResult
+from ingestion.landing import Landing
+from ingestion.raw_tables import RawColumn, RawTable
 from salesgauge.process import Process
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
@@ -155,3 +159,27 @@ def test_a_check_says_what_is_missing(database: Any, postgres: str, tmp_path: Pa
     crm.connect_to("postgresql://nobody:secret-1@127.0.0.1:9/x")
     (_, (is_ok, advice)) = check()
     assert not is_ok and "can't be read" in advice and "secret-1" not in advice
+
+
+def test_a_table_that_somebody_holds_does_not_hold_up_other_sources(
+    database: Any, postgres: str, tmp_path: Path
+) -> None:
+    crm = Crm(tmp_path / "crm", postgres, "crm", "crm.deals")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "process.yml").write_text(PROCESS)
+    lines = tmp_path / "users.jsonl"
+    lines.write_text('{"id": "1"}\n')
+    with ThreadPoolExecutor(1) as pool:
+        with psycopg.connect(postgres) as holder:
+            holder.execute("lock table crm.deals in access exclusive mode")
+            run = pool.submit(crm.run)
+            waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query ilike '%crm.deals%'"
+            while database.execute(waits).fetchone() == (0,):
+                assert not run.done(), run.result()
+                time.sleep(0.05)
+            other = Landing(Company.open(tmp_path / "other", {}), "callrail", received_at=datetime(2026, 7, 1))
+            with other as landing:
+                landing.records(RawTable("callrail", "users", (RawColumn("id", "varchar", "$.id"),), ("id",)), [lines])
+                assert landing.commit() is not None
+            assert not run.done()
+        assert run.result().total.loaded == len(ROWS) + 3
