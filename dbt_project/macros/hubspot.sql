@@ -95,6 +95,16 @@
     ) as claimed
 {%- endmacro %}
 
+{# (retired_id, survivor_id): one survivor a record, one that was not merged away itself where there is such. ``claims``: a CTE of hubspot_claims. #}
+{% macro hubspot_survivors(claims) -%}
+    select
+        claims.retired_id,
+        coalesce(min(case when later.retired_id is null then claims.survivor_id end), min(claims.survivor_id)) as survivor_id
+    from {{ claims }} as claims
+    left join (select distinct retired_id from {{ claims }}) as later on claims.survivor_id = later.retired_id
+    group by claims.retired_id
+{%- endmacro %}
+
 {# (survivor_id, record_id, created_at, place): records that a merge retired in favour of one that it made: a record that names at least two others
    as soon as it is seen, while these were known before. The first of them (place 1) is the one with which the story began. #}
 {% macro hubspot_minted(object) -%}
@@ -134,7 +144,11 @@
 
     linked_contacts as (
 
-        select records.id as lead_id, records.created_at, unnest(links.to_ids) as contact_id
+        select
+            records.id as lead_id,
+            records.created_at,
+            case when records.is_archived then 1 else 0 end as is_gone,
+            unnest(links.to_ids) as contact_id
         from ({{ newest_version(source('raw_hubspot', 'leads'), ['id']) }}) as records
         inner join ({{ newest_version(source('raw_hubspot', 'associations'), ['from_type', 'from_id', 'to_type']) }}) as links
             on links.from_type = 'leads' and links.to_type = 'contacts' and records.id = links.from_id
@@ -143,12 +157,12 @@
 
     contact_keys as (
 
-        select lead_id, created_at, contact_id from linked_contacts
+        select lead_id, created_at, is_gone, contact_id from linked_contacts
         union
-        select linked.lead_id, linked.created_at, claims.survivor_id
+        select linked.lead_id, linked.created_at, linked.is_gone, claims.survivor_id
         from linked_contacts as linked inner join contact_claims as claims on linked.contact_id = claims.retired_id
         union
-        select linked.lead_id, linked.created_at, claims.retired_id
+        select linked.lead_id, linked.created_at, linked.is_gone, claims.retired_id
         from linked_contacts as linked inner join contact_claims as claims on linked.contact_id = claims.survivor_id
 
     ),
@@ -160,7 +174,9 @@
             contact_id,
             case when row_number() over contact = 1 then timestamp '1900-01-01' else created_at end as valid_from,
             coalesce(lead(created_at) over contact, timestamp '9999-12-31') as valid_to
-        from contact_keys
+        from (select *, min(is_gone) over (partition by contact_id) as least_gone from contact_keys) as contact_keys
+        -- a lead that was archived has its contact only where there is no other
+        where is_gone = least_gone
         window contact as (partition by contact_id order by created_at, lead_id)
 
     ),

@@ -3,7 +3,7 @@
 {# The changes of an expression over the versions of a raw table, the first value included: the key, value, at, place.
    `first_at` says since when the first value that we know holds; later ones hold since the version's `changed_at`. #}
 {% macro version_changes(relation, key, value, first_at, changed_at) -%}
-    select {{ key }}, value, "at", place
+    select {{ key }}, value, before, "at", place
     from (
         select
             {{ key }},

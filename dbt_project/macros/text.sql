@@ -70,6 +70,11 @@
     coalesce(list_filter({{ list }}, item -> item."{{ flag }}")[1], {{ list }}[1])
 {%- endmacro %}
 
+{# The part with that number (from 1) of a text that a separator divides; empty where there is none. #}
+{% macro split_part(value, separator, number) -%}
+    split_part({{ value }}, '{{ separator }}', {{ number }})
+{%- endmacro %}
+
 {% macro split(value, separator) -%}
     string_split({{ value }}, '{{ separator }}')
 {%- endmacro %}

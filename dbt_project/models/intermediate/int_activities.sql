@@ -5,6 +5,24 @@ with recorded as (
 
 ),
 
+-- Whose a recorded call or meeting is: of the lead that is left after merges, that of its deal where it names none.
+recorded_of_leads as (
+
+    select
+        recorded.type,
+        recorded.direction,
+        recorded.at,
+        coalesce(lead_merges.survivor_id, recorded.lead_id, deals.lead_id) as lead_id
+    from recorded
+    left join {{ ref('int_merged_records') }} as lead_merges
+        on lead_merges.subject_type = 'lead' and recorded.lead_id = lead_merges.record_id
+    left join {{ ref('int_merged_records') }} as deal_merges
+        on deal_merges.subject_type = 'deal' and recorded.deal_id = deal_merges.record_id
+    left join {{ ref('int_deals') }} as deals on coalesce(deal_merges.survivor_id, recorded.deal_id) = deals.deal_id
+    where recorded.type in ('call', 'meeting') and not recorded.is_deleted
+
+),
+
 -- A call that the CRM has too is one call: of the same lead, in the same direction, begun within two minutes.
 calls as (
 
@@ -23,11 +41,10 @@ calls as (
         false as is_deleted
     from {{ ref('int_calls') }} as calls
     where not exists (
-        select 1 from recorded
+        select 1 from recorded_of_leads as recorded
         where recorded.lead_id = calls.lead_id
             and recorded.type = 'call'
             and recorded.direction = calls.direction
-            and not recorded.is_deleted
             and abs({{ seconds_between('recorded.at', 'calls.at') }}) <= 120
     )
 
@@ -51,10 +68,9 @@ appointments as (
         is_deleted
     from {{ ref('int_appointments') }} as booked
     where not exists (
-        select 1 from recorded
+        select 1 from recorded_of_leads as recorded
         where recorded.lead_id = booked.lead_id
             and recorded.type = 'meeting'
-            and not recorded.is_deleted
             and abs({{ seconds_between('recorded.at', 'booked.starts_at') }}) <= 120
     )
 

@@ -1,5 +1,5 @@
--- Who a lead is: the same e-mail, else the same telephone number (its digits), names one person. A lead without an e-mail is the person of
--- the earliest counted lead that has one and the same number. Placeholders name nobody.
+-- Who a lead is: the same e-mail, else the same telephone number (its last ten digits), names one person. A lead without an e-mail is the person of
+-- the earliest counted lead that has one and the same number. Placeholders name nobody, nor do addresses made of them, as none@none.com.
 with leads as (
 
     select * from {{ ref('int_leads') }}
@@ -12,6 +12,15 @@ placeholders as (
 
 ),
 
+-- what people write before or after the @ when they have no address
+made_up as (
+
+    select value from placeholders where length(value) > 2
+    union
+    select value from (values ('noemail'), ('nomail'), ('no-email'), ('noreply'), ('no-reply'), ('donotreply')) as words(value)
+
+),
+
 valid as (
 
     select
@@ -19,10 +28,12 @@ valid as (
         leads.created_at,
         leads.created_by,
         leads.is_counted,
-        case when emails.value is null then leads.email_key end as valid_email,
-        case when phones.value is null and not {{ is_repeated_digit('leads.phone_key') }} then nullif(leads.phone_key, '') end as valid_phone
+        case when emails.value is null and users.value is null and domains.value is null then leads.email_key end as valid_email,
+        case when phones.value is null and not {{ is_repeated_digit('leads.phone_key') }} then {{ last_digits('leads.phone') }} end as valid_phone
     from leads
     left join placeholders as emails on leads.email_key = emails.value
+    left join made_up as users on {{ split_part('leads.email_key', '@', 1) }} = users.value
+    left join made_up as domains on {{ split_part(split_part('leads.email_key', '@', 2), '.', 1) }} = domains.value
     left join placeholders as phones on lower(leads.phone) = phones.value
 
 ),

@@ -17,9 +17,16 @@ parsed as (
         {{ json_struct('record', {
             'work_status': 'varchar', 'customer': {'id': 'varchar'}, 'schedule': {'scheduled_start': 'varchar', 'scheduled_end': 'varchar'},
             'work_timestamps': {'started_at': 'varchar', 'completed_at': 'varchar'}, 'deleted_at': 'varchar', 'assigned_employees': [{'id': 'varchar'}],
-            'total_amount': 'varchar', 'original_estimate_id': 'varchar',
+            'total_amount': 'varchar', 'original_estimate_id': 'varchar', 'original_estimate_uuids': ['varchar'],
         }) }} as job
     from source
+
+),
+
+-- a job names the estimate, or options of it
+job_options as (
+
+    select distinct option_id, id as estimate_id from {{ ref('stg_housecall_pro__options') }}
 
 ),
 
@@ -46,8 +53,9 @@ final as (
         {{ cents('parsed.job.total_amount') }} as amount,
         parsed.job.deleted_at is not null or absences.id is not null as is_deleted
     from parsed
+    left join job_options on {{ first_item('parsed.job.original_estimate_uuids') }} = job_options.option_id
     left join {{ ref('stg_housecall_pro__deals') }} as deals
-        on {{ source_id("'housecall_pro'", 'coalesce(' ~ clean('parsed.job.original_estimate_id') ~ ', parsed.id)') }} = deals.deal_id
+        on {{ source_id("'housecall_pro'", 'coalesce(' ~ clean('parsed.job.original_estimate_id') ~ ', job_options.estimate_id, parsed.id)') }} = deals.deal_id
     left join {{ ref('stg_housecall_pro__accounts') }} as accounts on {{ source_id("'housecall_pro'", 'parsed.job.customer.id') }} = accounts.account_id
     left join absences on parsed.id = absences.id
 

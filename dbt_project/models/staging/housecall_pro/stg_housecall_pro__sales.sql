@@ -9,36 +9,14 @@ with estimate_versions as (
         {{ json_struct('record', {
             'estimate_number': 'varchar', 'work_status': 'varchar', 'customer': {'id': 'varchar'}, 'schedule': {'scheduled_start': 'varchar', 'scheduled_end': 'varchar'},
             'work_timestamps': {'completed_at': 'varchar'}, 'canceled_at': 'varchar', 'assigned_employees': [{'id': 'varchar'}], 'company_name': 'varchar',
-            'options': [{'id': 'varchar', 'total_amount': 'varchar', 'approval_status': 'varchar', 'created_at': 'varchar', 'updated_at': 'varchar'}],
         }) }} as estimate
     from {{ source('raw_housecall_pro', 'estimates') }}
 
 ),
 
-lists as (
-
-    select id, _load_id, _row, is_newest, estimate.options as options from estimate_versions
-
-),
-
-items as (
-
-    {{ unnest_list('lists', ['id', '_load_id', '_row', 'is_newest'], 'options') }}
-
-),
-
 options as (
 
-    select
-        id,
-        item.id as option_id,
-        is_newest,
-        coalesce(lower(item.approval_status) like '%approved%', false) as is_approved,
-        coalesce(lower(item.approval_status) like '%declined%', false) as is_declined,
-        {{ cents('item.total_amount') }} as amount,
-        {{ parse_timestamp('item.created_at') }} as created_at,
-        {{ parse_timestamp('item.updated_at') }} as modified_at
-    from items
+    select * from {{ ref('stg_housecall_pro__options') }}
 
 ),
 
@@ -63,7 +41,7 @@ offers as (
         sum(case when options.is_approved then options.amount end) as approved_amount,
         max(case when options.amount > 0 then options.amount end) as highest_amount,
         min(case when options.is_approved then decided.approved_at end) as approved_at,
-        case when bool_and(options.is_declined) then max(decided.declined_at) end as declined_at
+        case when min(case when options.is_declined then 1 else 0 end) = 1 then max(decided.declined_at) end as declined_at
     from options
     inner join decided on options.id = decided.id and options.option_id = decided.option_id
     where options.is_newest
@@ -142,7 +120,8 @@ from_estimates as (
             {{ parse_timestamp('estimates.estimate.canceled_at') }},
             case when lower(estimates.estimate.work_status) like '%canceled%' then estimates.modified_at end
         ) as lost_at,
-        false as is_deleted
+        false as is_deleted,
+        cast(null as timestamp) as deleted_at
     from estimate_versions as estimates
     left join offers on estimates.id = offers.id
     left join first_jobs on estimates.id = first_jobs.estimate_id
@@ -173,7 +152,8 @@ from_jobs as (
             {{ parse_timestamp('parsed_jobs.job.canceled_at') }},
             case when lower(parsed_jobs.job.work_status) like '%canceled%' then parsed_jobs.modified_at end
         ) as lost_at,
-        parsed_jobs.job.deleted_at is not null as is_deleted
+        parsed_jobs.job.deleted_at is not null as is_deleted,
+        {{ parse_timestamp('parsed_jobs.job.deleted_at') }} as deleted_at
     from parsed_jobs
     inner join made_from on parsed_jobs.id = made_from.id
     where made_from.estimate_id is null
@@ -199,7 +179,7 @@ absences as (
 final as (
 
     select
-        {{ star_except('united', ['lost_at', 'offered_at', 'is_deleted']) }},
+        {{ star_except('united', ['lost_at', 'offered_at', 'is_deleted', 'deleted_at']) }},
         case when united.won_at is null then united.lost_at end as lost_at,
         -- an option is often made with the estimate: the offer comes with the visit, and before the decision
         case when united.offered_at is not null then
@@ -209,7 +189,7 @@ final as (
             )
         end as offered_at,
         united.is_deleted or absences.id is not null as is_deleted,
-        absences.since
+        coalesce(united.deleted_at, absences.since) as since
     from united
     left join absences on united.id = absences.id
 

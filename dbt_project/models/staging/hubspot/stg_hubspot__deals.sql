@@ -41,7 +41,7 @@ company_claims as (
 -- one survivor a company
 survivors as (
 
-    select retired_id, min(survivor_id) as survivor_id from company_claims group by retired_id
+    {{ hubspot_survivors('company_claims') }}
 
 ),
 

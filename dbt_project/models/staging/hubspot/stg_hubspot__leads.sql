@@ -33,7 +33,7 @@ claims as (
 -- one survivor a contact
 survivors as (
 
-    select retired_id, min(survivor_id) as survivor_id from claims group by retired_id
+    {{ hubspot_survivors('claims') }}
 
 ),
 

@@ -19,7 +19,7 @@ claims as (
 
 survivors as (
 
-    select retired_id, min(survivor_id) as survivor_id from claims group by retired_id
+    {{ hubspot_survivors('claims') }}
 
 ),
 

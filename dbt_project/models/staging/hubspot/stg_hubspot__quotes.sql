@@ -83,7 +83,10 @@ placed as (
     select
         known.*,
         published.sent_at,
-        row_number() over (partition by known.deal_id, known.is_sent order by published.sent_at desc, known.created_at desc, known.id desc) as place
+        row_number() over (
+            partition by known.deal_id, known.is_sent, coalesce(known.is_archived, false)
+            order by case when upper(known.properties.hs_status) = 'EXPIRED' then 1 else 0 end, published.sent_at desc, known.created_at desc, known.id desc
+        ) as place
     from known
     left join published on known.id = published.id
 
@@ -95,9 +98,9 @@ judged as (
         *,
         case
             when is_paid then 'approved'
+            when is_sent and is_won and place = 1 and not coalesce(is_archived, false) then 'approved'
             when upper(properties.hs_status) = 'EXPIRED' then 'expired'
             when not is_sent then 'draft'
-            when is_won and place = 1 then 'approved'
             when is_closed and not is_won then 'declined'
             else 'sent'
         end as status

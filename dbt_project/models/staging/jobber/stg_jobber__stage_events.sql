@@ -37,6 +37,7 @@ of_leads as (
 
     select id, value as stage, "at" from changes
     where value in ('archived', 'archived_after_assessment', 'assessment_scheduled') or (value = 'new' and place > 1)
+        or (value = 'assessment_completed' and before in ('archived', 'archived_after_assessment'))
     union
     select id, 'assessment_completed', assessed_at from requests
     where assessed_at is not null
@@ -46,6 +47,12 @@ of_leads as (
 quotes as (
 
     select * from {{ ref('stg_jobber__quotes') }}
+
+),
+
+quote_changes as (
+
+    {{ version_changes('quotes', 'id', 'status', 'status_since', 'status_since') }}
 
 ),
 
@@ -65,6 +72,10 @@ of_deals as (
     union
     select id, 'archived', status_since from quotes
     where status = 'archived' and approved_at is null
+    union
+    -- taken out of the archive: its own time stamps are those of before
+    select id, value, "at" from quote_changes
+    where before = 'archived' and value in ('draft', 'awaiting_response', 'changes_requested', 'approved')
 
 ),
 

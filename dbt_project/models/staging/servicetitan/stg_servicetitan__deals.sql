@@ -1,8 +1,9 @@
--- A job is a deal, but not the work that a sold estimate led to. Its inquiry: by call or booking, else the newest one of the customer before it.
+-- A job is a deal, but not the work that a sold estimate of an earlier job led to. Its inquiry: by call or booking, else the newest one of the
+-- customer before it; one that was deleted only where there is no other.
 with visits as (
 
     select * from {{ ref('stg_servicetitan__visits') }}
-    where estimate_id is null
+    where sold_by_visit_id is null
 
 ),
 
@@ -18,6 +19,7 @@ candidates as (
         visits.id,
         inquiries.key,
         case when inquiries.call_id = visits.call_id or inquiries.booking_id = visits.booking_id then 0 else 1 end as distance,
+        inquiries.is_deleted,
         inquiries.created_at
     from visits
     inner join inquiries
@@ -32,7 +34,7 @@ inquiry_of as (
     select
         id,
         key,
-        row_number() over (partition by id order by distance, created_at desc, key) as place
+        row_number() over (partition by id order by is_deleted, distance, created_at desc, key) as place
     from candidates
 
 ),

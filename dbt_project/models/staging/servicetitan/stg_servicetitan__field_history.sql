@@ -2,7 +2,7 @@
 with visits as (
 
     select * from {{ ref('stg_servicetitan__visits') }}
-    where estimate_id is null and coalesce(offered_at, sold_at) is not null
+    where sold_by_visit_id is null and coalesce(offered_at, sold_at) is not null
 
 ),
 

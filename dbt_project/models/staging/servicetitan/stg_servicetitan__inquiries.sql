@@ -78,7 +78,7 @@ united as (
         lead.campaignId as campaign_id,
         lead.jobTypeId as job_type_id,
         lead.businessUnitId as unit_id,
-        lead.callId as call_id,
+        coalesce(lead.callId, lead.manualCallId) as call_id,
         lead.bookingId as booking_id,
         case
             when lead.bookingId is not null then 'form'
@@ -134,7 +134,7 @@ united as (
     left join parsed_jobs as jobs on parsed_calls.id = jobs.job.leadCallId
     where lower(parsed_calls.call.direction) = 'inbound' and parsed_calls.call.type in ('Booked', 'Unbooked')
         and parsed_calls.call.lead.id is null
-        and parsed_calls.id not in (select lead.callId from parsed_leads where lead.callId is not null)
+        and parsed_calls.id not in (select coalesce(lead.callId, lead.manualCallId) from parsed_leads where coalesce(lead.callId, lead.manualCallId) is not null)
         -- a call about work that was sold before is none
         and (parsed_calls.call.job.id is null or jobs.job is not null)
 

@@ -5,17 +5,11 @@ with visits as (
 
 ),
 
-offers as (
-
-    select * from {{ ref('stg_servicetitan__offers') }}
-
-),
-
 final as (
 
     select
         {{ source_id("'servicetitan'", 'visits.id') }} as job_id,
-        {{ source_id("'servicetitan'", 'coalesce(offers.job_id, visits.id)') }} as deal_id,
+        {{ source_id("'servicetitan'", 'coalesce(visits.sold_by_visit_id, visits.id)') }} as deal_id,
         deals.lead_id,
         {{ source_id("'servicetitan'", 'visits.customer_id') }} as account_id,
         {{ source_id("'servicetitan'", 'visits.seller_id') }} as user_id,
@@ -28,13 +22,9 @@ final as (
         coalesce(visits.sold_amount, visits.total) as amount,
         visits.is_deleted
     from visits
-    left join offers on visits.estimate_id = offers.id
-    left join {{ ref('stg_servicetitan__deals') }} as deals on {{ source_id("'servicetitan'", 'coalesce(offers.job_id, visits.id)') }} = deals.deal_id
+    left join {{ ref('stg_servicetitan__deals') }} as deals on {{ source_id("'servicetitan'", 'coalesce(visits.sold_by_visit_id, visits.id)') }} = deals.deal_id
     where visits.estimate_id is not null
-        or (visits.sold_at is not null and visits.id not in (
-            select sold.job_id from offers as sold
-            inner join visits as work on sold.id = work.estimate_id
-        ))
+        or (visits.sold_at is not null and visits.id not in (select sold_by_visit_id from visits where sold_by_visit_id is not null))
 
 )
 

@@ -19,16 +19,26 @@ parsed as (
 
 ),
 
+sales as (
+
+    select
+        job_id,
+        sold_by,
+        row_number() over (partition by job_id order by sold_at, id) as place
+    from {{ ref('stg_servicetitan__offers') }}
+    where sold_at is not null
+
+),
+
 offers as (
 
     select
         job_id,
         min(created_at) as offered_at,
         min(sold_at) as sold_at,
-        min(sold_by) as sold_by,
         sum(case when sold_at is not null then amount end) as sold_amount,
         max(amount) as highest_amount,
-        case when bool_and(is_dismissed) then max(dismissed_at) end as dismissed_at
+        case when min(case when is_dismissed then 1 else 0 end) = 1 then max(dismissed_at) end as dismissed_at
     from {{ ref('stg_servicetitan__offers') }}
     group by job_id
 
@@ -74,6 +84,22 @@ sent as (
 
 ),
 
+-- the estimate that a job was made from: of an earlier visit that is known, or of none (made for a project, or a customer)
+origins as (
+
+    select
+        parsed.id,
+        earlier.id as sold_by_visit_id,
+        case when earlier.id is null then origin.created_at end as offered_at,
+        case when earlier.id is null then origin.sold_at end as sold_at,
+        case when earlier.id is null then origin.sold_by end as sold_by,
+        case when earlier.id is null then origin.amount end as amount
+    from parsed
+    inner join {{ ref('stg_servicetitan__offers') }} as origin on parsed.job.createdFromEstimateId = origin.id
+    left join parsed as earlier on origin.job_id = earlier.id and earlier.id <> parsed.id
+
+),
+
 final as (
 
     select
@@ -92,26 +118,31 @@ final as (
         parsed.job.jobTypeId as job_type_id,
         {{ parse_timestamp('parsed.job.completedOn') }} as completed_at,
         {{ try_cast('parsed.job.total', 'decimal(18, 2)') }} as total,
-        offers.offered_at,
-        offers.highest_amount,
+        origins.sold_by_visit_id,
+        coalesce(offers.offered_at, origins.offered_at) as offered_at,
+        coalesce(offers.highest_amount, origins.amount) as highest_amount,
         -- work that was done without an offer was sold on the spot
         case
             when offers.job_id is not null then offers.sold_at
+            when origins.sold_at is not null then origins.sold_at
             when {{ try_cast('parsed.job.total', 'decimal(18, 2)') }} > 0 then {{ parse_timestamp('parsed.job.completedOn') }}
         end as sold_at,
         case
             when offers.job_id is not null then offers.sold_amount
+            when origins.sold_at is not null then origins.amount
             when {{ try_cast('parsed.job.total', 'decimal(18, 2)') }} > 0 and parsed.job.completedOn is not null then {{ try_cast('parsed.job.total', 'decimal(18, 2)') }}
         end as sold_amount,
         case
-            when offers.sold_at is not null then null
+            when coalesce(offers.sold_at, origins.sold_at) is not null then null
             when lower(parsed.job.jobStatus) = 'canceled' then coalesce(cancellations.created_at, parsed.modified_at)
             else offers.dismissed_at
         end as lost_at,
         {{ clean(json_struct('reasons.record', {'name': 'varchar'}) ~ '.name') }} as canceled_for,
-        coalesce(offers.sold_by, sent.technician_id, parsed.job.soldById) as seller_id
+        coalesce(sales.sold_by, origins.sold_by, sent.technician_id, parsed.job.soldById) as seller_id
     from parsed
     left join offers on parsed.id = offers.job_id
+    left join sales on parsed.id = sales.job_id and sales.place = 1
+    left join origins on parsed.id = origins.id
     left join cancellations on parsed.id = cancellations.job_id and cancellations.place = 1
     left join reasons on cancellations.reason_id = reasons.id
     left join sent on parsed.id = sent.job_id and sent.place = 1

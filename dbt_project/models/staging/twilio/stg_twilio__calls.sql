@@ -1,5 +1,6 @@
 -- One row per call, not per leg: an inbound call that is passed on has a second leg, and only that one tells whether somebody answered (the
--- first is completed even where just a greeting played). Deleted calls are none.
+-- first is completed even where just a greeting played). A call that somebody makes with a softphone comes in at Twilio, from client: or sip:, and its
+-- second leg goes out: it is outbound, with the numbers of that leg. Deleted calls are none.
 with source as (
 
     {{ newest_version(source('raw_twilio', 'calls'), ['sid']) }}
@@ -43,6 +44,18 @@ second_legs as (
 
 ),
 
+dialled as (
+
+    select
+        {{ clean('leg.parent_call_sid') }} as parent_sid,
+        {{ clean('leg."from"') }} as from_number,
+        {{ clean('leg."to"') }} as to_number,
+        row_number() over (partition by {{ clean('leg.parent_call_sid') }} order by "at", sid) as place
+    from legs
+    where leg.direction = 'outbound-dial'
+
+),
+
 recorded as (
 
     select
@@ -58,14 +71,14 @@ renamed as (
     select
         {{ source_id("'twilio'", 'legs.sid') }} as call_id,
         legs.at,
-        case when legs.leg.direction like 'inbound%' then 'inbound' else 'outbound' end as direction,
+        case when legs.leg.direction like 'inbound%' and dialled.parent_sid is null then 'inbound' else 'outbound' end as direction,
         case
             when second_legs.parent_sid is not null then second_legs.talked_seconds > 0
             else legs.leg.status = 'completed' and {{ try_cast('legs.leg.duration', 'double') }} > 0
         end as is_answered,
         coalesce(second_legs.talked_seconds, {{ try_cast('legs.leg.duration', 'double') }}) as duration_seconds,
-        {{ clean('legs.leg."from"') }} as from_number,
-        {{ clean('legs.leg."to"') }} as to_number,
+        coalesce(dialled.from_number, {{ clean('legs.leg."from"') }}) as from_number,
+        coalesce(dialled.to_number, {{ clean('legs.leg."to"') }}) as to_number,
         cast(null as varchar) as channel,
         cast(null as varchar) as campaign,
         cast(null as varchar) as user_id,
@@ -76,6 +89,8 @@ renamed as (
         cast(null as varchar) as keywords
     from legs
     left join second_legs on legs.sid = second_legs.parent_sid
+    left join dialled on legs.sid = dialled.parent_sid and dialled.place = 1
+        and (legs.leg."from" like 'client:%' or legs.leg."from" like 'sip:%')
     left join recorded on legs.sid = recorded.call_sid
     where {{ clean('legs.leg.parent_call_sid') }} is null
 
