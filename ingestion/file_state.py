@@ -86,9 +86,10 @@ class FileStates:
         result: dict[str, dict[str, Any]] = {
             entity: {"mapping": self._meaning, "files": {}} for entity in sorted(self._entities | entities)
         }
-        for (entity, file), (state, _) in self._before.items():
+        for (entity, file), (state, is_same_mapping) in self._before.items():
             if entity in entities and not exists(file):
-                self._after.setdefault((entity, file), state)
+                # what was mapped otherwise is read again when it comes back
+                self._after.setdefault((entity, file), state if is_same_mapping else {**state, **UNREAD})
         for (entity, file), state in self._after.items():
             result[entity]["files"][file] = state
         return {entity: cursor for entity, cursor in result.items() if cursor["files"] or entity in self._entities}

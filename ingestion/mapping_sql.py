@@ -16,7 +16,7 @@ from ingestion.rawlog import FILE_COLUMNS
 from salesgauge.entities import DUCKDB_TYPES, ENTITIES, Column, Entity
 from salesgauge.process import Process
 
-_OFFSET = "'[0-9]{2}:[0-9]{2}.*(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'"
+_OFFSET = "'[0-9]{2}:[0-9]{2}.*(Z| UTC|[+-][0-9]{2}(:?[0-9]{2})?)$'"
 _CLOSING = ("won", "lost", "disqualified")
 
 

@@ -18,6 +18,7 @@ from ingestion.landing import Landing
 from ingestion.lines import identifier, quote, read_lines
 from ingestion.raw_tables import RawTable
 from ingestion.spool import spool_folder
+from ingestion.suppression import is_whole
 from salesgauge.errors import ConfigurationError
 from salesgauge.settings import API_SOURCES, Company
 from salesgauge.warehouse import connect
@@ -76,9 +77,11 @@ def find(company: Company, wanted: str) -> Waiting:
 def replay(company: Company, records: Sequence[Waiting], *, received_at: datetime) -> Replay:
     """Land ``records`` again, one load per source; those that still do not fit stay where they are. Call it while no run is active.
 
-    Records of files are not landed here: a file is read again as a whole by the next run when it or its mapping has changed. Nor are those of a source
+    A record of which a newer version waits too is left to wait with it: it would become the newest. Records of files are not landed here: a file is read again as a whole by the next run when it or its mapping has changed. Nor are those of a source
     whose loads hold whole days (``RawTable.day``): a load with one record of a day would be that day.
     """
+    chosen = len(records)
+    records = _without_outdated(records, waiting(company))
     by_file = sum(one.source not in API_SOURCES for one in records)
     loaded = by_day = 0
     for source in API_SOURCES:
@@ -92,7 +95,23 @@ def replay(company: Company, records: Sequence[Waiting], *, received_at: datetim
             by_day += len(mine)
         else:
             loaded += _replay(company, source, mine, received_at)
-    return Replay(loaded, len(records) - by_file - by_day - loaded, by_file, by_day)
+    return Replay(loaded, chosen - by_file - by_day - loaded, by_file, by_day)
+
+
+def _without_outdated(records: Sequence[Waiting], all_waiting: Sequence[Waiting]) -> list[Waiting]:
+    """``records``, oldest first, but those of which a newer version waits and is not among them."""
+    mine = {one.id for one in records}
+    newest: dict[tuple[str, str, str], tuple[str, int]] = {}
+    for one in all_waiting:
+        if one.key and is_whole(one.key) and one.id not in mine:
+            place = (one.source, one.table, one.key)
+            newest[place] = max(newest.get(place, ("", 0)), _age(one))
+    kept = [one for one in records if not one.key or _age(one) > newest.get((one.source, one.table, one.key), ("", 0))]
+    return sorted(kept, key=_age)
+
+
+def _age(one: Waiting) -> tuple[str, int]:
+    return one.load_id, one.line or 0
 
 
 def _replay(company: Company, source: str, records: Sequence[Waiting], received_at: datetime) -> int:
@@ -107,8 +126,11 @@ def _replay(company: Company, source: str, records: Sequence[Waiting], received_
                 good = _fitting(landing, tables[name], lines, folder)
                 if good is not None:
                     landing.records(tables[name], [good])
-        landing.commit()
-        return sum(count.loaded for count in landing.counts.values())
+        if rawlog.committed(company, source) and not rawlog.has_loads(company, source):
+            landing.keep()  # the first load has parts only: these records are one more
+        else:
+            landing.commit()
+        return sum(count.loaded for count in landing.total.values())
 
 
 def _fitting(landing: Landing, table: RawTable, lines: Iterable[str], folder: Path) -> Path | None:

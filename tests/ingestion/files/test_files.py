@@ -566,3 +566,31 @@ def test_a_damaged_file_is_refused_and_the_others_load(crm: Any) -> None:
     ]
     again = crm.run()
     assert again.load_id is None and "refused" in again.error
+
+
+def test_a_file_that_was_away_while_its_mapping_changed_is_mapped_anew(crm: Any) -> None:
+    mapping = "files:\n  - path: '*.csv'\n    entity: deals\n    key: id\n    columns: {name: %s}\n"
+    crm.mapping(mapping % "name")
+    path = crm.data("a.csv", "id,name,title\n1,Roof,Attic\n")
+    crm.data("b.csv", "id,name,title\n2,Bath,Sauna\n")
+    crm.run()
+    away = path.rename(crm.company.root / "a.csv")
+    crm.mapping(mapping % "title")
+    crm.run()
+    assert crm.rows("select name from raw_files.deals order by deal_id") == [("Roof",), ("Sauna",)]
+    away.rename(path)
+    crm.run()
+    assert crm.rows("select name from raw_files.deals order by deal_id") == [("Attic",), ("Sauna",)]
+
+
+def test_a_time_that_names_utc_is_in_utc(crm: Any) -> None:
+    crm.mapping(
+        "files:\n  - path: '*.csv'\n    entity: deals\n    key: id\n    columns: {created_at: at}\n"
+        "    dates: {format: iso8601, timezone: America/Chicago}\n"
+    )
+    crm.data("a.csv", "id,at\n1,2026-02-01T09:00:00 UTC\n2,2026-02-01T09:00:00\n")
+    assert crm.run().total.loaded == 2
+    assert crm.rows("select created_at from raw_files.deals order by deal_id") == [
+        (datetime(2026, 2, 1, 9),),
+        (datetime(2026, 2, 1, 15),),
+    ]
