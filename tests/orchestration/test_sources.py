@@ -22,6 +22,7 @@ from demo.servers.typeform import TypeformState
 from demo.simulate import simulate
 from demo.truth import METRICS
 from ingestion import outcomes
+from ingestion.about import About
 from ingestion.accounting import SourceResult
 from ingestion.landing import Landing
 from ingestion.run import extract
@@ -319,6 +320,20 @@ def test_metrics_need_what_they_are_made_of() -> None:
     assert all(one.is_available for one in availability(METRICS, abouts, ["survey_answers"]))
     only_deals = {one.metric: one.is_available for one in availability(METRICS, [], ["deals"])}
     assert only_deals["crm_completeness"] and only_deals["stage_conversion_rate"] and not only_deals["leads_created"]
+
+
+def test_calls_and_appointments_of_a_file_are_activities() -> None:
+    jobber = [one for one in [about("jobber")] if one is not None]
+    speed, touch = "speed_to_lead_median_minutes", "sales_cycle_days_first_touch"
+
+    def allowed(abouts: list[About], *entities: str) -> list[bool]:
+        return [one.is_available for one in availability([speed, touch], abouts, ["leads", "deals", *entities])]
+
+    assert allowed([]) == [False, False]
+    assert allowed([], "calls") == [True, True] == allowed(jobber, "calls")
+    assert allowed([], "appointments") == [False, True] == allowed(jobber)
+    (missing,) = availability([speed], jobber, [])
+    assert missing.reason == "no source gives calls, e-mails or meetings (a CRM, a telephone system, or a file)"
 
 
 def test_the_clock_of_the_list_is_passed_in(company: Company) -> None:
