@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -170,8 +170,17 @@ def _check_described(company: Company, name: str) -> list[Finding]:
 def metrics(company: Company, names: list[str]) -> list[Availability]:
     """Which of the metrics ``names`` the company's sources allow."""
     configured = company.configured_sources()
-    abouts = [known for name in configured if (known := about(name)) is not None]
+    abouts = [_as_configured(company, known) for name in configured if (known := about(name)) is not None]
     return availability(names, abouts, _file_entities(company, configured))
+
+
+def _as_configured(company: Company, known: About) -> About:
+    """``known`` with what it provides as the company has set it up: a connector whose settings leave something out says so (``provides``)."""
+    provides = getattr(importlib.import_module(f"ingestion.{known.name}"), "provides", None)
+    if provides is None:
+        return known
+    there = provides(company.source(known.name))
+    return replace(known, provides={entity: how for entity, how in known.provides.items() if entity in there})
 
 
 def unmapped(company: Company) -> list[Unmapped]:

@@ -21,7 +21,7 @@ from demo.servers.traffic import Limit
 from demo.servers.typeform import TypeformState
 from demo.simulate import simulate
 from demo.truth import METRICS
-from ingestion import outcomes
+from ingestion import hubspot, outcomes
 from ingestion.about import About
 from ingestion.accounting import SourceResult
 from ingestion.landing import Landing
@@ -29,9 +29,10 @@ from ingestion.run import extract
 from ingestion.typeform.tables import RESPONSES
 from orchestration.availability import availability, needs
 from orchestration.cli import main
-from orchestration.sources import Source, about, check, sources, unmapped
+from orchestration.sources import Source, about, check, metrics, sources, unmapped
+from salesgauge.errors import ConfigurationError
 from salesgauge.process import Process
-from salesgauge.settings import API_SOURCES, Company
+from salesgauge.settings import API_SOURCES, Company, SourceSettings
 from salesgauge.yaml_file import load_yaml
 
 PLENTY = Limit(10_000, 1.0, "SECONDLY", 0)
@@ -334,6 +335,41 @@ def test_calls_and_appointments_of_a_file_are_activities() -> None:
     assert allowed([], "appointments") == [False, True] == allowed(jobber)
     (missing,) = availability([speed], jobber, [])
     assert missing.reason == "no source gives calls, e-mails or meetings (a CRM, a telephone system, or a file)"
+
+
+def test_metrics_know_which_objects_are_read(company: Company) -> None:
+    def allowed() -> dict[str, bool]:
+        return {one.metric: one.is_available for one in metrics(Company.open(company.root, {}), list(METRICS))}
+
+    assert all(allowed().values())
+    config = company.root / ".dlt" / "config.toml"
+    before = config.read_text()
+    for objects, expected in (
+        ("contacts", {"leads_created"}),
+        ("contacts, tasks", {"leads_created"}),
+        ("deals", {"win_rate"}),
+        ("contacts, deals, calls", {"leads_created", "win_rate", "speed_to_lead_median_minutes"}),
+    ):
+        config.write_text(re.sub(r"objects = .*", f'objects = "{objects}"', before))
+        names = ("leads_created", "win_rate", "speed_to_lead_median_minutes")
+        found = allowed()
+        assert {name for name in names if found[name]} == expected
+    config.write_text(re.sub(r"objects = .*", 'objects = "deal"', before))
+    with pytest.raises(ConfigurationError, match="expected some of"):
+        allowed()
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [({}, {"leads"}), ({"lead_object": "leads"}, {"leads", "contacts"}), ({"objects": "deals"}, set())],
+)
+def test_what_hubspot_provides_is_of_the_objects_that_are_read(
+    tmp_path: Path, settings: dict[str, str], expected: set[str]
+) -> None:
+    provided = hubspot.provides(SourceSettings("hubspot", settings, {}, {}, None, tmp_path, tmp_path))
+    assert provided & {"leads", "contacts"} == expected
+    assert {"deals", "users"} <= provided <= set(hubspot.ABOUT.provides)
+    assert ("activities" in provided) is ("objects" not in settings)
 
 
 def test_the_clock_of_the_list_is_passed_in(company: Company) -> None:
