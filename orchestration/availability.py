@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from ingestion.about import About
 
 # Metric (or the beginning of its name) → the canonical entities without which it has no value; "a|b": one of them is enough. The longest
-# beginning counts.
+# beginning counts. Calls and appointments of any source become activities (int_activities); a booked appointment is a touch, no quick answer.
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "leads_created": ("leads",),
-    "speed_to_lead": ("leads", "activities"),
+    "speed_to_lead": ("leads", "activities|calls"),
     "overall_conversion_rate": ("leads", "deals"),
     "stage_": ("leads|deals",),
     "period_conversion_rate": ("leads|deals",),
@@ -21,17 +21,20 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "lost_amount": ("deals",),
     "loss_reasons": ("deals",),
     "sales_cycle_days": ("deals",),
-    "sales_cycle_days_first_touch": ("leads", "deals", "activities"),
+    "sales_cycle_days_first_touch": ("leads", "deals", "activities|calls|appointments"),
     "forecast_": ("deals",),
     "crm_complete": ("leads|deals",),
     "nps": ("survey_answers",),
     "csat": ("survey_answers",),
     "survey_responses": ("survey_answers",),
 }
+_TOUCHES = "calls, e-mails or meetings (a CRM, a telephone system, or a file)"
 _WORDS = {
     "leads": "leads (a CRM or field-service source, or a file)",
     "deals": "deals (a CRM or field-service source, or a file)",
-    "activities": "calls, e-mails or meetings (a CRM, a telephone system, or a file)",
+    "activities": _TOUCHES,
+    "calls": _TOUCHES,
+    "appointments": "appointments (a calendar, a field-service source, or a file)",
     "survey_answers": "survey answers (Typeform, SurveyMonkey, or a file)",
 }
 
@@ -57,7 +60,7 @@ def availability(metrics: Iterable[str], abouts: Iterable[About], file_entities:
         lacking = [entity for entity in needs(metric) if not provided & set(entity.split("|"))]
         if lacking:
             reason = "no source gives " + ", nor ".join(
-                " or ".join(_WORDS.get(one, one) for one in entity.split("|")) for entity in lacking
+                " or ".join(dict.fromkeys(_WORDS.get(one, one) for one in entity.split("|"))) for entity in lacking
             )
             found.append(Availability(metric, False, reason))
         else:

@@ -163,7 +163,7 @@ def map_sources(root: Path) -> None:
     """Stages, owners and campaigns in the published data that nothing maps, with the entry to write."""
     from orchestration.sources import unmapped
 
-    found, console = unmapped(Company.open(root)), Console()
+    found, console = unmapped(Company.open(root)), Console(markup=False)  # a stage may be called [Won]
     if not found:
         console.print("Everything that the data holds is mapped.")
         return

@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
-from dataclasses import dataclass
+import json
+import re
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -14,12 +16,15 @@ from ingestion.about import About, Finding
 from orchestration.availability import Availability, availability
 from salesgauge.errors import ConfigurationError
 from salesgauge.process import Process
+from salesgauge.process.model import Stage
 from salesgauge.settings import API_SOURCES, Company
 from salesgauge.warehouse import connect, open_published
 from salesgauge.yaml_file import load_yaml
 
 _CLOSE = 0.5
-
+# Text that YAML reads as that text, and as nothing else, wherever it stands
+_PLAIN = re.compile(r"[A-Za-z_<](?:[A-Za-z0-9_ >-]*[A-Za-z0-9_>])?")
+_YAML_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
 State = Literal["loaded", "in parts", "failed", "misconfigured", "not configured", "waiting", "off"]
 # When a record changed, by the names that raw tables and canonical entities give it; plans (a meeting's start) may lie ahead and do not count.
@@ -165,15 +170,24 @@ def _check_described(company: Company, name: str) -> list[Finding]:
 def metrics(company: Company, names: list[str]) -> list[Availability]:
     """Which of the metrics ``names`` the company's sources allow."""
     configured = company.configured_sources()
-    abouts = [known for name in configured if (known := about(name)) is not None]
+    abouts = [_as_configured(company, known) for name in configured if (known := about(name)) is not None]
     return availability(names, abouts, _file_entities(company, configured))
+
+
+def _as_configured(company: Company, known: About) -> About:
+    """``known`` with what it provides as the company has set it up: a connector whose settings leave something out says so (``provides``)."""
+    provides = getattr(importlib.import_module(f"ingestion.{known.name}"), "provides", None)
+    if provides is None:
+        return known
+    there = provides(company.source(known.name))
+    return replace(known, provides={entity: how for entity, how in known.provides.items() if entity in there})
 
 
 def unmapped(company: Company) -> list[Unmapped]:
     """Stages, owners and campaigns of the published version that ``process.yml`` and ``sources/*.yml`` do not map. ConfigurationError where
     nothing is published.
     """
-    stages = [stage.key for stage in Process.load(company.process_file).process.stages]
+    stages = Process.load(company.process_file).process.stages
     con = open_published(company.pointer)
     try:
         rows: dict[str, list[tuple[Any, ...]]] = {
@@ -184,7 +198,7 @@ def unmapped(company: Company) -> list[Unmapped]:
                 "group by source, pipeline, source_stage order by 4 desc, 1, 2, 3"
             ).fetchall(),
             "owner": con.execute(
-                "select split_part(user_id, ':', 1), coalesce(team, '(no team)'), count(*) from marts.dim_user "
+                "select split_part(user_id, ':', 1), team, count(*) from marts.dim_user "
                 "where branch is null group by all order by 3 desc, 1, 2"
             ).fetchall(),
             "campaign": con.execute(
@@ -205,7 +219,7 @@ def unmapped(company: Company) -> list[Unmapped]:
         for source, pipeline, stage, count, label, kind in rows["stage"]
     ]
     found += [
-        Unmapped("owner", source, team, int(count), f"sources/{source}.yml: teams: {{{team}: <branch>}}")
+        Unmapped("owner", source, team or "(no team)", int(count), _owner_entry(source, team))
         for source, team, count in rows["owner"]
     ]
     found += [
@@ -217,12 +231,51 @@ def unmapped(company: Company) -> list[Unmapped]:
     return found
 
 
-def _stage_entry(source: str, pipeline: str | None, value: str, label: str, kind: str | None, stages: list[str]) -> str:
-    """The entry to write: the stage of that kind (won, lost) where the source says what it is, else the one whose name is like the label."""
-    close = difflib.get_close_matches(label.lower().replace(" ", "_"), stages, n=1, cutoff=_CLOSE)
-    if kind in stages and kind != "open":
-        close = [kind]
-    return f"process.yml: stage_mapping: {source}: {pipeline or '*'}: {{{value}: {close[0] if close else '<stage>'}}}"
+def _stage_entry(
+    source: str, pipeline: str | None, value: str, label: str, kind: str | None, stages: list[Stage]
+) -> str:
+    """The entry to write: of the stages of the kind that the source states (all, where it states none) the one whose name is like the label,
+    else the only closed one.
+    """
+    offered = [stage for stage in stages if kind is None or stage.kind == kind]
+    names = {_words(name): stage.key for stage in offered for name in (stage.label, stage.key) if name}
+    close = [names[name] for name in difflib.get_close_matches(_words(label), list(names), n=1, cutoff=_CLOSE)]
+    if not close and kind not in (None, "open") and len(offered) == 1:
+        close = [offered[0].key]
+    where = f"{_yaml(source)}: {{{_yaml(pipeline or '*')}: {{{_yaml(value)}: {close[0] if close else '<stage>'}}}}}"
+    return f"process.yml: stage_mapping: {{{where}}}"
+
+
+# Source → the key of its file that maps teams, what stands under a team, and how an owner gets one
+_TEAMS = {
+    "hubspot": ("teams", "<branch>", "give these owners a team in HubSpot (Settings, Users & Teams)"),
+    "salesforce": ("teams", "<branch>", "fill in the department of these users in Salesforce"),
+    "housecall_pro": ("teams", "<branch>", "fill in the company name of these employees in Housecall Pro"),
+    "servicetitan": ("business_units", "{branch: <branch>}", "give these people a business unit in ServiceTitan"),
+}
+
+
+def _owner_entry(source: str, team: str | None) -> str:
+    """What gives owners of a team (None: of none) their branch; sources differ in what they know of it."""
+    if source in _TEAMS:
+        key, meaning, advice = _TEAMS[source]
+        if team is None:
+            return f"{advice}; a team can then be mapped in sources/{source}.yml: {key}"
+        return f"sources/{source}.yml: {key}: {{{_yaml(team)}: {meaning}}}"
+    if source in API_SOURCES:
+        return "nothing to write: this source has neither teams nor branches of people"
+    return f"give the users of sources/{source}.yml a column that is mapped to branch"
+
+
+def _words(name: str) -> str:
+    return name.lower().replace(" ", "_")
+
+
+def _yaml(text: str) -> str:
+    """``text`` as a key or value of a YAML mapping: quoted where it would be read as something else."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS:
+        return text
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _label(company: Company, name: str) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from salesgauge.process import Process
     from salesgauge.settings import Company, SourceSettings
 
-__all__ = ["ABOUT", "TABLES", "check", "extract"]
+__all__ = ["ABOUT", "TABLES", "check", "extract", "provides"]
 
 ABOUT = About(
     name="hubspot",
@@ -60,6 +60,18 @@ ABOUT = About(
     ),
 )
 
+# Entity → the object types of which one is enough; what is not here is read whatever `objects` says. Tasks alone tell of no contact.
+_MADE_OF = {
+    "contacts": {"contacts"},
+    "deals": {"deals"},
+    "accounts": {"companies"},
+    "activities": {"calls", "emails", "meetings"},
+    "estimates": {"quotes"},
+    "invoices": {"invoices"},
+    "payments": {"commerce_payments"},
+    "form_submissions": {"forms"},
+}
+
 
 def extract(
     company: Company, process: Process | None, landing: Landing, *, received_at: datetime, reporter: Reporter = SILENT
@@ -71,6 +83,18 @@ def extract(
     from ingestion.hubspot.run import run  # the HTTP stack only when a source runs
 
     return run(company, landing, received_at=received_at, reporter=reporter)
+
+
+def provides(settings: SourceSettings) -> set[str]:
+    """The entities of ``ABOUT.provides`` that there are with the object types that ``objects`` names. ConfigurationError as in ``wanted``."""
+    from ingestion.hubspot.run import lead_object, wanted
+
+    kinds, with_forms = wanted(settings)
+    read = {kind.name for kind in kinds} | ({"forms"} if with_forms else set())
+    made_of = {**_MADE_OF, "leads": {lead_object(settings)}}
+    # contacts are the leads, unless those are objects of their own
+    without = {"contacts"} if lead_object(settings) == "contacts" else set()
+    return {entity for entity in ABOUT.provides if made_of.get(entity, read) & read} - without
 
 
 def check(settings: SourceSettings) -> list[Finding]:

@@ -235,8 +235,12 @@ class Qualification(_Strict):
 
 
 class IdentityPair(_Strict):
-    """A record (a call, an appointment, a form or a contact) and a lead, both as ``<source>:<id>``."""
+    """A record (a call, an appointment, a form or a contact) and a lead, both as ``<source>:<id>``.
 
+    ``entity``: what the record is, where records of several kinds have the same id (a file may number both its calls and its contacts from 1).
+    """
+
+    entity: Literal["call", "appointment", "form_submission", "contact"] | None = None
     record: str = Field(pattern=r"^[a-z0-9_]+:.+$")
     lead: str = Field(pattern=r"^[a-z0-9_]+:.+$")
 

@@ -30,7 +30,7 @@ _COLUMNS = {
     "exchange_rates": "currency varchar, rate_date date, rate decimal(18, 8)",
     "placeholders": "value varchar",
     "exclusions": "reason varchar, expression varchar",
-    "identity": "record_id varchar, lead_id varchar, is_same boolean",
+    "identity": "entity varchar, record_id varchar, lead_id varchar, is_same boolean",
 }
 
 
@@ -118,6 +118,6 @@ def _rows(process: Process, as_of: datetime) -> dict[str, list[Sequence[Any]]]:
         "exchange_rates": [(rate.currency, rate.date, rate.rate) for rate in process.exchange_rates],
         "placeholders": [(value.strip().lower(),) for value in process.placeholders],
         "exclusions": list(process.exclusions.items()),
-        "identity": [(pair.record, pair.lead, True) for pair in process.identity.same]
-        + [(pair.record, pair.lead, False) for pair in process.identity.different],
+        "identity": [(pair.entity, pair.record, pair.lead, True) for pair in process.identity.same]
+        + [(pair.entity, pair.record, pair.lead, False) for pair in process.identity.different],
     }

@@ -72,7 +72,7 @@ def test_records_find_their_lead_by_the_strongest_rule(
             con.execute(f"insert into {name} by name select * from rows")
             con.unregister("rows")
         con.execute(
-            "insert into process.identity values ('calendar:manual', 'hubspot:5', true), ('calendar:refused', 'hubspot:3', false)"
+            "insert into process.identity values (null, 'calendar:manual', 'hubspot:5', true), (null, 'calendar:refused', 'hubspot:3', false)"
         )
     run_dbt(bench, "run", "--select", "+int_appointments", "+int_contacts", sources=["hubspot", "ga4", "typeform"])
     with connect(bench / "salesgauge.duckdb") as con:
@@ -87,3 +87,81 @@ def test_records_find_their_lead_by_the_strongest_rule(
         "field:marsh": ("hubspot:5", "name_postcode"),
     }
     assert {row[0] for row in alone} == {"calendar:mail-too-early", "calendar:placeholder", "calendar:refused"}
+
+
+def _contact(name: str, **columns: Any) -> dict[str, Any]:
+    return {
+        **STAMP,
+        "source": "calendar",
+        "_file": "c.csv",
+        "contact_id": name,
+        "email": None,
+        "record": "{}",
+        **columns,
+    }
+
+
+def test_what_people_say_can_be_of_one_entity(
+    bench: Path, new_warehouse: Callable[[datetime], duckdb.DuckDBPyConnection]
+) -> None:
+    names = ("7", "8", "9")
+    with new_warehouse(AS_OF) as con:
+        for name, table in {
+            "raw_hubspot.contacts": [_lead(1, email="ann@example.org"), _lead(2, email="bob@example.org")],
+            "raw_files.appointments": [_appointment(name, email="ann@example.org") for name in names],
+            "raw_files.contacts": [_contact(name, email="ann@example.org") for name in names],
+        }.items():
+            con.register("rows", pa.Table.from_pylist(table))
+            con.execute(f"insert into {name} by name select * from rows")
+            con.unregister("rows")
+        con.execute(
+            "insert into process.identity values ('appointment', 'calendar:7', 'hubspot:2', true), "
+            "('contact', 'calendar:8', 'hubspot:1', false), "
+            "(null, 'calendar:9', 'hubspot:1', true), ('contact', 'calendar:9', 'hubspot:2', true)"
+        )
+    run_dbt(bench, "run", "--select", "+int_identity_matches", sources=["hubspot", "ga4", "typeform"])
+    with connect(bench / "salesgauge.duckdb") as con:
+        found = con.execute("select entity, record_id, lead_id, rule from intermediate.int_identity_matches").fetchall()
+    assert {row[:2]: row[2:] for row in found} == {
+        ("appointment", "calendar:7"): ("hubspot:2", "manual"),
+        ("contact", "calendar:7"): ("hubspot:1", "email"),
+        ("appointment", "calendar:8"): ("hubspot:1", "email"),
+        ("appointment", "calendar:9"): ("hubspot:1", "manual"),
+        ("contact", "calendar:9"): ("hubspot:2", "manual"),
+    }
+
+
+def test_leads_to_come_and_leads_that_do_not_count_are_no_further_persons(
+    bench: Path, new_warehouse: Callable[[datetime], duckdb.DuckDBPyConnection]
+) -> None:
+    later = datetime(2026, 6, 20)
+    leads = [
+        _lead(1, lastname="Marsh", zip="60603"),
+        _lead(2, later, lastname="Marsh", zip="60603", email="marsh@example.net"),  # after as_of
+        _lead(3, lastname="Frost", zip="60601"),
+        {**_lead(4, lastname="Frost", zip="60601", email="frost@example.net"), "is_archived": True},
+        _lead(5, lastname="Stone", zip="60602", email="qa@example.net", is_test="true"),
+        _lead(6, lastname="Stone", zip="60602"),
+    ]
+    contacts = [
+        _contact(last, last_name=last, postcode=postcode)
+        for last, postcode in (("Marsh", "60603"), ("Frost", "60601"), ("Stone", "60602"))
+    ]
+    with new_warehouse(AS_OF) as con:
+        for name, table in {
+            "raw_hubspot.contacts": leads,
+            "raw_files.contacts": [*contacts, _contact("later", email="marsh@example.net")],
+        }.items():
+            con.register("rows", pa.Table.from_pylist(table))
+            con.execute(f"insert into {name} by name select * from rows")
+            con.unregister("rows")
+    run_dbt(bench, "run", "--select", "+int_identity_matches", sources=["hubspot", "ga4", "typeform"])
+    with connect(bench / "salesgauge.duckdb") as con:
+        found = con.execute("select record_id, lead_id, rule from intermediate.int_identity_matches").fetchall()
+        counted = con.execute("select lead_id from intermediate.int_leads where is_counted order by 1").fetchall()
+    assert [row[0] for row in counted] == ["hubspot:1", "hubspot:3", "hubspot:6"]
+    assert {row[0]: row[1:] for row in found} == {
+        "calendar:Marsh": ("hubspot:1", "name_postcode"),
+        "calendar:Frost": ("hubspot:3", "name_postcode"),
+        "calendar:Stone": ("hubspot:6", "name_postcode"),
+    }

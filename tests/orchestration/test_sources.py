@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -20,15 +21,19 @@ from demo.servers.traffic import Limit
 from demo.servers.typeform import TypeformState
 from demo.simulate import simulate
 from demo.truth import METRICS
-from ingestion import outcomes
+from ingestion import hubspot, outcomes
+from ingestion.about import About
 from ingestion.accounting import SourceResult
 from ingestion.landing import Landing
 from ingestion.run import extract
 from ingestion.typeform.tables import RESPONSES
 from orchestration.availability import availability, needs
 from orchestration.cli import main
-from orchestration.sources import Source, about, check, sources, unmapped
-from salesgauge.settings import API_SOURCES, Company
+from orchestration.sources import Source, about, check, metrics, sources, unmapped
+from salesgauge.errors import ConfigurationError
+from salesgauge.process import Process
+from salesgauge.settings import API_SOURCES, Company, SourceSettings
+from salesgauge.yaml_file import load_yaml
 
 PLENTY = Limit(10_000, 1.0, "SECONDLY", 0)
 
@@ -228,30 +233,81 @@ def test_what_is_not_mapped_comes_with_an_entry_to_write(company: Company) -> No
         )
     found = [(one.kind, one.value, one.records, one.proposal) for one in unmapped(company)]
     assert found == [
-        ("stage", "zzz", 9, "process.yml: stage_mapping: hubspot: *: {zzz: <stage>}"),
-        ("stage", "Proposal sent", 7, "process.yml: stage_mapping: hubspot: default: {Proposal sent: proposal}"),
+        ("stage", "zzz", 9, 'process.yml: stage_mapping: {hubspot: {"*": {zzz: <stage>}}}'),
+        ("stage", "Proposal sent", 7, "process.yml: stage_mapping: {hubspot: {default: {Proposal sent: proposal}}}"),
         ("owner", "East", 2, "sources/hubspot.yml: teams: {East: <branch>}"),
         ("campaign", "a", 1, "none of its leads has a channel: fill it in where leads are made"),
     ]
 
 
-def test_a_stage_that_the_source_names_is_proposed_by_its_name_or_kind(company: Company) -> None:
+def _publish(company: Company, stages: list[tuple[object, ...]], users: list[tuple[object, ...]]) -> None:
+    """A published version with unmapped ``stages`` (source, pipeline, source_stage, label, kind) and ``users`` (user_id, team)."""
     company.published_dir.mkdir(parents=True)
     with duckdb.connect(company.published_dir / "salesgauge.duckdb") as con:
         con.execute("create schema kpi; create schema marts")
         columns = "source text, pipeline text, source_stage text, label text, kind text, records int"
         con.execute(f"create table kpi.kpi_unmapped_stages ({columns})")
-        con.execute(
-            "insert into kpi.kpi_unmapped_stages values ('hubspot', 'p', '101', 'Proposal out', 'open', 7), "
-            "('hubspot', 'p', '102', 'Abgesagt', 'lost', 5), ('hubspot', 'p', '103', null, null, 3)"
-        )
+        for number, stage in enumerate(stages):
+            con.execute("insert into kpi.kpi_unmapped_stages values (?, ?, ?, ?, ?, ?)", [*stage, 1000 - number])
         con.execute("create table marts.dim_user (user_id text, team text, branch text)")
+        for user in users:
+            con.execute("insert into marts.dim_user values (?, ?, null)", user)
         con.execute("create table marts.fct_lead (source text, campaign text, channel text)")
-    assert [(one.value, one.proposal) for one in unmapped(company)] == [
-        ("101 (Proposal out)", "process.yml: stage_mapping: hubspot: p: {101: proposal}"),
-        ("102 (Abgesagt)", "process.yml: stage_mapping: hubspot: p: {102: lost}"),
-        ("103", "process.yml: stage_mapping: hubspot: p: {103: <stage>}"),
-    ]
+
+
+def _loaded(tmp_path: Path, file: str, proposal: str) -> dict[str, Any]:
+    """The entry of a proposal for ``file``, read as the project reads such files."""
+    assert proposal.startswith(f"{file}: ")
+    path = tmp_path / "proposal.yml"
+    path.write_text(proposal.removeprefix(f"{file}: "))
+    return dict(load_yaml(path))
+
+
+def test_a_stage_that_the_source_names_is_proposed_by_its_name_or_kind(company: Company, tmp_path: Path) -> None:
+    text = company.process_file.read_text()
+    company.process_file.write_text(re.sub(r"(?<!kind): won\b", ": sold", text))
+    assert Process.load(company.process_file).stage("sold").kind == "won"
+    names = [
+        ("101", "Proposal out", "open", "proposal"),
+        ("102", "Abgesagt", "lost", "lost"),
+        ("103", None, None, None),
+        ("104", "Closed deal", "won", "sold"),
+        ("105", "Lost contact", "open", None),
+        ("106", "Sold back", "open", None),
+        ("Closed, Won", "Closed, Won", "won", "sold"),
+        ("Value: x", None, None, None),
+        ("no", None, None, None),
+        ("[a] {b} # 'c' \"d\"", None, None, None),
+        ("- *é", None, None, None),
+    ]  # fmt: skip
+    _publish(company, [("hubspot", None if at % 2 else "67890", *name[:3]) for at, name in enumerate(names)], [])
+    found = [one.proposal for one in unmapped(company)]
+    process = dict(load_yaml(company.process_file))
+    for at, (proposal, (stage, _, _, expected)) in enumerate(zip(found, names, strict=True)):
+        entry = _loaded(tmp_path, "process.yml", proposal.replace("<stage>", "proposal"))
+        assert entry == {"stage_mapping": {"hubspot": {"*" if at % 2 else "67890": {stage: expected or "proposal"}}}}
+        assert ("<stage>" in proposal) is (expected is None)
+        Process.model_validate(process | entry)
+    output = CliRunner().invoke(main, ["--company", str(company.root), "sources", "map"], env={"COLUMNS": "200"}).output
+    assert "[a] {b} # 'c' \"d\"" in output
+
+
+def test_owners_get_a_branch_where_their_source_can_tell_it(company: Company, tmp_path: Path) -> None:
+    sources_of = ("hubspot", "salesforce", "housecall_pro", "servicetitan", "jobber", "payroll")
+    _publish(
+        company, [], [(f"{one}:{number}", team) for one in sources_of for number, team in enumerate(("7: East", None))]
+    )
+    found = {(one.source, one.value): one.proposal for one in unmapped(company)}
+    for source in ("hubspot", "salesforce", "housecall_pro"):
+        entry = _loaded(tmp_path, f"sources/{source}.yml", found[source, "7: East"])
+        assert entry == {"teams": {"7: East": "<branch>"}}
+    entry = _loaded(tmp_path, "sources/servicetitan.yml", found["servicetitan", "7: East"])
+    assert entry == {"business_units": {"7: East": {"branch": "<branch>"}}}
+    assert all("(no team)" not in found[source, "(no team)"] for source in sources_of)
+    assert "department" in found["salesforce", "(no team)"]
+    assert "neither teams nor branches" in found["jobber", "(no team)"]
+    assert found["payroll", "7: East"] == found["payroll", "(no team)"]
+    assert "column that is mapped to branch" in found["payroll", "7: East"]
 
 
 def test_metrics_need_what_they_are_made_of() -> None:
@@ -265,6 +321,55 @@ def test_metrics_need_what_they_are_made_of() -> None:
     assert all(one.is_available for one in availability(METRICS, abouts, ["survey_answers"]))
     only_deals = {one.metric: one.is_available for one in availability(METRICS, [], ["deals"])}
     assert only_deals["crm_completeness"] and only_deals["stage_conversion_rate"] and not only_deals["leads_created"]
+
+
+def test_calls_and_appointments_of_a_file_are_activities() -> None:
+    jobber = [one for one in [about("jobber")] if one is not None]
+    speed, touch = "speed_to_lead_median_minutes", "sales_cycle_days_first_touch"
+
+    def allowed(abouts: list[About], *entities: str) -> list[bool]:
+        return [one.is_available for one in availability([speed, touch], abouts, ["leads", "deals", *entities])]
+
+    assert allowed([]) == [False, False]
+    assert allowed([], "calls") == [True, True] == allowed(jobber, "calls")
+    assert allowed([], "appointments") == [False, True] == allowed(jobber)
+    (missing,) = availability([speed], jobber, [])
+    assert missing.reason == "no source gives calls, e-mails or meetings (a CRM, a telephone system, or a file)"
+
+
+def test_metrics_know_which_objects_are_read(company: Company) -> None:
+    def allowed() -> dict[str, bool]:
+        return {one.metric: one.is_available for one in metrics(Company.open(company.root, {}), list(METRICS))}
+
+    assert all(allowed().values())
+    config = company.root / ".dlt" / "config.toml"
+    before = config.read_text()
+    for objects, expected in (
+        ("contacts", {"leads_created"}),
+        ("contacts, tasks", {"leads_created"}),
+        ("deals", {"win_rate"}),
+        ("contacts, deals, calls", {"leads_created", "win_rate", "speed_to_lead_median_minutes"}),
+    ):
+        config.write_text(re.sub(r"objects = .*", f'objects = "{objects}"', before))
+        names = ("leads_created", "win_rate", "speed_to_lead_median_minutes")
+        found = allowed()
+        assert {name for name in names if found[name]} == expected
+    config.write_text(re.sub(r"objects = .*", 'objects = "deal"', before))
+    with pytest.raises(ConfigurationError, match="expected some of"):
+        allowed()
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [({}, {"leads"}), ({"lead_object": "leads"}, {"leads", "contacts"}), ({"objects": "deals"}, set())],
+)
+def test_what_hubspot_provides_is_of_the_objects_that_are_read(
+    tmp_path: Path, settings: dict[str, str], expected: set[str]
+) -> None:
+    provided = hubspot.provides(SourceSettings("hubspot", settings, {}, {}, None, tmp_path, tmp_path))
+    assert provided & {"leads", "contacts"} == expected
+    assert {"deals", "users"} <= provided <= set(hubspot.ABOUT.provides)
+    assert ("activities" in provided) is ("objects" not in settings)
 
 
 def test_the_clock_of_the_list_is_passed_in(company: Company) -> None:

@@ -132,3 +132,16 @@ def test_an_empty_file_says_how_to_get_one(tmp_path: Path) -> None:
 def test_the_template_is_valid() -> None:
     template = Path(__file__).parents[2] / "orchestration" / "template" / "process.yml"
     assert [stage.key for stage in Process.load(template).process.stages][:2] == ["inquiry", "qualification"]
+
+
+def test_an_identity_may_name_the_entity_of_its_record(tmp_path: Path) -> None:
+    same, different = '{entity: call, record: "crm:7", lead: "hubspot:1"}', '{record: "crm:8", lead: "hubspot:2"}'
+    text = f"{GOOD}\nidentity:\n  same: [{same}]\n  different: [{different}]\n"
+    with connect(":memory:") as con:
+        load(tmp_path, text).write_tables(con, datetime(2026, 6, 1))
+        assert con.execute("select * from process.identity order by record_id").fetchall() == [
+            ("call", "crm:7", "hubspot:1", True),
+            (None, "crm:8", "hubspot:2", False),
+        ]
+    with pytest.raises(ConfigurationError, match=r"identity\.same\[0\]\.entity: .*'form_submission'"):
+        load(tmp_path, text.replace("entity: call", "entity: calls"))

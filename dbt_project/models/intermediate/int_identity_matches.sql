@@ -77,15 +77,17 @@ persons as (
         lower(trim(leads.last_name)) || '|' || lower(replace(leads.postcode, ' ', '')) as name_postcode
     from {{ ref('int_lead_persons') }} as persons
     inner join {{ ref('int_leads') }} as leads on persons.lead_id = leads.lead_id
+    -- nobody knew of a lead before it came
+    where persons.created_at <= {{ as_of() }}
 
 ),
 
--- a name and a postcode that several persons share name nobody
+-- A name and a postcode that several persons share name nobody; test, deleted and merged leads are no further persons.
 distinct_names as (
 
     select name_postcode
     from persons
-    where name_postcode is not null
+    where name_postcode is not null and is_counted
     group by name_postcode
     having count(distinct person_key) = 1
 
@@ -93,9 +95,16 @@ distinct_names as (
 
 candidates as (
 
-    select keyed.entity, keyed.record_id, keyed.at, manual.lead_id, 'manual' as rule, 0 as rank
+    select
+        keyed.entity,
+        keyed.record_id,
+        keyed.at,
+        manual.lead_id,
+        'manual' as rule,
+        case when manual.entity is null then 0 else -1 end as rank
     from keyed
-    inner join {{ source('process', 'identity') }} as manual on keyed.record_id = manual.record_id and manual.is_same
+    inner join {{ source('process', 'identity') }} as manual
+        on keyed.record_id = manual.record_id and coalesce(manual.entity, keyed.entity) = keyed.entity and manual.is_same
     union all
     select entity, record_id, "at", lead_id, 'id', 1 from keyed
     where lead_id is not null
@@ -113,7 +122,7 @@ candidates as (
     select keyed.entity, keyed.record_id, keyed.at, persons.lead_id, 'name_postcode', 4
     from keyed
     inner join distinct_names on keyed.name_postcode = distinct_names.name_postcode
-    inner join persons on distinct_names.name_postcode = persons.name_postcode
+    inner join persons on distinct_names.name_postcode = persons.name_postcode and persons.is_counted
     where keyed.lead_id is null
 
 ),
@@ -133,7 +142,10 @@ ranked as (
     from candidates
     left join persons on candidates.lead_id = persons.lead_id
     left join {{ source('process', 'identity') }} as refused
-        on candidates.record_id = refused.record_id and candidates.lead_id = refused.lead_id and not refused.is_same
+        on candidates.record_id = refused.record_id
+        and candidates.lead_id = refused.lead_id
+        and coalesce(refused.entity, candidates.entity) = candidates.entity
+        and not refused.is_same
     where refused.record_id is null
         and (candidates.rank < 2 or candidates.at is null or persons.created_at <= {{ add_minutes('candidates.at', 120) }})
 
