@@ -162,3 +162,90 @@ def test_housecall_pro_dates_leads_and_takes_jobs_without_an_estimate(log: Compa
             assert con.execute(lead).fetchall() == [(one.now,)]
             deal = "select amount from intermediate.int_deals where deal_id = 'housecall_pro:job_999999999999'"
             assert con.execute(deal).fetchall() == [(Decimal("250.50"),)]
+
+
+def test_servicetitan_sales_whose_estimate_has_no_job(log: CompanyLog, tmp_path: Path) -> None:
+    with site(tmp_path, log, "servicetitan", crm("servicetitan").server(log)) as one:
+        rows = one.server.state.rows
+        estimates = {row["id"]: row for row in rows["estimates"]}
+        work = [row for row in rows["jobs"] if row["createdFromEstimateId"] in estimates]
+        first, second = work[0], work[1]
+        sold = estimates[first["createdFromEstimateId"]]
+        earlier = sold["jobId"]
+        sold["jobId"] = None
+        one.run()
+        deal = (
+            f"select is_won, amount, closed_at from intermediate.int_deals where deal_id = 'servicetitan:{first['id']}'"
+        )
+        jobs = "select job_id, deal_id from intermediate.int_jobs"
+        found = dict(built(one, jobs))
+        assert found[f"servicetitan:{first['id']}"] == f"servicetitan:{first['id']}"
+        other = estimates[second["createdFromEstimateId"]]["jobId"]
+        assert found[f"servicetitan:{second['id']}"] == f"servicetitan:{other}"
+        assert len(found) >= len(work) and earlier
+        with connect(one.company.warehouse_file) as con:
+            stages = con.execute(
+                f"select source_stage from intermediate.int_stage_events where subject_id = 'servicetitan:{first['id']}' order by \"at\""
+            ).fetchall()
+            assert ("Sold",) in stages, (stages, deal)
+
+
+def test_servicetitan_leads_that_were_deleted_and_calls_that_leads_name_by_hand(
+    log: CompanyLog, tmp_path: Path
+) -> None:
+    with site(tmp_path, log, "servicetitan", crm("servicetitan").server(log)) as one:
+        rows, state = one.server.state.rows, one.server.state
+        jobs = [
+            row
+            for row in rows["jobs"]
+            if row["createdFromEstimateId"] is None and row["leadCallId"] is None and row.get("bookingId") is None
+        ]
+        leads = {row["customerId"]: row for row in rows["leads"] if row.get("customerId")}
+        job = next(row for row in jobs if row["customerId"] in leads)
+        lead = leads[job["customerId"]]
+        twin = {**lead, "id": 555_001, "active": False, "createdOn": job["createdOn"], "modifiedOn": job["createdOn"]}
+        call = state._add(
+            "calls", 90, state.as_of - timedelta(days=3), duration="00:01:10", **{"from": "3125550177", "to": "3125550100"}, direction="Inbound",
+            status="Completed", type="Unbooked", campaign=None, job=None, agent=None, lead=None, reason=None,
+        )  # fmt: skip
+        by_hand = {
+            **lead,
+            "id": 555_002,
+            "customerId": None,
+            "callId": None,
+            "manualCallId": call["id"],
+            "bookingId": None,
+        }
+        rows["leads"] += [twin, by_hand]
+        one.run()
+        found = dict(built(one, "select deal_id, lead_id from intermediate.int_deals"))
+        assert found[f"servicetitan:{job['id']}"] == f"servicetitan:{lead['id']}"
+        with connect(one.company.warehouse_file) as con:
+            ids = {row[0] for row in con.execute("select lead_id from intermediate.int_leads").fetchall()}
+        assert "servicetitan:555002" in ids and "servicetitan:call-90" not in ids
+
+
+def test_jobber_quotes_that_leave_the_archive_are_open_again(log: CompanyLog, tmp_path: Path) -> None:
+    with site(tmp_path, log, "jobber", crm("jobber").server(log)) as one:
+        one.run()
+        quote = next(
+            row for row in one.server.state.rows["quotes"] if row["quoteStatus"] == "archived" and row["sentAt"]
+        )
+        at = f"{(one.log.as_of + timedelta(hours=1)).isoformat(timespec='seconds')}Z"
+        quote |= {"quoteStatus": "awaiting_response", "updatedAt": at, "transitionedAt": at}
+        one.later = timedelta(hours=2)
+        one.run()
+        assert events(one, quote["id"])[-2:] == ["archived", "awaiting_response"]
+
+
+def test_housecall_pro_jobs_that_name_only_options_belong_to_the_estimate(log: CompanyLog, tmp_path: Path) -> None:
+    with site(tmp_path, log, "housecall_pro", crm("housecall_pro").server(log)) as one:
+        job = next(
+            row
+            for row in one.server.state.rows["jobs"]
+            if row["original_estimate_id"] and row["original_estimate_uuids"]
+        )
+        estimate, job["original_estimate_id"] = job["original_estimate_id"], None
+        one.run()
+        found = dict(built(one, "select job_id, deal_id from intermediate.int_jobs"))
+        assert found[f"housecall_pro:{job['id']}"] == f"housecall_pro:{estimate}"
