@@ -108,6 +108,17 @@ def test_the_legs_of_a_call_are_one_call(
         leg(5, "CA3", "completed", 40, direction="outbound-api"),
         leg(6, "CA4", "busy", 0, direction="outbound-api"),
         leg(7, "CA5", "completed", 0),
+        # somebody calls a customer with a softphone
+        leg(8, "CA6", "completed", 50, **{"from": "client:alice", "to": ""}),
+        leg(
+            9,
+            "CA6b",
+            "completed",
+            45,
+            "CA6",
+            direction="outbound-dial",
+            **{"from": "+13125550000", "to": "+13125550109"},
+        ),
     ]
     recordings = [_row(1, {"sid": "RE1", "call_sid": "CA1", "uri": "/r/RE1.json"}, sid="RE1", created_at=AS_OF)]
     with new_warehouse(AS_OF) as con:
@@ -120,10 +131,15 @@ def test_the_legs_of_a_call_are_one_call(
         found = con.execute(
             "select call_id, direction, is_answered, duration_seconds, recording_url from staging.stg_twilio__calls order by 1"
         ).fetchall()
+        numbers = con.execute(
+            "select from_number, to_number from staging.stg_twilio__calls where call_id = 'twilio:CA6'"
+        ).fetchall()
     assert found == [
         ("twilio:CA1", "inbound", True, 60.0, "/r/RE1.json"),
         ("twilio:CA2", "inbound", False, 0.0, None),
         ("twilio:CA3", "outbound", True, 40.0, None),
         ("twilio:CA4", "outbound", False, 0.0, None),
         ("twilio:CA5", "inbound", False, 0.0, None),
+        ("twilio:CA6", "outbound", True, 45.0, None),
     ]
+    assert numbers == [("+13125550000", "+13125550109")]

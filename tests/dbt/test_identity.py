@@ -165,3 +165,33 @@ def test_leads_to_come_and_leads_that_do_not_count_are_no_further_persons(
         "calendar:Frost": ("hubspot:3", "name_postcode"),
         "calendar:Stone": ("hubspot:6", "name_postcode"),
     }
+
+
+def test_made_up_addresses_name_nobody_and_a_number_is_one_with_and_without_its_country(
+    bench: Path, new_warehouse: Callable[[datetime], duckdb.DuckDBPyConnection]
+) -> None:
+    leads = [
+        _lead(1, email="none@none.com", lastname="Frost"),
+        _lead(2, email="none@none.com", lastname="Stone"),
+        _lead(3, email="noemail@gmail.com", phone="+1 (312) 555-0101"),
+        _lead(4, email="me@test.com", phone="312-555-0101"),
+        _lead(5, email="ann@example.org", phone="1"),
+        _lead(6, email="Ann@Example.org"),
+        _lead(7, phone="1"),
+    ]
+    with new_warehouse(AS_OF) as con:
+        con.register("rows", pa.Table.from_pylist(leads))
+        con.execute("insert into raw_hubspot.contacts by name select * from rows")
+        con.unregister("rows")
+    run_dbt(bench, "run", "--select", "+int_lead_persons", sources=["hubspot", "ga4", "typeform"])
+    with connect(bench / "salesgauge.duckdb") as con:
+        found = dict(con.execute("select lead_id, person_key from intermediate.int_lead_persons").fetchall())
+    assert found == {
+        "hubspot:1": "lead:hubspot:1",
+        "hubspot:2": "lead:hubspot:2",
+        "hubspot:3": "phone:3125550101",
+        "hubspot:4": "phone:3125550101",
+        "hubspot:5": "email:ann@example.org",
+        "hubspot:6": "email:ann@example.org",
+        "hubspot:7": "lead:hubspot:7",
+    }
