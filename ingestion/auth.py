@@ -8,12 +8,14 @@ import os
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
+from filelock import FileLock
 
 from salesgauge.errors import ConfigurationError, SourceError
 from salesgauge.masking import hide, masked
@@ -268,6 +270,13 @@ class TokenStore:
     def __init__(self, settings: SourceSettings) -> None:
         self._file = settings.credentials_file
 
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """While one process has it, others wait: a token that dies with its use must be read, used and replaced by one of them at a time."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{self._file}.lock"):
+            yield
+
     def load(self) -> Mapping[str, Any]:
         """What was saved last; empty where nothing was."""
         try:
@@ -307,18 +316,23 @@ class RefreshToken(_Token):
         super().__init__(source, token_url)
         self._given, self._form, self._store = refresh_token, dict(form), store
         self._headers, self._lasts = dict(headers or {}), lasts
-        saved = store.load()
-        # A person who writes a new refresh token into secrets.toml means it: then what was stored is of no use.
-        self._refresh = str(saved["refresh_token"]) if saved.get("given") == _mark(refresh_token) else refresh_token
+        self._refresh = self._newest() or refresh_token
+
+    def _newest(self) -> str | None:
+        """The stored token. A person who writes a new one into secrets.toml means it: then what was stored is of no use."""
+        saved = self._store.load()
+        return str(saved["refresh_token"]) if saved.get("given") == _mark(self._given) else None
 
     def _ask(self) -> None:
-        answer = self._post(
-            {"grant_type": "refresh_token", "refresh_token": self._refresh, **self._form}, self._headers
-        )
-        newer = answer.get("refresh_token")
-        if isinstance(newer, str) and newer and newer != self._refresh:
-            self._store.save({"refresh_token": newer, "given": _mark(self._given)})
-            self._refresh = newer
+        with self._store.exclusive():
+            self._refresh = self._newest() or self._refresh  # another process, such as a check, may have used ours up
+            answer = self._post(
+                {"grant_type": "refresh_token", "refresh_token": self._refresh, **self._form}, self._headers
+            )
+            newer = answer.get("refresh_token")
+            if isinstance(newer, str) and newer and newer != self._refresh:
+                self._store.save({"refresh_token": newer, "given": _mark(self._given)})
+                self._refresh = newer
         self._take(answer, self._lasts)
 
     def secrets(self) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ _WRONG_KEY = frozenset(
         "NotSignedUp",
     }
 )
+_BUSY = frozenset({"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "500", "502", "503", "504"})
 _NO_RIGHT = frozenset({"AccessDenied", "403", "Forbidden", "AllAccessDisabled"})
 _WRONG_REGION = frozenset(
     {"PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
@@ -51,7 +52,8 @@ _WRONG_REGION = frozenset(
 class Bucket:
     """The objects below a location. Objects are copied to be read, as the version that was listed; copies are removed afterwards.
 
-    ConfigurationError for a location, a key or a driver that is missing or wrong. SourceError where the endpoint can't be read.
+    ConfigurationError for a location, a key or a driver that is missing or wrong. SourceError where the endpoint can't be read. OSError for one object
+    that can't be read: it says nothing of the others.
     """
 
     def __init__(self, location: str, settings: SourceSettings) -> None:
@@ -242,7 +244,7 @@ class Bucket:
                 raise
             raise self._explained(error, doing, right) from None
 
-    def _explained(self, error: BaseException, doing: str, right: str) -> SalesgaugeError:
+    def _explained(self, error: BaseException, doing: str, right: str) -> SalesgaugeError | OSError:
         code, section = _code(error), f"[sources.{self._source}]"
         what = f"{self._source}: {self.words} can't be {doing.replace('list', 'listed')}"
         if code in _WRONG_KEY:
@@ -257,6 +259,14 @@ class Bucket:
             return ConfigurationError(
                 f"{what}: the bucket is in another region ({code}). Set 'region' in {section} of .dlt/config.toml."
             )
+        if doing == "read" and code == "InvalidObjectState":
+            return OSError(f"it is in an archive ({code}): restore it, or leave it out of the pattern")
+        if doing == "read" and (code in _NO_RIGHT or isinstance(error, PermissionError)):
+            return OSError(
+                f"the key has no right to {doing} it ({code or 'refused'}): grant {right} on it, or check the key"
+            )
+        if doing == "read" and code and code not in _BUSY:
+            return OSError(f"the bucket refuses it ({code})")
         if code in _NO_RIGHT or isinstance(error, PermissionError):
             return ConfigurationError(
                 f"{what}: the key has no right to {doing} it ({code or 'refused'}). Grant {right} on it, or check the key and the location."

@@ -121,7 +121,7 @@ class Changes:
     def _land(self, table: RawTable, spool: Spool) -> None:
         if not spool.count:
             return
-        is_first = not rawlog.table_files(self.company, self.source, table.name)
+        is_first = not rawlog.table_files(self.company, self.source, table.name) and not self._has_rejected(table)
         if is_first and self._is_distinct(
             table, spool
         ):  # nothing to compare with: a large first load shall not wait for it
@@ -133,6 +133,11 @@ class Changes:
                 f"copy ({self._changed(table, spool)}) to {quote(str(changed))} {_PLAIN_LINES}"
             ).fetchall()[0]
         self.landing.records(table, [changed], duplicates=spool.count - kept)
+
+    def _has_rejected(self, table: RawTable) -> bool:
+        """Whether records of ``table`` wait in quarantine."""
+        rejected = rawlog.quarantined(self.company, self.source)
+        return bool(self.query(f"select 1 from ({rejected}) where table_name = {quote(table.name)} limit 1"))
 
     def _is_distinct(self, table: RawTable, spool: Spool) -> bool:
         """Whether no record came twice, as pages do that were read again."""

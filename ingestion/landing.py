@@ -357,6 +357,7 @@ class Landing:
                 table.is_required(column),
                 column.convert,
                 column.expected,
+                column.never,
             )
             for column in (*table.columns, *also)
         ]

@@ -17,9 +17,9 @@ def moment(value: Any) -> datetime | None:
         if text.isdigit() and len(text) > 8:
             return _EPOCH + timedelta(milliseconds=int(text))
         parsed = datetime.fromisoformat(text)
+        return parsed if parsed.tzinfo is None else parsed.astimezone(UTC).replace(tzinfo=None)
     except (ValueError, OverflowError):
         return None
-    return parsed if parsed.tzinfo is None else parsed.astimezone(UTC).replace(tzinfo=None)
 
 
 def epoch_ms(value: Any) -> int | None:

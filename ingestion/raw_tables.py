@@ -16,7 +16,7 @@ class RawColumn:
 
     ``convert`` replaces the ordinary cast: an SQL expression over ``{value}`` (the value as text) that is null for a value that does not fit,
     e.g. ``make_timestamp(try_cast({value} as bigint))``; ``expected`` says in words what fits. Blank text counts as missing in every type but
-    ``varchar``.
+    ``varchar``, and so does one that begins with ``never``: sources write year 1 for "not yet".
     """
 
     name: str
@@ -25,6 +25,7 @@ class RawColumn:
     required: bool = False
     convert: str | None = None
     expected: str | None = None
+    never: str | None = None
 
 
 @dataclass(frozen=True)

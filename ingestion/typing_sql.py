@@ -35,6 +35,7 @@ class TypedColumn:
     required: bool = False
     convert: str | None = None
     expected: str | None = None
+    never: str | None = None
 
     @property
     def typed_name(self) -> str:
@@ -43,6 +44,10 @@ class TypedColumn:
     @property
     def cast(self) -> str:
         """The typed value; null where it can't be cast."""
+        return f"case when not {self._is_never} then {self._plain_cast} end" if self.never else self._plain_cast
+
+    @property
+    def _plain_cast(self) -> str:
         value = identifier(self.name)
         text = value if self.given == "varchar" else f"cast({value} as varchar)"
         if self.convert is not None:
@@ -98,5 +103,13 @@ class TypedColumn:
         value = identifier(self.name)
         if self.given != "varchar":
             return f"({value} is null)"
+        never = f"when {self._is_never} then true " if self.never else ""
         # most values begin with a character above the space: trimming them all is slow
-        return f"(case when {value} >= '!' then false when {value} is null then true else trim({value}) = '' end)"
+        return (
+            f"(case {never}when {value} >= '!' then false when {value} is null then true else trim({value}) = '' end)"
+        )
+
+    @property
+    def _is_never(self) -> str:
+        """Whether the value, a text, says that there is none; never null."""
+        return f"coalesce(starts_with({identifier(self.name)}, {quote(self.never or '')}), false)"

@@ -27,11 +27,12 @@ _SCOPES = ("surveys_read", "responses_read", "responses_read_detail")
 
 @dataclass(frozen=True)
 class SurveyMonkeyOptions:
-    """``scopes``: what the token may do; ``per_day``: requests before the day's limit."""
+    """``scopes``: what the token may do; ``per_day``: requests before the day's limit; ``unshared``: surveys that are listed but may not be read."""
 
     rate: Limit = _RATE
     scopes: tuple[str, ...] = _SCOPES
     per_day: int = 1_000_000
+    unshared: frozenset[str] = frozenset()
 
 
 def _scale(question: str, heading: str, first: int, last: int) -> Row:
@@ -138,6 +139,8 @@ class SurveyMonkeyServer:
                 return _error(403, "1014", f"Permission has not been granted: {scope}")
             if (survey := request.path_params.get("id")) is not None and survey not in self.state.surveys:
                 return _error(404, "1020", "The requested resource could not be found")
+            if survey in self.options.unshared:
+                return _error(403, "1015", "The user does not have permission to access the resource")
             answer = handler(request)
             answer.headers["X-OAuth-Scopes-Granted"] = ",".join(self.options.scopes)
             return answer
@@ -148,7 +151,8 @@ class SurveyMonkeyServer:
         return JSONResponse({"id": "1", "username": "northside"})
 
     def _surveys(self, request: Request) -> Response:
-        rows = [{key: one[key] for key in ("id", "title", "date_modified")} for one in self.state.surveys.values()]
+        asked = ("id", "title", *request.query_params.get("include", "").split(","))
+        rows = [{key: one[key] for key in asked if key in one} for one in self.state.surveys.values()]
         return self._page(request, "surveys", rows, 1_000)
 
     def _details(self, request: Request) -> Response:

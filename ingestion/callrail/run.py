@@ -55,7 +55,8 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
                 changes.complete(table)
             for table, path, column in ((CALLS, "calls", "start_time"), (FORMS, "form_submissions", "submitted_at")):
                 newest = moment((cursors.get(table.name) or {}).get("until"))
-                begins = received_at - timedelta(days=_KEPT_DAYS) if newest is None else newest - reread
+                oldest = received_at - timedelta(days=_KEPT_DAYS)
+                begins = oldest if newest is None else max(oldest, newest - reread)
                 seen = _window(client, changes, table, path, column, name, begins, received_at)
                 changes.complete(table, f"{column} >= timestamp '{begins.isoformat(sep=' ')}'")
                 latest = max((at for at in (newest, seen) if at is not None), default=None)

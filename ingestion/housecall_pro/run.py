@@ -15,7 +15,7 @@ from ingestion.housecall_pro.tables import LISTINGS, SOURCE, Listing
 from ingestion.http import PAGE_CAP, ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number
 from ingestion.landing import Landing
 from ingestion.moments import iso, moment
-from ingestion.steady import refuse_repeated
+from ingestion.steady import Seen, refuse_repeated
 from salesgauge.errors import SourceError
 from salesgauge.progress import Reporter
 from salesgauge.settings import Company, SourceSettings
@@ -136,17 +136,17 @@ class _Reading:
             return None
 
     def _whole(self, listing: Listing) -> datetime | None:
-        """Everything. A record that is deleted while pages are read moves others to pages that were read already: such a listing is read again."""
+        """Everything. A record that is deleted while pages are read moves others to pages that were read already: such a listing is read again.
+        What is added at its end, as new records are, moves none.
+        """
         newest: datetime | None = None
         for _ in range(_TRIES):
-            seen: set[str] = set()
-            totals: set[int | None] = set()
+            seen = Seen()
             for records, total in pages(self.client, listing, {"sort_by": "created_at", "sort_direction": "asc"}):
                 self.changes.write(listing.table, records)
-                seen.update(str(one.get("id")) for one in records if isinstance(one, dict))
-                totals.add(total)
+                seen.page((one.get("id") for one in records if isinstance(one, dict)), total)
                 newest = _newest(newest, records)
-            if totals == {None} or totals == {len(seen)}:
+            if seen.is_whole:
                 self.changes.complete(listing.table)
                 return newest
         _LOG.info(

@@ -165,7 +165,8 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> Sale
 def readable(fields: Sequence[Mapping[str, Any]], first: Sequence[str]) -> list[str]:
     """Names of the fields to select: those of ``first`` before all others, as many as an address can hold; compound ones are read in parts."""
     names = [str(field["name"]) for field in fields if field.get("type") not in _COMPOUND and field.get("name")]
-    wanted = [*(name for name in first if name in names), *(name for name in names if name not in first)]
+    # two columns may be filled from one field, which a query may name only once
+    wanted = list(dict.fromkeys([*(name for name in first if name in names), *names]))
     length, kept = 0, []
     for name in wanted:
         length += len(name) + 1
@@ -202,6 +203,8 @@ def read_error(status: int, path: str, body: Mapping[str, Any], headers: Mapping
 
 def is_missing(error: Refused) -> bool:
     """Whether an object is not there for the user: it does not exist in the org, is switched off, or is not shown to them."""
+    if error.code == "REQUEST_LIMIT_EXCEEDED":  # a 403 too, and says nothing of the object
+        return False
     return error.status in (403, 404) or error.code in ("INVALID_TYPE", "NOT_FOUND", "INSUFFICIENT_ACCESS")
 
 

@@ -28,7 +28,7 @@ RESPONSES = RawTable(
 )
 TABLES: tuple[RawTable, ...] = (SURVEYS, RESPONSES, absences_table(SOURCE))
 
-LIST = Resource(SURVEYS, "/surveys", "data", {"per_page": 1000}, _PAGES)
+LIST = Resource(SURVEYS, "/surveys", "data", {"per_page": 1000, "include": "date_modified"}, _PAGES)
 BULK = Resource(
     RESPONSES,
     "/surveys/{survey}/responses/bulk",

@@ -16,7 +16,6 @@ from ingestion import rawlog
 from ingestion.auth import Bearer
 from ingestion.http import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number, pages, server_clock
 from ingestion.landing import Landing
-from ingestion.lines import quote, read_lines
 from ingestion.moments import iso, moment
 from ingestion.spool import Spool, Tally, dumps, spool_folder
 from ingestion.typeform.tables import FORMS, RESPONSES, SOURCE
@@ -27,7 +26,6 @@ from salesgauge.warehouse import connect as connect_duckdb
 
 # Partial before completed: of one response that was both in one run, the completed version is the newer one.
 RESPONSE_TYPES = ("partial", "completed")
-NEVER = "0001-01-01"
 _FORMS_PAGE = 200
 
 _LOG = logging.getLogger(__name__)
@@ -52,7 +50,7 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
             forms = reading.forms()
             landing.records(FORMS, [reading.definitions(forms)])
             responses, cursor = reading.responses([str(form["id"]) for form in forms], cursors)
-            _land(landing, responses, reading.duplicates)
+            landing.records(RESPONSES, [responses.path], duplicates=reading.duplicates)
             if cursor:
                 landing.cursor("responses", cursor)
     finally:
@@ -260,28 +258,6 @@ def read_error(status: int, path: str, body: Mapping[str, Any], headers: Mapping
         code,
         message,
         "Check base_url in [sources.typeform] of .dlt/config.toml (EU accounts: https://api.eu.typeform.com).",
-    )
-
-
-def _land(landing: Landing, responses: Spool, duplicates: int) -> None:
-    """Land the responses. Not by ``landing.records``: year 1 means "not submitted" here and is no mistake."""
-    if not responses.count:
-        landing.records(RESPONSES, [], duplicates=duplicates)
-        return
-    paths = ", ".join(quote(column.path) for column in RESPONSES.columns)
-    values = ", ".join(
-        f"case when v[{place}] not like '{NEVER}%' then v[{place}] end as {column.name}"
-        if column.name == "submitted_at"
-        else f"v[{place}] as {column.name}"
-        for place, column in enumerate(RESPONSES.columns, 1)
-    )
-    landing.relation(
-        RESPONSES,
-        f"select {values}, record, _line, case when v is null then 'the record is no valid JSON' end as _reason "
-        f"from (select line as record, try(json_extract_string(line, [{paths}])) as v, row_number() over () as _line "
-        f"from {read_lines([responses.path], responses.longest)})",
-        duplicates=duplicates,
-        received=responses.count,
     )
 
 

@@ -25,7 +25,7 @@ RESPONSES = RawTable(
         RawColumn("response_id", "varchar", "$.response_id", required=True),
         RawColumn("response_type", "varchar", "$.response_type", required=True),
         RawColumn("landed_at", "timestamp", "$.landed_at"),
-        RawColumn("submitted_at", "timestamp", "$.submitted_at"),
+        RawColumn("submitted_at", "timestamp", "$.submitted_at", never="0001-01-01"),  # of a partial response
     ),
     ("form_id", "response_id"),
 )

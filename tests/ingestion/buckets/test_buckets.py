@@ -169,6 +169,17 @@ def test_what_is_wrong_is_said_in_words(bucket: Any, tmp_path: Any) -> None:
     assert bucket.run().state == "loaded"
 
 
+def test_one_object_that_can_not_be_read_does_not_hold_up_the_others(bucket: Any) -> None:
+    bucket.put("leads_1.csv", leads("anna"))
+    bucket.service.client().put_object(Bucket="exports", Key="crm/daily/leads_2.csv", Body=leads("cold").encode(), StorageClass="GLACIER")  # fmt: skip
+    bucket.put("leads_3.csv", leads("carl"))
+    result = bucket.run()
+    assert names(bucket) == ["anna", "carl"] and not result.is_misconfigured
+    assert "leads_2.csv: can't be read: it is in an archive (InvalidObjectState)" in result.error
+    bucket.put("leads_2.csv", leads("warm"))
+    assert bucket.run().error is None and names(bucket) == ["anna", "carl", "warm"]
+
+
 @pytest.mark.parametrize(
     ("location", "words"),
     [

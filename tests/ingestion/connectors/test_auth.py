@@ -119,6 +119,28 @@ def test_a_rotating_refresh_token_is_kept_before_it_is_used(serve: Callable[[Any
     assert "refresh" not in repr(first)
 
 
+def test_a_refresh_token_that_another_process_used_up_meanwhile_is_not_posted(
+    serve: Callable[[Any], str], company: Company
+) -> None:
+    vendor = Vendor()
+    url = serve(vendor.app)
+
+    def make() -> RefreshToken:
+        form = {"client_id": "me", "client_secret": "s3cret-value"}
+        store = TokenStore(company.source("jobber"))
+        return RefreshToken("jobber", f"{url}/token", refresh_token="refresh-0", form=form, store=store)
+
+    run = make()
+    before = run.headers()
+    check = make()
+    assert check.headers() == {"Authorization": "Bearer access-2"}
+    assert run.renew(before) and run.headers() == {"Authorization": "Bearer access-3"}
+    many = [make() for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        given = list(pool.map(lambda one: one.headers()["Authorization"], many))
+    assert len(set(given)) == 6
+
+
 def test_wrong_credentials_are_a_matter_of_configuration_and_not_shown(serve: Callable[[Any], str]) -> None:
     url = serve(Vendor().app)
     with pytest.raises(ConfigurationError, match=r"refused the credentials with 400 \(invalid_grant") as caught:

@@ -92,6 +92,14 @@ def test_everything_once_then_only_what_changed(account: Any) -> None:
     assert one.query("select id, is_absent from raw_callrail.absences") == [(spam, True)]
 
 
+def test_no_sync_asks_for_more_than_is_kept(account: Any) -> None:
+    one = account()
+    one.run()
+    one.write(f'base_url = "{one.url}/v3"\nreread_days = 900', f'api_key = "{API_KEY}"')
+    again = one.run()
+    assert (again.error, again.total.loaded) == (None, 0)
+
+
 def test_a_plan_without_transcripts_is_read_without(account: Any) -> None:
     one = account(has_intelligence=False)
     assert one.run().error is None

@@ -90,6 +90,15 @@ def test_a_bad_record_is_quarantined_once_and_again_when_it_changed(company: Com
     assert runs.sync([{"id": "1", "n": 7}])[0] == TableCount(1, 1, 0, 0)
 
 
+def test_a_table_of_bad_records_only_is_quarantined_once(company: Company) -> None:
+    runs = Runs(company)
+    bad = [{"id": "1", "n": "x"}, {"id": "2"}]
+    assert runs.sync(bad)[0] == TableCount(2, 0, 2, 0)
+    assert [runs.sync(bad)[0] for _ in range(2)] == [TableCount(2, 0, 0, 2)] * 2
+    assert len(rawlog.committed(company, SOURCE)) == 1
+    assert runs.sync([*bad, {"id": "3", "n": 3}])[0] == TableCount(3, 1, 0, 2)
+
+
 def test_a_full_listing_tells_what_is_gone_and_what_came_back(company: Company) -> None:
     runs = Runs(company)
     records = [{"id": str(one), "n": one} for one in range(30)]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,6 +88,27 @@ def test_a_record_that_is_deleted_while_pages_are_read_hides_no_other(company: M
     assert result.error is None
     kept = {row["id"] for row in one.server.state.rows["customers"]}
     assert kept <= set(one.newest("customers")) <= kept | {doomed}
+
+
+def test_customers_who_are_added_while_pages_are_read_hold_up_nothing(company: Make) -> None:
+    one = company()
+    one.run()
+    rows, original = one.server.state.rows, one.server._page
+    doomed, asked = rows["customers"].pop(3)["id"], list[int]()
+
+    def page(name: str, request: Any) -> Any:
+        answer = original(name, request)
+        if name == "customers" and request.query_params.get("sort_by") == "created_at":
+            asked.append(int(request.query_params["page"]))
+            at = f"{(one.now + timedelta(minutes=len(asked))).isoformat(timespec='seconds')}Z"
+            new = {**rows["customers"][0], "id": f"cus_new{len(asked)}", "created_at": at, "updated_at": at}
+            rows["customers"] = [*rows["customers"], new]
+        return answer
+
+    one.server._page, one.later = page, timedelta(days=7)
+    assert one.run().error is None
+    assert len(asked) > 1 and asked == sorted(set(asked)), "read once"
+    assert one.query("select table_name, id from raw_housecall_pro.absences") == [("customers", doomed)]
 
 
 def test_a_limit_without_a_time_is_waited_out(company: Make) -> None:

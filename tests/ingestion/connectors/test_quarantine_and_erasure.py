@@ -84,6 +84,22 @@ def test_what_waits_is_listed_and_loaded_once_it_fits(company: Company) -> None:
     assert shown.id not in {one.id for one in quarantine.waiting(company)}
 
 
+def test_a_partial_response_is_replayed_though_it_has_the_year_1(company: Company) -> None:
+    from dataclasses import replace
+
+    partial = response(1, response_type="partial", submitted_at="0001-01-01T00:00:00Z")
+    strict = replace(RESPONSES, columns=tuple(replace(one, never=None) for one in RESPONSES.columns))
+    file = company.root / "x.jsonl"
+    file.write_text(json.dumps(partial) + "\n")
+    with Landing(company, "typeform", received_at=START) as landing:
+        landing.records(strict, [file])
+        landing.commit()
+    waiting = quarantine.waiting(company)
+    assert len(waiting) == 1
+    assert quarantine.replay(company, waiting, received_at=START + timedelta(days=1)).loaded == 1
+    assert Loads(company).rows("select response_id, submitted_at from raw_typeform.responses") == [("r1", None)]
+
+
 def test_a_record_that_fits_after_a_fix_of_the_table_is_replayed(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,8 +18,10 @@ from demo.servers.salesforce import SalesforceOptions
 from demo.simulate import simulate
 from ingestion import rawlog
 from ingestion.accounting import SourceResult
+from ingestion.http import Refused
 from ingestion.run import extract
 from ingestion.salesforce import TABLES, check
+from ingestion.salesforce.api import is_missing, readable
 from ingestion.salesforce.tables import SOBJECTS
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
@@ -194,3 +196,22 @@ def test_what_salesforce_knows_is_whole_seconds(log: CompanyLog) -> None:
     events = known(log).events
     assert (events["at"].dt.microsecond == 0).all()
     assert "deal_merged" not in set(events["kind"]) and len(events) > 0.9 * len(log.events)
+
+
+def test_a_query_names_a_field_once_though_two_columns_use_it() -> None:
+    fields = [{"name": name, "type": "string"} for name in ("Id", "Amount", "Name")]
+    assert readable(fields, ["Amount", "Id", "Amount", "Missing__c"]) == ["Amount", "Id", "Name"]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (404, "NOT_FOUND", True),
+        (403, "INSUFFICIENT_ACCESS", True),
+        (400, "INVALID_TYPE", True),
+        (403, "REQUEST_LIMIT_EXCEEDED", False),
+        (400, "MALFORMED_QUERY", False),
+    ],
+)
+def test_an_object_is_missing_only_where_the_answer_says_so(status: int, code: str, expected: bool) -> None:
+    assert is_missing(Refused("refused", status, code)) is expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,53 @@ def test_everything_once_then_only_what_changed(account: Any) -> None:
     assert one.run().tables["absences"].loaded == 1
     assert one.query("select id from raw_surveymonkey.absences where is_absent") == [(gone,)]
     assert f"surveymonkey:{gone}" not in one.answers()
+
+
+def test_what_a_day_does_not_suffice_for_is_gone_on_with_the_next_day(
+    account: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestion.surveymonkey.run._PART", 2)
+    one = account()
+    responses = one.server.state.responses
+    pages = {survey: -(-len(rows) // 100) for survey, rows in responses.items()}
+    one.server.options = replace(one.server.options, per_day=1 + 1 + pages["8001"] + 1)
+    used_up = one.run()
+    assert used_up.error is not None and "tomorrow's run" in used_up.error
+    assert one.query("select count(*) from raw_surveymonkey.responses") == [(0,)], "nobody sees half an account"
+
+    one.server._asked, one.later = 0, timedelta(days=1)
+    second = one.run()
+    assert (second.error, second.requests) == (None, 1 + 1 + pages["8002"])
+    ids = "select id from raw_surveymonkey.responses"
+    assert sorted(one.query(ids)) == sorted((key,) for rows in responses.values() for key in rows)
+
+    one.server.options, one.later = replace(one.server.options, per_day=1_000_000), timedelta(days=8)
+    gone = [min(rows) for rows in responses.values()]
+    for rows, key in zip(responses.values(), gone, strict=True):
+        del rows[key]
+    assert one.run().error is None
+    absent = "select id from raw_surveymonkey.absences where is_absent order by id"
+    assert one.query(absent) == sorted((key,) for key in gone), "each part tells of its own surveys only"
+    assert one.run().total.loaded == 0
+
+
+def test_a_survey_that_may_not_be_read_holds_up_no_other(account: Any) -> None:
+    one = account()
+    one.run()
+    one.server.options, one.later = replace(one.server.options, unshared=frozenset({"8001"})), timedelta(days=7)
+    gone = min(one.server.state.responses["8002"])
+    del one.server.state.responses["8002"][gone]
+    result = one.run()
+    assert result.error is None and "left out, and what was loaded of them stays: 8001" in " ".join(result.notes)
+    assert one.query("select id from raw_surveymonkey.absences where is_absent") == [(gone,)]
+    one.server.options, one.later = replace(one.server.options, unshared=frozenset({"8001", "8002"})), timedelta(days=8)
+    assert "Grant the app surveys_read" in (one.run().error or "")
+
+    one.server.options, one.later = replace(one.server.options, unshared=frozenset()), timedelta(days=14)
+    known = len(one.server.state.responses.pop("8001"))
+    del one.server.state.surveys["8001"]
+    assert known < len(one.server.state.responses["8002"]), "else it would look like a fault"
+    assert one.run().tables["absences"].loaded == known
 
 
 def test_an_answer_that_is_changed_while_pages_are_read_hides_no_other(account: Any) -> None:
