@@ -14,13 +14,11 @@ from pathlib import Path
 import duckdb
 
 from ingestion import rawlog
-from ingestion.lines import path_literal
 from ingestion.suppression import (
     Found,
     Suppressions,
-    columns,
-    is_whole,
-    key_text,
+    count_of,
+    keys_of,
     matching,
     normal_email,
     normal_phone,
@@ -69,7 +67,7 @@ def erase(
         outcome.suppressed += suppressions.add(emails=wanted.emails, phones=wanted.phones)
     with connect(":memory:") as con:
         for source, table, key, files in _tables(company):
-            keys = _keys(con, files, wanted, key)
+            keys = {one for file in files for one in keys_of(con, file, key, matching(con, file, wanted, key))}
             if not is_trial:
                 outcome.suppressed += suppressions.add(keys=(f"{source}|{table}|{one}" for one in keys))
             found = Found(wanted.emails, wanted.phones, frozenset(keys))
@@ -114,27 +112,10 @@ def _key(source: str, table: str) -> tuple[str, ...]:
     return (ENTITIES[table].key,) if table in ENTITIES else ()
 
 
-def _keys(con: duckdb.DuckDBPyConnection, files: list[Path], wanted: Found, key: tuple[str, ...]) -> set[str]:
-    """The keys of the records one version of which mentions the person: their other versions are about the same person."""
-    if not key:
-        return set()
-    keys: set[str] = set()
-    for file in files:
-        if set(key) <= set(columns(con, file)):
-            rows = con.execute(
-                f"select distinct {key_text(key)} from read_parquet({path_literal(file)}, hive_partitioning = false) where {matching(con, file, wanted, key)}"
-            ).fetchall()
-            keys |= {row[0] for row in rows if is_whole(row[0])}
-    return keys
-
-
 def _remove(con: duckdb.DuckDBPyConnection, file: Path, found: Found, key: tuple[str, ...], is_trial: bool) -> int:
     if not is_trial:
         return len(without(con, file, found, key))
-    row = con.execute(
-        f"select count(*) from read_parquet({path_literal(file)}, hive_partitioning = false) where {matching(con, file, found, key)}"
-    ).fetchone()
-    return int(row[0]) if row else 0
+    return count_of(con, file, found, key)
 
 
 def _own_files(company: Company, wanted: Found) -> list[Path]:

@@ -82,14 +82,17 @@ class Suppressions:
         if not self._hashes:
             return Found()
         emails, phones = candidates(con, file)
-        keys = set()
-        if key and set(key) <= set(columns(con, file)):
-            keys = {row[0] for row in con.execute(f"select distinct {key_text(key)} from {_read(file)}").fetchall()}
         return Found(
             frozenset(one for one in emails if self.hash("email", one) in self._hashes),
             frozenset(one for one in phones if self.hash("phone", one) in self._hashes),
-            frozenset(one for one in keys if is_whole(one) and self.hash("key", f"{place}|{one}") in self._hashes),
+            frozenset(self.find_keys(con, file, place, key)),
         )
+
+    def find_keys(self, con: duckdb.DuckDBPyConnection, file: Path, place: str, key: Sequence[str]) -> set[str]:
+        """The record keys of the Parquet file ``file`` that are suppressed; ``place`` and ``key`` as in ``find``."""
+        if not self._hashes:
+            return set()
+        return {one for one in keys_of(con, file, key) if self.hash("key", f"{place}|{one}") in self._hashes}
 
     def _read(self) -> list[str]:
         try:
@@ -113,6 +116,12 @@ def candidates(con: duckdb.DuckDBPyConnection, file: Path) -> tuple[set[str], se
     ).fetchall()
     phones = con.execute(f"select distinct unnest(regexp_extract_all(text, {quote(_PHONES)})) from {text}").fetchall()
     return {normal_email(row[0]) for row in emails}, {normal_phone(row[0]) for row in phones} - {""}
+
+
+def count_of(con: duckdb.DuckDBPyConnection, file: Path, found: Found, key: Sequence[str]) -> int:
+    """How many rows of ``file`` belong to ``found``: those that ``without`` would take out."""
+    row = con.execute(f"select count(*) from {_read(file)} where {matching(con, file, found, key)}").fetchone()
+    return int(row[0]) if row else 0
 
 
 def without(con: duckdb.DuckDBPyConnection, file: Path, found: Found, key: Sequence[str]) -> list[str | None]:
@@ -143,8 +152,8 @@ def matching(con: duckdb.DuckDBPyConnection, file: Path, found: Found, key: Sequ
         f"regexp_extract_all({text}, {quote(_PHONES)}), lambda one: right(regexp_replace(one, '[^0-9]', '', 'g'), {_DIGITS})), {_list(found.phones)})"
         if found.phones
         else "false",
-        f"{key_text(key)} in (select unnest({_list(found.keys)}))"
-        if found.keys and key and set(key) <= set(columns(con, file))
+        f"{own_key} in (select unnest({_list(found.keys)}))"
+        if found.keys and (own_key := _own_key(con, file, key))
         else "false",
     ]
     return f"coalesce({' or '.join(parts)}, false)"
@@ -158,6 +167,31 @@ def columns(con: duckdb.DuckDBPyConnection, file: Path) -> list[str]:
 def key_text(key: Sequence[str]) -> str:
     """SQL of a record's key: its parts joined by ``|``, a missing one as nothing."""
     return " || '|' || ".join(f"coalesce(cast({identifier(name)} as varchar), '')" for name in key)
+
+
+def keys_of(con: duckdb.DuckDBPyConnection, file: Path, key: Sequence[str], where: str = "true") -> set[str]:
+    """The whole keys of the records of ``file``; none of those that are only a place in a file: somebody else may stand there next."""
+    own_key = _own_key(con, file, key)
+    if not own_key:
+        return set()
+    rows = con.execute(f"select distinct {own_key} from {_read(file)} where {where}").fetchall()
+    return {row[0] for row in rows if row[0] is not None and is_whole(row[0])}
+
+
+def _own_key(con: duckdb.DuckDBPyConnection, file: Path, key: Sequence[str]) -> str:
+    """SQL of a record's key, null where it is a place in a file (``mapping_sql`` makes such keys); empty where the file has no key."""
+    names = set(columns(con, file))
+    if not key or not set(key) <= names:
+        return ""
+    line = {"_line": "_line", "_first_line": "_first_line + file_row_number"}
+    lines = [sql for name, sql in line.items() if name in names]
+    if "_file" in names and lines:
+        place = f"_file || ':' || coalesce({', '.join(lines)})"
+    elif {"file", "line", "record_key"} <= names:
+        place = "file || ':' || line"
+    else:
+        return key_text(key)
+    return f"case when cast({identifier(key[-1])} as varchar) is distinct from {place} then {key_text(key)} end"
 
 
 def is_whole(key: str) -> bool:
