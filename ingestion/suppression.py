@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import threading
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +25,19 @@ from salesgauge.settings import Company
 
 _PARQUET = "format parquet, compression zstd, string_dictionary_page_size_limit 1000"
 _DIGITS = 10  # of a telephone number, from its end: country codes and leading zeros are written or not
-_EMAILS = r"[a-z0-9_+][a-z0-9._+'-]*(?:@|%40)[a-z0-9-]+(?:\.[a-z0-9-]+)+"
+# The whole local part that RFC 5322 allows, and one without the signs that more often part an address from what is before it (``?email=``, ``**``).
+_DOMAIN = r"@[\p{L}\p{M}\p{N}-]+(?:\.[\p{L}\p{M}\p{N}-]+)+"
+_EMAILS = (
+    r"[\p{L}\p{N}_+&!$^%=/?{|}*#`~][\p{L}\p{M}\p{N}_+&!$^%=/?{|}*#`~.'-]*" + _DOMAIN,
+    r"[\p{L}\p{N}_+&!$^%][\p{L}\p{M}\p{N}_+&!$^%.'-]*" + _DOMAIN,
+)
 _PHONES = r"\+?[(]?[0-9][0-9() ./-]{5,20}[0-9]"
 _LOCK = threading.Lock()
 
 
 def normal_email(text: str) -> str:
     """An e-mail address as it is compared."""
-    return text.strip().lower().replace("%40", "@")
+    return unicodedata.normalize("NFC", text.strip().lower().replace("%40", "@"))
 
 
 def normal_phone(text: str) -> str:
@@ -111,9 +117,7 @@ class Suppressions:
 def candidates(con: duckdb.DuckDBPyConnection, file: Path) -> tuple[set[str], set[str]]:
     """The distinct e-mails and phones that stand anywhere in the rows of ``file``, normal."""
     text = f"(select {_row_text(con, file)} as text from {_read(file)})"
-    emails = con.execute(
-        f"select distinct unnest(regexp_extract_all(text, {quote(_EMAILS)})) from {text} where text like '%@%' or text like '%\\%40%' escape '\\'"
-    ).fetchall()
+    emails = con.execute(f"select distinct unnest({_emails('text')}) from {text} where contains(text, '@')").fetchall()
     phones = con.execute(f"select distinct unnest(regexp_extract_all(text, {quote(_PHONES)})) from {text}").fetchall()
     return {normal_email(row[0]) for row in emails}, {normal_phone(row[0]) for row in phones} - {""}
 
@@ -145,9 +149,7 @@ def matching(con: duckdb.DuckDBPyConnection, file: Path, found: Found, key: Sequ
     """SQL condition for the rows of ``file`` that belong to ``found``; never null."""
     text = _row_text(con, file)
     parts = [
-        f"list_has_any(regexp_extract_all({text}, {quote(_EMAILS)}), {_list([*found.emails, *(one.replace('@', '%40') for one in found.emails)])})"
-        if found.emails
-        else "false",
+        f"list_has_any({_emails(text)}, {_list(found.emails)})" if found.emails else "false",
         "list_has_any(list_transform("
         f"regexp_extract_all({text}, {quote(_PHONES)}), lambda one: right(regexp_replace(one, '[^0-9]', '', 'g'), {_DIGITS})), {_list(found.phones)})"
         if found.phones
@@ -199,10 +201,69 @@ def is_whole(key: str) -> bool:
     return all(key.split("|"))
 
 
+def _emails(text: str) -> str:
+    """SQL of the list of all e-mails that ``text`` may be read to hold."""
+    return f"list_concat({', '.join(f'regexp_extract_all({text}, {quote(one)})' for one in _EMAILS)})"
+
+
 def _row_text(con: duckdb.DuckDBPyConnection, file: Path) -> str:
-    """All that a row says, as lower-case text."""
-    names = [name for name in columns(con, file) if not name.startswith("_") or name == "_file"]
-    return f"lower(concat_ws(' | ', {', '.join(f'cast({identifier(name)} as varchar)' for name in names)}))"
+    """All that a row says, as lower-case text as people read it: JSON's and URLs' ways to write a character undone."""
+    described = con.execute(f"describe select * from {_read(file, False)}").fetchall()
+    values = [
+        # as JSON a struct says where a backslash is one
+        _unescaped(f"cast({f'to_json({identifier(name)})' if '(' in kind else identifier(name)} as varchar)")
+        for name, kind, *_ in described
+        if not name.startswith("_") or name == "_file"
+    ]
+    text = f"concat_ws(' | ', {', '.join(values)})"
+    for step in (_of_urls, "lower({0})".format, "nfc_normalize({0})".format):
+        text = step(text)
+    return text
+
+
+def _unescaped(value: str) -> str:
+    """SQL of ``value`` without JSON's escapes, where it is JSON (also broken JSON); what is no JSON may have a backslash of its own."""
+    steps = (
+        ("\\\\\\\\", " "),
+        (r"\\[nrtbf]", "\n"),
+        (r'\\"', '"'),
+        (r"\\/", "/"),
+        (r"\\u([0-9a-fA-F]{4})", "\x01\\1"),
+        (r"\\", " "),
+    )
+    text = "v"
+    for pattern, put in steps:
+        text = f"regexp_replace({text}, {quote(pattern)}, {quote(put)}, 'g')"
+    # the characters themselves: as one JSON text, in which nothing else needs an escape
+    as_json = "'\"' || replace(regexp_replace(t, '[\\x00\\x02-\\x1f\"]', chr(10), 'g'), chr(10), '\\n') || '\"'"
+    undone = (
+        f"coalesce(try(json_extract_string(replace({as_json}, chr(1), '\\u'), '$')), "
+        "regexp_replace(t, '\\x01[0-9a-fA-F]{4}', ' ', 'g'))"
+    )
+    decoded = f"list_transform([{text}], lambda t: case when contains(t, chr(1)) then {undone} else t end)[1]"
+    is_json = "contains(v, '\\') and regexp_matches(v, '^\\s*[{\\[\"]')"
+    return f"list_transform([{value}], lambda v: case when {is_json} then {decoded} else v end)[1]"
+
+
+def _of_urls(value: str) -> str:
+    """SQL of ``value`` with ``%40`` and the like as their characters; only the usual ones where the rest is no UTF-8."""
+    usual = "v"
+    codes = {
+        "40": "@",
+        "2[bB]": "+",
+        "5[fF]": "_",
+        "2[eE]": ".",
+        "2[dD]": "-",
+        "26": "&",
+        "3[dD]": "=",
+        "[0-3][0-9a-fA-F]": " ",
+    }
+    for code, sign in codes.items():
+        usual = f"regexp_replace({usual}, '%{code}', '{sign}', 'g')"
+    return (
+        f"list_transform([{value}], lambda v: case when regexp_matches(v, '%[0-9a-fA-F]{{2}}') "
+        f"then coalesce(try(url_decode(v)), {usual}) else v end)[1]"
+    )
 
 
 def _placed(con: duckdb.DuckDBPyConnection, file: Path) -> str:

@@ -54,9 +54,9 @@ def sync(company: Company, hour: int) -> ingestion.SourceResult:
     return result
 
 
-def land(company: Company, hour: int, *records: dict[str, Any]) -> TableCount:
+def land(company: Company, hour: int, *records: dict[str, Any], is_ascii: bool = True) -> TableCount:
     file = company.root / f"{hour}.jsonl"
-    file.write_text("".join(json.dumps(one) + "\n" for one in records))
+    file.write_text("".join(json.dumps(one, ensure_ascii=is_ascii) + "\n" for one in records))
     with Landing(company, "typeform", received_at=START + timedelta(hours=hour)) as landing:
         landing.records(RESPONSES, [file])
         landing.commit()
@@ -81,13 +81,79 @@ def test_who_moves_to_the_line_of_an_erased_person_stays(company: Company, bad: 
         "    dates: {format: iso8601, timezone: UTC}\n"
     )
     file = company.data_dir / "forms.csv"
-    wrong = "2026-06-01,last@example.com\nnext week,bad@example.com\n" if bad else ""
-    file.write_text(f"at,email\n2026-06-01,{JANE}\n2026-06-02,tom@example.com\n{wrong}")
+    wrong = "2026-06-01,last@example.com,\nnext week,bad@example.com,\n" if bad else ""
+    tom = f"2026-06-02,tom@example.com,CORP\\n{JANE}\n"  # no line break: a backslash
+    file.write_text(f"at,email,login\n2026-06-01,{JANE},\n{tom}{wrong}")
     sync(company, 0)
     assert erase(company, emails=[JANE]).rows == {"web.form_submissions": 1}
     assert len(quarantine.waiting(company)) == bad
-    file.write_text(f"at,email\n2026-06-02,tom@example.com\n2026-06-03,{JANE}\n{wrong}")
+    file.write_text(f"at,email,login\n{tom}2026-06-03,{JANE},\n{wrong}")
     total = sync(company, 1).total
     assert (total.received, total.quarantined, total.duplicates) == (2 + 2 * bad, bad, 1)
     found = {row[0] for row in rows(company, "select email from raw_files.form_submissions")}
     assert found == {"tom@example.com", *(["last@example.com"] if bad else [])}
+
+
+HERS = [
+    f"Hello\n{JANE}",
+    f"Hello\t{JANE}\r\nBye",
+    f"Hello\u00a0{JANE}\u00a0Bye",
+    f"\b{JANE}\f",
+    f'"{JANE}"',
+    f"\\ \\\n{JANE}",
+    f"\u00e9\n\U0001f600{JANE}",
+    "https://x.test/?a=1&email=jane%40example.com&b=2",
+    "https://x.test/jane%40example%2Ecom",
+    "https://x.test/?q=%20jane@example.com%0A%zz%fe",
+    f"mailto:{JANE}?subject=x",
+    f"**{JANE}**",
+    f"'{JANE}'. {{{JANE}}}",
+]
+OTHERS = [
+    f"CORP\\n{JANE}",
+    f"tom&{JANE}",
+    f"tom-{JANE}",
+    f"jos\u00e9{JANE}",
+    f"{JANE}.au",
+    "b%C3%A9jane%40example.com",
+]
+
+
+def noted(texts: list[str], first: int = 1) -> list[dict[str, Any]]:
+    return [response(number, hidden={"note": text}) for number, text in enumerate(texts, first)]
+
+
+def notes(company: Company) -> list[str]:
+    found = rows(company, "select record from raw_typeform.responses order by _row")
+    return [json.loads(row[0])["hidden"]["note"] for row in found]
+
+
+@pytest.mark.parametrize("is_ascii", [True, False])
+def test_an_address_is_found_where_it_stands_and_is_no_part_of_another(typeform: Company, is_ascii: bool) -> None:
+    land(typeform, 0, *noted(HERS + OTHERS), is_ascii=is_ascii)
+    expected = {"typeform.responses": len(HERS)}
+    assert erase(typeform, emails=[JANE], is_trial=True).rows == expected
+    assert erase(typeform, emails=[JANE]).rows == expected
+    assert notes(typeform) == OTHERS
+    again = [{**one, "response_id": f"again{number}"} for number, one in enumerate(noted(HERS + OTHERS))]
+    count = land(typeform, 1, *again, is_ascii=is_ascii)
+    assert count == TableCount(len(again), len(OTHERS), 0, len(HERS))
+
+
+def test_every_address_can_be_erased(typeform: Company) -> None:
+    written = [
+        ("jan\u00e9@example.com", "by jan\u00e9@example.com"),
+        ("jan\u00e9@example.com", "by jane\u0301@example.com"),
+        ("JAN\u00c9@ex\u00e4mple.com", "by Jan\u00e9@ex\u00e4mple.com."),
+        ("jane+x@example.com", "?e=jane%2Bx%40example.com"),
+        ("jane_x@example.com", "?e=jane%5fx%40example.com"),
+        ("tom&jane@example.com", "tom&jane@example.com"),
+        ("o'brien@example.com", "'o'brien@example.com'"),
+        ("a=b@example.com", "<a=b@example.com>"),
+    ]
+    texts = [text for _, text in written]
+    land(typeform, 0, *noted([*texts, JANE]))
+    assert erase(typeform, emails=[email for email, _ in written]).rows == {"typeform.responses": len(texts)}
+    assert notes(typeform) == [JANE]
+    again = [{**one, "response_id": f"again{number}"} for number, one in enumerate(noted(texts))]
+    assert land(typeform, 1, *again) == TableCount(len(texts), 0, 0, len(texts))
