@@ -31,7 +31,15 @@ _EMAILS = (
     r"[\p{L}\p{N}_+&!$^%=/?{|}*#`~][\p{L}\p{M}\p{N}_+&!$^%=/?{|}*#`~.'-]*" + _DOMAIN,
     r"[\p{L}\p{N}_+&!$^%][\p{L}\p{M}\p{N}_+&!$^%.'-]*" + _DOMAIN,
 )
-_PHONES = r"\+?[(]?[0-9][0-9() ./-]{5,20}[0-9]"
+# Digits and what people put between them; which numbers there are in it is for ``phones_in`` to say.
+_RUNS = r"\+?[(]?[0-9][0-9() ./-]*[0-9]"
+_NO_PHONE = r"\b(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?:\b|t)|\s/\s"  # dates, and what parts two numbers
+_HYPHENS, _BLANKS = "\u2010\u2011\u2012\u2013\u2014\u2212\uff0d", "\u00a0\u2002\u2003\u2007\u2009\u202f"
+# What may stand before the last ten digits where no plus says so: a trunk zero, an international prefix, a country code with what is more than ten.
+_BEFORE = re.compile(
+    r"0[0-9]?|00[0-9]{1,3}|1|(?:7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58])[0-9]?"
+    r"|(?:2[1-689]|3[578]|42|5[09]|6[789]|8[058]|9[67])[0-9]|99[2-8]"
+)
 _LOCK = threading.Lock()
 
 
@@ -44,6 +52,29 @@ def normal_phone(text: str) -> str:
     """The last ten digits of a telephone number; empty where there are fewer than seven."""
     digits = re.sub(r"\D", "", text)
     return digits[-_DIGITS:] if len(digits) >= 7 else ""
+
+
+def phones_in(run: str) -> set[str]:
+    """The normal telephone numbers that ``run``, digits and what parts them, may be read to hold.
+
+    A number of ten digits begins and ends with a group of digits, so that others may stand beside it, or follows a country code. A shorter one is
+    the whole run: part of it is part of somebody else's.
+    """
+    groups = re.findall("[0-9]+", run)
+    found = set()
+    for first in range(len(groups)):
+        digits = ""
+        for group in groups[first:]:
+            digits += group
+            if len(digits) > 15:
+                break
+            before = digits[:-_DIGITS]
+            has_plus = first == 0 and run.startswith("+")
+            if len(digits) == _DIGITS or (before and (has_plus or _BEFORE.fullmatch(before))):
+                found.add(digits[-_DIGITS:])
+    if 7 <= len(whole := "".join(groups)) < _DIGITS:
+        found.add(whole)
+    return found
 
 
 @dataclass(frozen=True)
@@ -118,8 +149,8 @@ def candidates(con: duckdb.DuckDBPyConnection, file: Path) -> tuple[set[str], se
     """The distinct e-mails and phones that stand anywhere in the rows of ``file``, normal."""
     text = f"(select {_row_text(con, file)} as text from {_read(file)})"
     emails = con.execute(f"select distinct unnest({_emails('text')}) from {text} where contains(text, '@')").fetchall()
-    phones = con.execute(f"select distinct unnest(regexp_extract_all(text, {quote(_PHONES)})) from {text}").fetchall()
-    return {normal_email(row[0]) for row in emails}, {normal_phone(row[0]) for row in phones} - {""}
+    runs = con.execute(f"select distinct unnest({_runs('text')}) from {text}").fetchall()
+    return {normal_email(row[0]) for row in emails}, {phone for row in runs for phone in phones_in(row[0])}
 
 
 def count_of(con: duckdb.DuckDBPyConnection, file: Path, found: Found, key: Sequence[str]) -> int:
@@ -150,10 +181,7 @@ def matching(con: duckdb.DuckDBPyConnection, file: Path, found: Found, key: Sequ
     text = _row_text(con, file)
     parts = [
         f"list_has_any({_emails(text)}, {_list(found.emails)})" if found.emails else "false",
-        "list_has_any(list_transform("
-        f"regexp_extract_all({text}, {quote(_PHONES)}), lambda one: right(regexp_replace(one, '[^0-9]', '', 'g'), {_DIGITS})), {_list(found.phones)})"
-        if found.phones
-        else "false",
+        f"list_has_any({_runs(text)}, {_list(_runs_with(con, file, text, found.phones))})" if found.phones else "false",
         f"{own_key} in (select unnest({_list(found.keys)}))"
         if found.keys and (own_key := _own_key(con, file, key))
         else "false",
@@ -204,6 +232,22 @@ def is_whole(key: str) -> bool:
 def _emails(text: str) -> str:
     """SQL of the list of all e-mails that ``text`` may be read to hold."""
     return f"list_concat({', '.join(f'regexp_extract_all({text}, {quote(one)})' for one in _EMAILS)})"
+
+
+def _runs(text: str) -> str:
+    """SQL of the list of what of ``text`` may be telephone numbers, for ``phones_in``."""
+    plain = f"translate({text}, {quote(_HYPHENS + _BLANKS)}, {quote('-' * len(_HYPHENS) + ' ' * len(_BLANKS))})"
+    return f"regexp_extract_all(regexp_replace({plain}, {quote(_NO_PHONE)}, chr(10), 'g'), {quote(_RUNS)})"
+
+
+def _runs_with(con: duckdb.DuckDBPyConnection, file: Path, text: str, phones: frozenset[str]) -> list[str]:
+    """The runs in ``file`` that hold one of ``phones``."""
+    digits = "regexp_replace(run, '[^0-9]', '', 'g')"
+    wanted = " or ".join(f"contains({digits}, {quote(phone)})" for phone in sorted(phones))
+    runs = con.execute(
+        f"select distinct run from (select unnest({_runs(text)}) as run from {_read(file)}) where {wanted}"
+    ).fetchall()
+    return [row[0] for row in runs if phones_in(row[0]) & phones]
 
 
 def _row_text(con: duckdb.DuckDBPyConnection, file: Path) -> str:

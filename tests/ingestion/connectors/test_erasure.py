@@ -157,3 +157,49 @@ def test_every_address_can_be_erased(typeform: Company) -> None:
     assert notes(typeform) == [JANE]
     again = [{**one, "response_id": f"again{number}"} for number, one in enumerate(noted(texts))]
     assert land(typeform, 1, *again) == TableCount(len(texts), 0, 0, len(texts))
+
+
+def test_a_number_is_found_beside_others_and_is_no_part_of_another(typeform: Company) -> None:
+    hers = [
+        "303-555-0111 / 303-555-0112",
+        "303-555-0112 / 303-555-0111",
+        "303-555-0112 303-555-0111",
+        "(303) 555-0111 5550112",
+        "303-555-0111 2026-01-05",
+        "2026-01-05 303.555.0111",
+        "303\u2011555\u20110111",
+        "+1\u00a0303\u00a0555\u00a00111",
+        "3035550111\n3035550112",
+        "13035550111",
+        "0013035550111",
+        "1 (303) 555-0111, 2",
+        "+1-303-555-0111",
+        "call 42: 303-555-0111",
+    ]
+    others = [
+        "9993035550111",
+        "30355501112",
+        "303-555-01112",
+        "7303-555-01119",
+        "12345678303555011199",
+        "5550111",
+        "303-555-0112",
+        "303-555 / 0111",
+    ]
+    land(typeform, 0, *noted([*hers, *others]))
+    expected = {"typeform.responses": len(hers)}
+    assert erase(typeform, phones=["(303) 555-0111"], is_trial=True).rows == expected
+    assert erase(typeform, phones=["(303) 555-0111"]).rows == expected
+    assert notes(typeform) == others
+    again = [{**one, "response_id": f"again{number}"} for number, one in enumerate(noted([*hers, *others]))]
+    assert land(typeform, 1, *again) == TableCount(len(again), len(others), 0, len(hers))
+
+
+def test_numbers_that_are_short_or_from_elsewhere_and_days(typeform: Company) -> None:
+    texts = ["555-0112", "303-555-0112", "+49 1511 2345678", "01511 2345678", "2026-01-05 10:15"]
+    land(typeform, 0, *noted(texts))
+    erase(typeform, phones=["202-601-0510"])  # is no day and hour
+    erase(typeform, phones=["5550112"])
+    assert notes(typeform) == texts[1:]
+    erase(typeform, phones=["+49 (1511) 2345-678"])
+    assert notes(typeform) == ["303-555-0112", "2026-01-05 10:15"]
