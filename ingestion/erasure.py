@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 import duckdb
@@ -66,14 +67,16 @@ def erase(
     if not is_trial:  # before anything goes: a crash between the two must not let the person come back
         outcome.suppressed += suppressions.add(emails=wanted.emails, phones=wanted.phones)
     with connect(":memory:") as con:
-        for source, table, key, files in _tables(company):
-            keys = {one for file in files for one in keys_of(con, file, key, matching(con, file, wanted, key))}
+        for source, tables in groupby(_tables(company), key=lambda one: one.source):
+            held = list(tables)
+            keys = _keys(con, held, wanted, suppressions)
             if not is_trial:
-                outcome.suppressed += suppressions.add(keys=(f"{source}|{table}|{one}" for one in keys))
-            found = Found(wanted.emails, wanted.phones, frozenset(keys))
-            count = sum(_remove(con, file, found, key, is_trial) for file in files)
-            if count:
-                outcome.rows[f"{source}.{table}"] = count
+                outcome.suppressed += suppressions.add(keys=(f"{source}|{one}" for one in keys))
+            for table in held:
+                found = Found(wanted.emails, wanted.phones, table.own(keys))
+                count = sum(_remove(con, file, found, table.key, is_trial) for file in table.files)
+                if count:
+                    outcome.rows[f"{source}.{table.name}"] = count
     outcome.own_files = _own_files(company, wanted)
     if not is_trial:
         for name in _WORK:
@@ -95,15 +98,53 @@ def mentions(path: Path, texts: Iterable[str]) -> bool:
     return False
 
 
-def _tables(company: Company) -> Iterator[tuple[str, str, tuple[str, ...], list[Path]]]:
-    """Source, table, key columns and Parquet files of all that the raw log holds, files of uncommitted loads included."""
-    for folder in sorted(path for path in company.raw_dir.glob("*/*") if path.is_dir()):
+@dataclass(frozen=True)
+class _Table:
+    """A table of the raw log with its key columns and Parquet files. ``keys`` of all tables of a source are written ``table|key``."""
+
+    source: str
+    name: str
+    key: tuple[str, ...]
+    files: list[Path]
+
+    @property
+    def is_quarantine(self) -> bool:
+        return self.name == "_quarantine"
+
+    def named(self, keys: Iterable[str]) -> set[str]:
+        """The keys of this table's records with the table that they are of; the quarantine's say it themselves."""
+        return set(keys) if self.is_quarantine else {f"{self.name}|{one}" for one in keys}
+
+    def own(self, keys: Iterable[str]) -> frozenset[str]:
+        """Those of ``keys`` that records of this table can have, as the table writes them."""
+        if self.is_quarantine:
+            return frozenset(keys)
+        return frozenset(one.removeprefix(f"{self.name}|") for one in keys if one.startswith(f"{self.name}|"))
+
+
+def _tables(company: Company) -> Iterator[_Table]:
+    """All that the raw log holds, source by source, files of uncommitted loads included."""
+    folders = (path for path in company.raw_dir.glob("*/*") if path.is_dir())
+    for folder in sorted(folders, key=lambda path: (path.parent.name, path.name)):
         source, table = folder.parent.name, folder.name
         files = sorted(folder.glob("*.parquet"))
         if table == "_quarantine":
-            yield source, table, ("table_name", "record_key"), files
+            yield _Table(source, table, ("table_name", "record_key"), files)
         elif not table.startswith("_") and files:
-            yield source, table, _key(source, table), files
+            yield _Table(source, table, _key(source, table), files)
+
+
+def _keys(con: duckdb.DuckDBPyConnection, tables: list[_Table], wanted: Found, known: Suppressions) -> set[str]:
+    """The keys (``table|key``) of a source's records one version of which, loaded or in quarantine, mentions the person: the other versions are about
+    the same person. Those that are ``known`` already too: an erasure that was interrupted may have removed the version that told it.
+    """
+    keys: set[str] = set()
+    for table in tables:
+        place = table.source if table.is_quarantine else f"{table.source}|{table.name}"
+        for file in table.files:
+            keys |= table.named(keys_of(con, file, table.key, matching(con, file, wanted, table.key)))
+            keys |= table.named(known.find_keys(con, file, place, table.key))
+    return keys
 
 
 def _key(source: str, table: str) -> tuple[str, ...]:

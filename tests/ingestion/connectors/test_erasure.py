@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import ingestion
-from ingestion import quarantine, rawlog
+from ingestion import erasure, quarantine, rawlog
 from ingestion.accounting import TableCount
 from ingestion.erasure import erase
 from ingestion.landing import Landing
@@ -203,3 +203,39 @@ def test_numbers_that_are_short_or_from_elsewhere_and_days(typeform: Company) ->
     assert notes(typeform) == texts[1:]
     erase(typeform, phones=["+49 (1511) 2345-678"])
     assert notes(typeform) == ["303-555-0112", "2026-01-05 10:15"]
+
+
+def test_versions_that_were_loaded_and_those_in_quarantine_are_of_one_person(typeform: Company) -> None:
+    hers = {"hidden": {"email": JANE}}
+    land(typeform, 0, response(1, submitted_at="bad"), response(2, submitted_at="bad", **hers))
+    land(typeform, 1, response(1, **hers), response(2), response(3))
+    land(typeform, 2, response(3, submitted_at="worse"))
+    expected = {"typeform._quarantine": 2, "typeform.responses": 2}
+    assert erase(typeform, emails=[JANE], is_trial=True).rows == expected
+    assert erase(typeform, emails=[JANE]).rows == expected
+    assert rows(typeform, "select record_key from raw_log.quarantine") == [("F1|r3",)]
+    # under the key alone, which only the quarantine knew with her address
+    again = [response(1), response(2), response(2, submitted_at="bad"), response(3)]
+    assert land(typeform, 3, *again) == TableCount(4, 1, 0, 3)
+
+
+def test_an_interrupted_erasure_goes_on_where_the_telling_version_is_gone(
+    typeform: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(typeform, 0, response(1, hidden={"email": JANE}))
+    land(typeform, 1, response(1), response(2))
+    remove, calls = erasure.without, []
+
+    def killed(*args: Any) -> list[str | None]:
+        calls.append(args)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        return remove(*args)
+
+    monkeypatch.setattr(erasure, "without", killed)
+    with pytest.raises(KeyboardInterrupt):
+        erase(typeform, emails=[JANE])
+    monkeypatch.undo()
+    assert rows(typeform, "select response_id from raw_typeform.responses order by 1") == [("r1",), ("r2",)]
+    assert erase(typeform, emails=[JANE]).rows == {"typeform.responses": 1}
+    assert rows(typeform, "select response_id from raw_typeform.responses") == [("r2",)]
