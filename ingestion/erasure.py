@@ -6,15 +6,18 @@ source that still sends the person is not believed. Files in ``data/`` are the c
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from ingestion import rawlog
+from ingestion.lines import path_literal, quote
 from ingestion.suppression import (
     Found,
     Suppressions,
@@ -23,7 +26,10 @@ from ingestion.suppression import (
     matching,
     normal_email,
     normal_phone,
+    rewrite,
+    scrubbed,
     without,
+    write,
 )
 from salesgauge.entities import ENTITIES
 from salesgauge.errors import ConfigurationError
@@ -79,6 +85,7 @@ def erase(
                     outcome.rows[f"{source}.{table.name}"] = count
     outcome.own_files = _own_files(company, wanted)
     if not is_trial:
+        _scrub(company, wanted)
         for name in _WORK:
             shutil.rmtree(company.var / name, ignore_errors=True)
     return outcome
@@ -157,6 +164,63 @@ def _remove(con: duckdb.DuckDBPyConnection, file: Path, found: Found, key: tuple
     if not is_trial:
         return len(without(con, file, found, key))
     return count_of(con, file, found, key)
+
+
+def _scrub(company: Company, wanted: Found) -> None:
+    """Take the person out of what is kept beside records: the cursors of all loads, and what came of the last syncs."""
+    with connect(":memory:") as con:
+        for file in sorted(company.raw_dir.glob("*/_accounting/*.parquet")):
+            is_of_files = file.parent.parent.name not in API_SOURCES
+            where = f"read_parquet({path_literal(file)}, hive_partitioning = false)"
+            held = con.execute(
+                f"select distinct cast(cursor as varchar) from {where} where cursor is not null"
+            ).fetchall()
+            changed = []
+            for (text,) in held:
+                cursor = json.loads(text)
+                if (cleaned := _cleaned(cursor, wanted, is_of_files)) != cursor:
+                    changed.append((text, json.dumps(cleaned, sort_keys=True)))
+            if changed:
+                cases = " ".join(f"when {quote(old)} then {quote(new)}" for old, new in changed)
+                text_of = "cast(cursor as varchar)"
+                rewrite(
+                    con,
+                    file,
+                    f"select * replace (cast(case {text_of} {cases} else {text_of} end as json) as cursor) from {where}",
+                )
+    for path in sorted(company.outcomes_dir.glob("*.json")):
+        try:
+            outcome = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:  # nobody can read it: the next run writes it anew
+            path.unlink(missing_ok=True)
+            continue
+        if isinstance(outcome, dict) and isinstance(outcome.get("error"), str):
+            error = scrubbed(outcome["error"], wanted)
+            if error != outcome["error"]:
+                write(path, json.dumps({**outcome, "error": error}))
+
+
+def _cleaned(value: Any, wanted: Found, is_of_files: bool) -> Any:
+    """A cursor without the person. Of a file source the names of files and why they were refused; of others texts, but no digits: those are ids."""
+    if not is_of_files:
+        return _each_text(value, Found(wanted.emails))
+    if not isinstance(value, dict) or not isinstance(value.get("files"), dict):
+        return value
+    files = {
+        scrubbed(name, wanted): {**state, "refused": scrubbed(state["refused"], wanted)}
+        if state.get("refused")
+        else state
+        for name, state in value["files"].items()
+    }
+    return {**value, "files": files}
+
+
+def _each_text(value: Any, wanted: Found) -> Any:
+    if isinstance(value, dict):
+        return {scrubbed(name, wanted): _each_text(one, wanted) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_each_text(one, wanted) for one in value]
+    return scrubbed(value, wanted) if isinstance(value, str) else value
 
 
 def _own_files(company: Company, wanted: Found) -> list[Path]:

@@ -40,6 +40,9 @@ _BEFORE = re.compile(
     r"0[0-9]?|00[0-9]{1,3}|1|(?:7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58])[0-9]?"
     r"|(?:2[1-689]|3[578]|42|5[09]|6[789]|8[058]|9[67])[0-9]|99[2-8]"
 )
+# A file may be called by a person's address; its ending is no part of it.
+_ENDINGS = "(?:csv|tsv|txt|jsonl?|ndjson|xlsx?|parquet|gz|zip|bz2|zst)"
+ERASED = "[erased]"
 _LOCK = threading.Lock()
 
 
@@ -77,6 +80,22 @@ def phones_in(run: str) -> set[str]:
     return found
 
 
+def scrubbed(text: str, found: Found) -> str:
+    """``text`` (a message, the name of a file) with ``[erased]`` for each e-mail and telephone number of ``found``, as people write them."""
+    for email in sorted(found.emails):
+        text = re.sub(
+            rf"(?<![\w.+&%'-]){re.escape(email)}(?![\w@-]|\.(?!\W|$)(?!{_ENDINGS}(?![\w@-])))",
+            ERASED,
+            text,
+            flags=re.IGNORECASE,
+        )
+    for phone in sorted(found.phones):
+        between = r"[() ./\u00a0\u2010-\u2015-]{0,3}"
+        number = between.join(phone)
+        text = re.sub(rf"(?<![\w])(?:\+?[0-9]{{1,3}}{between})?\(?{number}(?![\w])", ERASED, text)
+    return text
+
+
 @dataclass(frozen=True)
 class Found:
     """What of a load belongs to erased persons, in plain: only ever in memory. ``keys``: record keys of one table."""
@@ -111,7 +130,7 @@ class Suppressions:
         added = new - self._hashes
         if added:
             self._hashes |= added
-            _write(self._file, json.dumps(sorted(self._hashes)))
+            write(self._file, json.dumps(sorted(self._hashes)))
         return len(added)
 
     def find(self, con: duckdb.DuckDBPyConnection, file: Path, place: str, key: Sequence[str]) -> Found:
@@ -141,7 +160,7 @@ class Suppressions:
         file = self._folder / "suppression.key"
         with _LOCK:
             if not file.is_file():
-                _write(file, secrets.token_hex(32))
+                write(file, secrets.token_hex(32))
             return bytes.fromhex(file.read_text(encoding="utf-8"))
 
 
@@ -165,14 +184,7 @@ def without(con: duckdb.DuckDBPyConnection, file: Path, found: Found, key: Seque
     of_key = key_text(key) if key and set(key) <= set(columns(con, file)) else "cast(null as varchar)"
     gone = con.execute(f"select {of_key} from {_read(file)} where {condition}").fetchall()
     if gone:
-        beside = file.with_name(f".{file.name}.new")
-        con.execute(
-            f"copy (select {_placed(con, file)} from {_read(file)} where not {condition}) "
-            f"to {quote(str(beside))} ({_PARQUET}{_metadata(con, file)})"
-        )
-        with beside.open("rb+") as written:
-            os.fsync(written.fileno())
-        beside.replace(file)
+        rewrite(con, file, f"select {_placed(con, file)} from {_read(file)} where not {condition}")
     return [row[0] for row in gone]
 
 
@@ -206,6 +218,15 @@ def keys_of(con: duckdb.DuckDBPyConnection, file: Path, key: Sequence[str], wher
         return set()
     rows = con.execute(f"select distinct {own_key} from {_read(file)} where {where}").fetchall()
     return {row[0] for row in rows if row[0] is not None and is_whole(row[0])}
+
+
+def rewrite(con: duckdb.DuckDBPyConnection, file: Path, query: str) -> None:
+    """Put the rows of ``query`` in the place of ``file``, in one step."""
+    beside = file.with_name(f".{file.name}.new")
+    con.execute(f"copy ({query}) to {quote(str(beside))} ({_PARQUET}{_metadata(con, file)})")
+    with beside.open("rb+") as written:
+        os.fsync(written.fileno())
+    beside.replace(file)
 
 
 def _own_key(con: duckdb.DuckDBPyConnection, file: Path, key: Sequence[str]) -> str:
@@ -257,7 +278,12 @@ def _row_text(con: duckdb.DuckDBPyConnection, file: Path) -> str:
         # as JSON a struct says where a backslash is one
         _unescaped(f"cast({f'to_json({identifier(name)})' if '(' in kind else identifier(name)} as varchar)")
         for name, kind, *_ in described
-        if not name.startswith("_") or name == "_file"
+        if not name.startswith("_")
+    ]
+    values += [
+        f"regexp_replace({identifier(name)}, {quote(f'[.]{_ENDINGS}($|[^a-z0-9@-])')}, ' ', 'gi')"
+        for name, *_ in described
+        if name in ("_file", "file")
     ]
     text = f"concat_ws(' | ', {', '.join(values)})"
     for step in (_of_urls, "lower({0})".format, "nfc_normalize({0})".format):
@@ -340,7 +366,8 @@ def _list(values: Iterable[str]) -> str:
     return "[" + ", ".join(quote(value) for value in sorted(values)) + "]::varchar[]"
 
 
-def _write(file: Path, text: str) -> None:
+def write(file: Path, text: str) -> None:
+    """Replace ``file`` by ``text`` in one step; only the owner may read it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f"{file.name}.new")
     beside.unlink(missing_ok=True)

@@ -239,3 +239,51 @@ def test_an_interrupted_erasure_goes_on_where_the_telling_version_is_gone(
     assert rows(typeform, "select response_id from raw_typeform.responses order by 1") == [("r1",), ("r2",)]
     assert erase(typeform, emails=[JANE]).rows == {"typeform.responses": 1}
     assert rows(typeform, "select response_id from raw_typeform.responses") == [("r2",)]
+
+
+LEADS = (
+    "files:\n  - path: '*.csv'\n    entity: leads\n    key: id\n    columns: {last_name: name, email: mail, created_at: at}\n"
+    "    dates: {format: iso8601, timezone: UTC}\n"
+)
+
+
+def cursor_texts(company: Company) -> str:
+    files = sorted((company.raw_dir / "web" / "_accounting").glob("*.parquet"))
+    with connect(":memory:") as con:
+        found = [con.execute("select cursor from read_parquet(?)", [str(file)]).fetchall() for file in files]
+    return str(found) + "".join(path.read_text() for path in company.outcomes_dir.glob("*.json"))
+
+
+def test_a_file_without_a_header_does_not_tell_its_first_record(company: Company) -> None:
+    (company.sources_dir / "web.yml").write_text(LEADS)
+    (company.data_dir / "leads.csv").write_text(f"1,Doe,{JANE},2026-06-01\n")
+    error = str(sync(company, 0).error)
+    assert "it has 4 columns whose names look like data. Is its first line a header" in error
+    assert JANE not in cursor_texts(company)
+
+
+def test_what_cursors_and_outcomes_say_of_a_person_is_erased(company: Company) -> None:
+    (company.sources_dir / "web.yml").write_text(LEADS)
+    header, others = "id,name,mail,at\n", {"tom&jane@example.com.csv", "jane@example.com.au.csv", "plain.csv"}
+    for number, name in enumerate(sorted(others)):
+        (company.data_dir / name).write_text(f"{header}{number},Other,o{number}@example.org,2026-06-01\n")
+    (company.data_dir / f"{JANE}.csv").write_text(f"{header}9,Doe,,2026-06-01\n")
+    (company.data_dir / f"bad {JANE} 303-555-0111.csv").write_text("id,name\n")
+    sync(company, 0)
+    (company.data_dir / "plain.csv").write_text(f"{header}1,Other,o1@example.org,2026-06-02\n")
+    sync(company, 1)
+    assert JANE in cursor_texts(company).replace("tom&jane", "").replace("com.au", "")
+    for path in company.data_dir.glob("*jane@example.com*"):
+        if path.name not in others:
+            path.unlink()
+    done = erase(company, emails=[JANE], phones=["3035550111"])
+    assert done.rows == {"web.leads": 1, "web._quarantine": 1}
+    told = cursor_texts(company)
+    for name in others:
+        told = told.replace(name, "")
+    assert JANE not in told and "0111" not in told and "[erased].csv" in told
+    assert {row[0] for row in rows(company, "select lead_id from raw_files.leads")} == {"0", "1", "2"}
+    assert json.loads((company.outcomes_dir / "web.json").read_text())["error"].startswith("bad [erased] [erased].csv")
+    assert sync(company, 2).total == TableCount()
+    assert {row[0] for row in rows(company, "select lead_id from raw_files.leads")} == {"0", "1", "2"}
+    assert erase(company, emails=[JANE], phones=["3035550111"]).total == 0
