@@ -257,7 +257,7 @@ def _emails(text: str) -> str:
 
 def _runs(text: str) -> str:
     """SQL of the list of what of ``text`` may be telephone numbers, for ``phones_in``."""
-    plain = f"translate({text}, {quote(_HYPHENS + _BLANKS)}, {quote('-' * len(_HYPHENS) + ' ' * len(_BLANKS))})"
+    plain = f"regexp_replace(regexp_replace({text}, '[{_HYPHENS}]', '-', 'g'), '[{_BLANKS}]', ' ', 'g')"
     return f"regexp_extract_all(regexp_replace({plain}, {quote(_NO_PHONE)}, chr(10), 'g'), {quote(_RUNS)})"
 
 
