@@ -254,8 +254,15 @@ def _check_columns(entry: FileMapping, relation: Relation) -> None:
     names = ", ".join(f"'{name}'" for name in missing)
     hint = " Is its first line a header, and is `delimiter` right?" if len(missing) == len(entry.sources) else ""
     raise RefusedError(
-        f"it lacks the column{'s' * (len(missing) > 1)} {names}; it has: {', '.join(relation.columns)[:300]}.{hint}"
+        f"it lacks the column{'s' * (len(missing) > 1)} {names}; it has{_shown(list(relation.columns))}.{hint}"
     )
+
+
+def _shown(columns: list[str]) -> str:
+    """The columns that a file has; only how many where they look like data (a file without a header): the text is kept, and may be about a person."""
+    if any("@" in name or sum(map(str.isdigit, name)) >= 7 for name in columns):
+        return f" {len(columns):,} column{'s' * (len(columns) != 1)} whose names look like data"
+    return f": {', '.join(columns)[:300]}"
 
 
 def _dialect(entry: FileMapping) -> Dialect:
