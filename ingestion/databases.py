@@ -205,9 +205,8 @@ class _Database:
                 reflection_level="full_with_precision",
                 query_adapter_callback=ordered,
             )
-            chunks = iter(
-                resource
-            )  # dlt's settings are all read by now; the query may take long, and others commit meanwhile
+            # dlt has read its settings by now; the query may take long, and others commit meanwhile
+            chunks = iter(resource)
         yield from chunks
 
 

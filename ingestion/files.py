@@ -217,9 +217,8 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str) -> s
             said = f"it is damaged: {str(error).splitlines()[0][:200]}"
             landing.refuse(entry.entity, file.name, said)
             return said
-        except (
-            duckdb.IOException
-        ) as error:  # it was moved away, or what is read and written is out of order: no fault of what is in it
+        except duckdb.IOException as error:
+            # it was moved away, or a disk is out of order: no fault of what is in it
             raise OSError(str(error).splitlines()[0][:200]) from error
         if entry.stages and entry.stages.entered:
             good = landing.good_rows(rows.table, rows.sql, rows.also)

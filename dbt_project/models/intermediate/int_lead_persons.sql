@@ -12,7 +12,7 @@ placeholders as (
 
 ),
 
--- what people write before or after the @ when they have no address
+-- What people write before or after the @ when they have no address. Placeholders of one or two letters are left out: x and na are parts of real ones.
 made_up as (
 
     select value from placeholders where length(value) > 2
