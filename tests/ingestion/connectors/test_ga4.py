@@ -259,10 +259,11 @@ def test_bytes_that_are_no_text_spoil_only_their_row(directory: Any, folder: Pat
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("events_20260131.jsonl.gz", gzip.compress(b"x" * 5000)[:20]),
+        ("events_20260131.jsonl.gz", gzip.compress(b"x" * 5000, mtime=0)[:20]),
         ("events_20260131.jsonl.gz", b"{}"),
         ("events_20260131.parquet", b"PAR1 no"),
     ],
+    ids=["gzip that ends early", "gzip that is none", "Parquet that is none"],
 )
 def test_a_file_that_cannot_be_read_is_refused_once(
     directory: Any, folder: Path, write: Any, name: str, content: bytes
