@@ -18,6 +18,7 @@ import duckdb
 
 from ingestion import rawlog
 from ingestion.lines import path_literal, quote
+from ingestion.originals import remove_unnamed
 from ingestion.suppression import (
     Found,
     Suppressions,
@@ -72,6 +73,8 @@ def erase(
     suppressions = Suppressions(company)
     if not is_trial:  # before anything goes: a crash between the two must not let the person come back
         outcome.suppressed += suppressions.add(emails=wanted.emails, phones=wanted.phones)
+        for dataset in company.raw_dir.glob("*"):  # of an erasure, or a load, that was killed
+            remove_unnamed(dataset)
     with connect(":memory:") as con:
         for source, tables in groupby(_tables(company), key=lambda one: one.source):
             held = list(tables)

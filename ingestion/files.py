@@ -229,8 +229,10 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str) -> s
 
 def _land_clean(landing: Landing, file: SourceFile, dialect: Dialect, source: str, folder: Path) -> bool:
     """Land the rows of a file that is well-formed, and all of them good, in one pass; False, and nothing landed, where it is not."""
+    original = None
     if dialect.format == "parquet":
-        relation: Relation | None = read(landing.con, file.path, dialect, folder)
+        original = landing.original(file.path)
+        relation: Relation | None = read(landing.con, original or file.path, dialect, folder)
     else:
         relation = None if file.entry.needs_lines else read_plain(file.path, dialect, file.entry.sources)
     if relation is None:
@@ -242,7 +244,7 @@ def _land_clean(landing: Landing, file: SourceFile, dialect: Dialect, source: st
     with ThreadPoolExecutor(1) as beside:  # rows are counted beside their loading
         received = beside.submit(relation.received).result
         return landing.relation_if_clean(
-            rows.table, rows.sql, received=received, also=rows.also, as_received=rows.as_received
+            rows.table, rows.sql, received=received, also=rows.also, as_received=rows.as_received, original=original
         )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 
-from ingestion import rawlog
+from ingestion import originals, rawlog
 from ingestion.accounting import TableCount
 from ingestion.lines import identifier, path_literal, quote, read_lines, sanitise
 from ingestion.raw_tables import RECEIVED, AsReceived, RawColumn, RawTable
@@ -57,6 +57,7 @@ class Landing:
         self.con: duckdb.DuckDBPyConnection
         self.folder: Path
         self._files: dict[str, list[Path]] = {}
+        self._originals: dict[str, Path] = {}
         self._cursors: dict[str, Any] = {}
         self.kept: dict[str, TableCount] = {}
         self._rows: dict[str, int] = {}
@@ -146,19 +147,23 @@ class Landing:
         duplicates: int = 0,
         also: Sequence[RawColumn] = (),
         as_received: Sequence[AsReceived] | None = None,
+        original: Path | None = None,
     ) -> bool:
         """Like ``relation``, but where a row does not fit, or can't be read, nothing is landed or counted, and the answer is False.
 
         ``received`` is called when the rows are written. Columns that were received as they were typed (``AsReceived.is_copied``) are not kept twice.
+        ``original``: the Parquet file in the landing's folder whose rows ``sql`` gives, all in their order; it is kept itself instead.
         """
         query, types = self._completed(table, sql, also)
         checked = _checked(self._typed(table, types, also), query)
         try:
-            for is_lean in (True, False) if self._is_same(checked, as_received or ()) else (False,):
-                file, loaded = self._good(table, checked, types, as_received, is_lean=is_lean)
+            for is_lean in (True, False) if not original and self._is_same(checked, as_received or ()) else (False,):
+                file, loaded = self._good(table, checked, types, as_received, is_lean=is_lean, original=original)
                 count = received()
                 if loaded == count:
                     self._keep(table.name, file, loaded)
+                    if original and loaded:
+                        self._originals[self._name_of(original)] = original
                     self._rows[table.name] = self._rows.get(table.name, 0) + count
                     self._count(table.name, TableCount(count + duplicates, loaded, 0, duplicates))
                     return True
@@ -166,6 +171,17 @@ class Landing:
         except (duckdb.InvalidInputException, duckdb.IOException):
             pass
         return False
+
+    def original(self, path: Path) -> Path | None:
+        """A copy of the Parquet file ``path`` that can be kept with its rows (``relation_if_clean``). OSError where it can't be read.
+
+        None where its rows have to be kept column by column: they couldn't be found again by their place, or there are erased persons, whose rows go.
+        """
+        if len(Suppressions(self.company)) or not originals.can_be_kept(path):
+            return None
+        copy = self._path("original")
+        shutil.copyfile(path, copy)
+        return copy
 
     def _is_same(self, checked: str, as_received: Sequence[AsReceived]) -> bool:
         """Whether the first rows hold just what their typed columns say, where that is to be expected."""
@@ -229,7 +245,7 @@ class Landing:
         self.parts.append(load_id)
         self.kept = self.total
         self._previous = {**self._previous, **self._cursors, **self._unfinished(is_part=True)}
-        self.counts, self._files, self._cursors, self._rows = {}, {}, {}, {}
+        self.counts, self._files, self._originals, self._cursors, self._rows = {}, {}, {}, {}, {}
         self.load_id = rawlog.next_load_id(self.company, self.source, self.received_at)
         return load_id
 
@@ -263,6 +279,7 @@ class Landing:
         from ingestion import package  # importing dlt takes a second: only when there is something to commit
 
         try:
+            originals.place(self.company.raw_dir / self.source, self._originals)
             package.commit(self.company.raw_dir, work, self.source, self.load_id, files)
         finally:
             shutil.rmtree(self._dlt_home, ignore_errors=True)
@@ -320,10 +337,11 @@ class Landing:
         as_received: Sequence[AsReceived] | None,
         *,
         is_lean: bool = False,
+        original: Path | None = None,
     ) -> tuple[Path, int]:
         """Write the good rows to a Parquet file; the file and the number of rows.
 
-        ``is_lean``: leave out columns that are the same as the typed ones, and rows where they are not.
+        ``is_lean``: leave out columns that are the same as the typed ones, and rows where they are not. ``original``: leave out all that were received.
         """
         self._keys[table.name] = table.key
         values = ", ".join(f"{identifier(f't:{column.name}')} as {identifier(column.name)}" for column in table.columns)
@@ -334,6 +352,16 @@ class Landing:
                 ", cast(record as varchar) as record",
                 _PARQUET_OF_RECORDS,
                 ["record is not null"],
+            )
+        elif original:
+            about = {
+                RECEIVED: json.dumps(originals.labels_of(original), ensure_ascii=False),
+                originals.ORIGINAL: self._name_of(original),
+            }
+            record, options, conditions = (
+                "",
+                f"{_PARQUET}, kv_metadata {{{', '.join(f'{key}: {quote(text)}' for key, text in about.items())}}}",
+                [],
             )
         else:
             copied = [one for one in as_received if is_lean and one.is_copied]
@@ -405,6 +433,9 @@ class Landing:
 
     def _stamp(self) -> str:
         return f"{quote(self.load_id)} as _load_id, cast({quote(self.received_at.isoformat(sep=' '))} as timestamp) as _loaded_at"
+
+    def _name_of(self, original: Path) -> str:
+        return f"{self.load_id}.{original.name.removeprefix('original.')}"
 
     def _path(self, table: str) -> Path:
         return self.folder / f"{table}.{uuid.uuid4().hex[:8]}.parquet"

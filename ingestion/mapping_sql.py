@@ -84,7 +84,7 @@ def mapped(
 ) -> Mapped:
     """The rows of a file, ``relation_sql`` (see ``tabular.Relation``, its columns' types in ``types``), as rows of the mapping's entity.
 
-    ``first_line``: the rows have no ``_line``, but follow each other from there on.
+    ``first_line``: the rows follow each other from there on, so that none needs its ``_line``.
     """
     entity = mapping.definition
     values, given, moments = _values(mapping, types, file)

@@ -48,7 +48,8 @@ class RawTable:
 
 # The key of a Parquet file's metadata under which it says as JSON which columns were received, in their order (``AsReceived.label``).
 RECEIVED = "received"
-_SAME_AS = "\N{RIGHTWARDS ARROW}"
+# Parts the two names of a label.
+SAME_AS = "\N{RIGHTWARDS ARROW}"
 
 # Types that Parquet holds as they are; a value of any other is kept as JSON.
 _PLAIN_TYPES = {
@@ -73,7 +74,7 @@ class AsReceived:
     @property
     def label(self) -> str:
         """The name of its field in the struct ``received``, which says what it is the same as."""
-        return f"{self.name}{_SAME_AS}{self.same_as or ''}"
+        return f"{self.name}{SAME_AS}{self.same_as or ''}"
 
     @property
     def is_copied(self) -> bool:
@@ -105,7 +106,7 @@ def received_value(label: str, is_kept: bool) -> str:
 
     ``is_kept``: the struct ``received`` has a field of that name.
     """
-    name, _, same_as = label.rpartition(_SAME_AS)
+    name, _, same_as = label.rpartition(SAME_AS)
     values = [f"received.{identifier(label)}"] if is_kept else []
     values += [identifier(same_as)] if same_as else []
     return f"{identifier(name)} := coalesce({', '.join(values)})"

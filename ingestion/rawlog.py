@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 
+from ingestion import originals
 from ingestion.lines import identifier, path_literal, quote
 from ingestion.raw_tables import RECEIVED, RawTable, received_value
 from salesgauge.entities import DUCKDB_TYPES, ENTITIES
@@ -223,21 +224,25 @@ def _recorded(files: Iterable[Path]) -> str | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    groups: dict[tuple[pa.DataType | None, bytes | None], list[Path]] = {}
+    groups: dict[tuple[pa.DataType | None, bytes | None, str | None], list[Path]] = {}
     for file in files:
         schema = pq.read_schema(file)
         kind = schema.field("received").type if "received" in schema.names else None
-        groups.setdefault((kind, (schema.metadata or {}).get(RECEIVED.encode())), []).append(file)
+        original = originals.original_of(file)
+        shape = None if original is None else originals.shape_of(original)
+        groups.setdefault((kind, (schema.metadata or {}).get(RECEIVED.encode()), shape), []).append(file)
     parts = []
-    for (kind, listed), members in groups.items():
+    for (kind, listed, shape), members in groups.items():
         kept = [field.name for field in kind.fields] if kind is not None else []
         labels = json.loads(listed) if listed is not None else kept
         if not labels:
             parts.append(f"select * from {_read(members)}")
             continue
-        values = ", ".join(received_value(label, label in kept) for label in labels)
-        columns = "* exclude (received)" if kind is not None else "*"
-        parts.append(f"select {columns}, to_json(struct_pack({values})) as record from {_read(members)}")
+        has_all = shape is not None
+        values = ", ".join(received_value(label, has_all or label in kept) for label in labels)
+        columns = "* exclude (received)" if has_all or kind is not None else "*"
+        rows = f"({originals.united(members)})" if has_all else _read(members)
+        parts.append(f"select {columns}, to_json(struct_pack({values})) as record from {rows}")
     return " union all by name ".join(parts) or None
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import duckdb
 
 from ingestion.lines import identifier, path_literal, quote
+from ingestion.originals import original_of, united
 from ingestion.raw_tables import RECEIVED
 from salesgauge.settings import Company
 
@@ -226,7 +227,10 @@ def rewrite(con: duckdb.DuckDBPyConnection, file: Path, query: str) -> None:
     con.execute(f"copy ({query}) to {quote(str(beside))} ({_PARQUET}{_metadata(con, file)})")
     with beside.open("rb+") as written:
         os.fsync(written.fileno())
+    original = original_of(file)
     beside.replace(file)
+    if original:  # what is left of it stands in the new file
+        original.unlink(missing_ok=True)
 
 
 def _own_key(con: duckdb.DuckDBPyConnection, file: Path, key: Sequence[str]) -> str:
@@ -358,6 +362,8 @@ def _metadata(con: duckdb.DuckDBPyConnection, file: Path) -> str:
 
 
 def _read(file: Path, numbered: bool = True) -> str:
+    if original_of(file):
+        return f"(select {'*' if numbered else '* exclude (file_row_number)'} from ({united([file])}))"
     option = ", file_row_number = true" if numbered else ""
     return f"read_parquet({path_literal(file)}, hive_partitioning = false{option})"
 

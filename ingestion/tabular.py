@@ -50,7 +50,7 @@ class Relation:
     """A file as a query. ``sql`` yields ``s:<column>`` for each column in ``columns`` (name → DuckDB type), ``_line``, ``_record`` (JSON), and
     ``_reject``: why the row can't be used at all (then ``_record`` is the row's text). ``received`` counts its rows, where they were not counted yet.
 
-    ``first_line``: ``_line`` is empty, but the rows follow each other from there on.
+    ``first_line``: the rows follow each other from there on, and ``_line`` may be empty.
     """
 
     sql: str
@@ -357,7 +357,7 @@ def _parquet(con: duckdb.DuckDBPyConnection, path: Path) -> Relation:
     inner = f"select {values}, file_row_number + 1 as _line from {reader}"
     sql = f"select *, cast(null as varchar) as _reject, {_record_value(columns)} as _record from ({inner})"
     rows = row[0] if row else 0
-    return Relation(sql, columns, lambda: rows)
+    return Relation(sql, columns, lambda: rows, 1)
 
 
 def _json_lines(con: duckdb.DuckDBPyConnection, path: Path, folder: Path, wanted: list[str]) -> Relation:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
+import pytest
 
 from ingestion import rawlog
 from ingestion.erasure import erase
@@ -142,3 +144,123 @@ def test_erasing_a_person_leaves_the_others_as_they_were(crm: Any) -> None:
     assert _records(crm) == {"2": before["2"]}
     assert crm.rows("select _line from raw_files.deals") == [(3,)]
     assert not any(b"a@x.com" in file.read_bytes() for file in crm.company.var.rglob("*") if file.is_file())
+
+
+def _write_parquet(crm: Any, name: str, query: str) -> Path:
+    path = crm.company.data_dir / name
+    duckdb.sql(f"copy ({query}) to '{path}' (format parquet, row_group_size 2048)")
+    return Path(path)
+
+
+def _originals(crm: Any) -> list[Path]:
+    return sorted((crm.company.raw_dir / "crm" / "_originals").glob("*"))
+
+
+def _read_back(*files: Path) -> dict[str, dict[str, Any]]:
+    """What DuckDB says of each row of Parquet files, by its number."""
+    rows = [row for file in files for row in duckdb.sql(f"select no, to_json(t) from read_parquet('{file}') t").fetchall()]  # fmt: skip
+    return {str(number): json.loads(text) for number, text in rows}
+
+
+ROWS = "i as no, 'Deal ' || i as title, (i % 900)::decimal(9, 2) as value, timestamp '2026-01-01' + to_seconds(i) as at, 'mail' || i || '@x.com' as mail"
+
+
+def test_a_parquet_file_is_kept_byte_for_byte_and_each_row_finds_its_own(crm: Any) -> None:
+    crm.mapping(PARQUET)
+    a = _write_parquet(crm, "a.parquet", f"select {ROWS} from range(30000) t(i)")
+    b = _write_parquet(crm, "b.parquet", f"select {ROWS} from range(30000, 40000) t(i)")
+    other = _write_parquet(crm, "c.parquet", f"select {ROWS}, [i] as list from range(40000, 40010) t(i)")
+    assert crm.run().total.loaded == 40_010
+    assert sorted(path.read_bytes() for path in _originals(crm)) == sorted(path.read_bytes() for path in (a, b, other))
+    for file in rawlog.table_files(crm.company, "crm", "deals"):
+        assert set(pq.read_schema(file).names) == {"deal_id", "name", "amount", "created_at", "source", "_file", "_first_line", "_load_id", "_loaded_at", "_base"}  # fmt: skip
+    assert _records(crm) == _read_back(a, b, other)
+    rows = crm.rows(
+        "select count(*), count(distinct _row), bool_and(name = (record->>'title') and amount = (record->>'value')::decimal(9, 2)), "
+        "bool_and(_line = deal_id::int % 30000 + 1) from raw_files.deals where _file in ('a.parquet', 'b.parquet')"
+    )
+    assert rows == [(40_000, 40_000, True, True)]
+    assert not list(crm.company.work_dir.rglob("*.parquet"))
+
+
+def test_a_parquet_file_that_changed_is_read_anew_and_only_its_rows_are_seen(crm: Any) -> None:
+    crm.mapping(PARQUET)
+    _write_parquet(crm, "a.parquet", f"select {ROWS} from range(10) t(i)")
+    crm.run()
+    changed = _write_parquet(crm, "a.parquet", f"select {ROWS} from range(5, 12) t(i)")
+    crm.run()
+    assert _records(crm) == _read_back(changed) and len(_originals(crm)) == 2
+
+
+@pytest.mark.parametrize("name", ["file_index", "FILENAME", "Title"])
+def test_a_parquet_file_whose_rows_or_columns_have_no_sure_place_is_kept_by_columns(crm: Any, name: str) -> None:
+    crm.mapping(PARQUET)
+    table = duckdb.sql(f"select {ROWS}, 7 as other from range(10) t(i)").to_arrow_table()
+    file = crm.company.data_dir / "a.parquet"
+    pq.write_table(table.rename_columns([*table.column_names[:-1], name]), file)
+    assert crm.run().total.loaded == 10
+    assert _originals(crm) == [] and not list(crm.company.work_dir.rglob("*.parquet"))
+    assert _records(crm) == _read_back(file)
+
+
+def test_a_parquet_file_with_a_bad_row_is_kept_by_columns(crm: Any) -> None:
+    crm.mapping(PARQUET)
+    file = _write_parquet(
+        crm, "a.parquet", f"select {ROWS.replace('i as no', 'nullif(i, 7) as no')} from range(10) t(i)"
+    )
+    total = crm.run().total
+    assert (total.received, total.loaded, total.quarantined) == (10, 9, 1)
+    assert _originals(crm) == [] and not list(crm.company.work_dir.rglob("*.parquet"))
+    expected = _read_back(file)
+    assert expected.pop("None")["title"] == "Deal 7" and _records(crm) == expected
+
+
+TYPES = (
+    "'{\"a\": [1]}'::json as j, '00000000-0000-0000-0000-00000000000a'::uuid as u, timestamptz '2026-01-01 10:00:00+02' as z, [1, i] as l, "
+    "{'a': 'x', 'b': [{'c': 1.5}]} as s, map {'k': i} as m, 'ab'::blob as b, interval 3 day as iv, time '10:00' as tt, 1::utinyint as ut, "
+    "timestamp_ns '2026-01-01 00:00:00.123456789' as ns, 1.25::float as f, cast(null as varchar) as nothing"
+)
+
+
+def test_erasing_a_person_from_a_parquet_file_leaves_nothing_of_it_and_all_of_the_others(crm: Any) -> None:
+    crm.mapping(PARQUET)
+    _write_parquet(crm, "a.parquet", f"select {ROWS}, {TYPES} from range(5000) t(i)")
+    _write_parquet(crm, "b.parquet", f"select {ROWS}, {TYPES} from range(5000, 5100) t(i)")
+    crm.run()
+    before = _records(crm)
+    kept = [path.read_bytes() for path in _originals(crm)]
+    assert erase(crm.company, emails=["mail3333@x.com"], is_trial=True).rows == {"crm.deals": 1}
+    assert [path.read_bytes() for path in _originals(crm)] == kept
+    assert erase(crm.company, emails=["mail3333@x.com"]).rows == {"crm.deals": 1}
+    assert _records(crm) == {number: record for number, record in before.items() if number != "3333"}
+    # the file that held the person has no original any more, the other one still has its own
+    assert [path.read_bytes() for path in _originals(crm)] == [one for one in kept if b"mail5000@x.com" in one]
+    assert crm.rows("select _line, _row from raw_files.deals where deal_id in ('3332', '3334') order by 1") == [
+        (3_333, 3_333),
+        (3_335, 3_335),
+    ]
+    assert erase(crm.company, emails=["mail3332@x.com"]).rows == {"crm.deals": 1}
+    _write_parquet(crm, "c.parquet", f"select {ROWS}, {TYPES} from range(3330, 3340) t(i)")
+    crm.run()
+    # the list holds for what comes later: no file with somebody of it is kept
+    assert len(_originals(crm)) == 1 and not {"3332", "3333"} & set(_records(crm))
+    assert {number: _records(crm)[number] for number in ("3331", "3334")} == {number: before[number] for number in ("3331", "3334")}  # fmt: skip
+
+
+def test_an_erasure_that_was_killed_before_the_original_went_is_ended_by_the_next(
+    crm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crm.mapping(PARQUET)
+    _write_parquet(crm, "a.parquet", f"select {ROWS} from range(10) t(i)")
+    crm.run()
+    with monkeypatch.context() as patch:
+
+        def killed(path: Path, **_: Any) -> None:
+            raise KeyboardInterrupt(path.name)
+
+        patch.setattr(Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            erase(crm.company, emails=["mail3@x.com"])
+    assert len(_originals(crm)) == 1
+    erase(crm.company, emails=["mail3@x.com"])
+    assert _originals(crm) == [] and sorted(_records(crm)) == [str(one) for one in range(10) if one != 3]
