@@ -109,9 +109,9 @@ class Landing:
             "case when v is null then 'the record is no valid JSON' end as _reason "
             f"from (select line as record, try(json_extract_string(line, [{paths}])) as v from {source})"
         )
-        received = self._scalar(f"select count(line) from {source}")
+        received, lines = self.con.execute(f"select count(line), count(*) from {source}").fetchall()[0]
         count = self._write(table, sql, dict.fromkeys((column.name for column in table.columns), "varchar"), received)
-        self._rows[table.name] += self._scalar(f"select count(*) from {source}") - received  # blank lines have a place
+        self._rows[table.name] += lines - received  # blank lines have a place
         return count
 
     def relation(
@@ -370,7 +370,7 @@ class Landing:
             labels = json.dumps([one.label for one in as_received], ensure_ascii=False)
             options = f"{_PARQUET}, kv_metadata {{{RECEIVED}: {quote(labels)}}}"
             conditions = [one.is_same for one in copied]
-        loaded = self._scalar(
+        loaded = self._written(
             f"copy (select {values}, {self._stamp()}, {base}{record} from ({checked}) where {' and '.join(['not _bad', *conditions])}) "
             f"to {quote(str(target))} ({options})"
         )
@@ -398,7 +398,7 @@ class Landing:
         key = " || '|' || ".join(f"coalesce(cast({identifier(name)} as varchar), '')" for name in table.key) or "null"
         reasons = ", ".join(column.reason for column in columns)
         target = self._path("_quarantine")
-        count = self._scalar(
+        count = self._written(
             f"copy (select {quote(table.name)} as table_name, _file as file, cast(_line as bigint) as line, {key} as record_key, "
             # where the record as a whole is unusable, what its columns lack says nothing more
             f"coalesce(_reason, concat_ws('; ', {reasons})) as reason, cast(record as varchar) as record, {self._stamp()} "
@@ -443,6 +443,17 @@ class Landing:
     def _count(self, table: str, count: TableCount) -> TableCount:
         self.counts[table] = self.counts.get(table, TableCount()) + count
         return count
+
+    def _written(self, copy: str) -> int:
+        """Run the ``copy`` of a query that ends in a condition on computed values; the number of rows.
+
+        DuckDB would move the condition before the steps that compute them, and then compute them twice.
+        """
+        self.con.execute("set disabled_optimizers = 'filter_pushdown'")
+        try:
+            return self._scalar(copy)
+        finally:
+            self.con.execute("reset disabled_optimizers")
 
     def _scalar(self, sql: str) -> int:
         row = self.con.execute(sql).fetchone()

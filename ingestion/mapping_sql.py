@@ -265,7 +265,7 @@ def _value(source: str, given: str, nulls: Iterable[str], table: Mapping[str, st
     words = sorted(set(nulls))
     value = trimmed
     if words == [""]:
-        value = f"nullif({trimmed}, '')"
+        value = f"case when {column} >= '!' and not suffix({column}, ' ') then {column} else nullif(trim({column}), '') end"
     elif words:
         value = f"case when {trimmed} in ({_texts(words)}) then null else {trimmed} end"
     if not table:
