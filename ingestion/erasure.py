@@ -18,7 +18,7 @@ import duckdb
 
 from ingestion import rawlog
 from ingestion.lines import path_literal, quote
-from ingestion.originals import remove_unnamed
+from ingestion.raw_files import remove_unnamed_originals
 from ingestion.suppression import (
     Found,
     Suppressions,
@@ -74,7 +74,7 @@ def erase(
     if not is_trial:  # before anything goes: a crash between the two must not let the person come back
         outcome.suppressed += suppressions.add(emails=wanted.emails, phones=wanted.phones)
         for dataset in company.raw_dir.glob("*"):  # of an erasure, or a load, that was killed
-            remove_unnamed(dataset)
+            remove_unnamed_originals(dataset)
     with connect(":memory:") as con:
         for source, tables in groupby(_tables(company), key=lambda one: one.source):
             held = list(tables)

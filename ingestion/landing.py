@@ -17,10 +17,11 @@ from typing import Any
 
 import duckdb
 
-from ingestion import originals, rawlog
+from ingestion import rawlog
 from ingestion.accounting import TableCount
 from ingestion.lines import identifier, path_literal, quote, read_lines, sanitise
-from ingestion.raw_tables import RECEIVED, AsReceived, RawColumn, RawTable
+from ingestion.raw_files import Constant, can_be_original, labels_of_original, metadata, place_originals
+from ingestion.raw_tables import AsReceived, RawColumn, RawTable
 from ingestion.suppression import Suppressions, without
 from ingestion.typing_sql import TypedColumn
 from salesgauge.errors import SourceError
@@ -29,8 +30,9 @@ from salesgauge.warehouse import connect
 
 # Without the limit every record is hashed for a dictionary that is then given up.
 _PARQUET = "format parquet, compression zstd, compression_level 1, string_dictionary_page_size_limit 1000"
-# Long texts are written faster in groups that stay in the processor's cache; columns gain nothing by it.
+# Texts are written faster in groups that stay in the processor's cache. What is read from Parquet comes in groups of the usual size.
 _PARQUET_OF_RECORDS = f"{_PARQUET}, row_group_size 20480"
+_PARQUET_OF_COLUMNS = f"{_PARQUET}, row_group_size 40960"
 _SAMPLE = 2048  # rows that are looked at before a file is taken to hold no surprise
 
 _MEMORY = "1GB"
@@ -177,7 +179,7 @@ class Landing:
 
         None where its rows have to be kept column by column: they couldn't be found again by their place, or there are erased persons, whose rows go.
         """
-        if len(Suppressions(self.company)) or not originals.can_be_kept(path):
+        if len(Suppressions(self.company)) or not can_be_original(path):
             return None
         copy = self._path("original")
         shutil.copyfile(path, copy)
@@ -279,7 +281,7 @@ class Landing:
         from ingestion import package  # importing dlt takes a second: only when there is something to commit
 
         try:
-            originals.place(self.company.raw_dir / self.source, self._originals)
+            place_originals(self.company.raw_dir / self.source, self._originals)
             package.commit(self.company.raw_dir, work, self.source, self.load_id, files)
         finally:
             shutil.rmtree(self._dlt_home, ignore_errors=True)
@@ -344,35 +346,31 @@ class Landing:
         ``is_lean``: leave out columns that are the same as the typed ones, and rows where they are not. ``original``: leave out all that were received.
         """
         self._keys[table.name] = table.key
-        values = ", ".join(f"{identifier(f't:{column.name}')} as {identifier(column.name)}" for column in table.columns)
-        base = f"cast({self._rows.get(table.name, 0)} as bigint) as _base"
-        target = self._path(table.name)
+        target, base = self._path(table.name), self._rows.get(table.name, 0)
+        copied = [one for one in as_received or () if is_lean and one.is_copied]
+        columns = {one.same_as: one.column for one in copied}
+        constants = self._constants(table, base) if table.is_bulk else []
+        values = [
+            f"{identifier(columns.get(column.name, f't:{column.name}'))} as {identifier(column.name)}"
+            for column in table.columns
+            if column.name not in {one.name for one in constants}
+        ]
+        if not table.is_bulk:
+            values += [self._stamp(), f"cast({base} as bigint) as _base"]
+        conditions = ["not _bad", *(one.is_same for one in copied)]
         if as_received is None:
-            record, options, conditions = (
-                ", cast(record as varchar) as record",
-                _PARQUET_OF_RECORDS,
-                ["record is not null"],
-            )
+            values.append("cast(record as varchar) as record")
+            conditions.append("record is not null")
+            options = [_PARQUET_OF_RECORDS, *metadata([], constants)]
         elif original:
-            about = {
-                RECEIVED: json.dumps(originals.labels_of(original), ensure_ascii=False),
-                originals.ORIGINAL: self._name_of(original),
-            }
-            record, options, conditions = (
-                "",
-                f"{_PARQUET}, kv_metadata {{{', '.join(f'{key}: {quote(text)}' for key, text in about.items())}}}",
-                [],
-            )
+            options = [_PARQUET, *metadata(labels_of_original(original), constants, self._name_of(original))]
         else:
-            copied = [one for one in as_received if is_lean and one.is_copied]
             fields = ", ".join(one.field(types[one.column].lower()) for one in as_received if one not in copied)
-            record = f", struct_pack({fields}) as received" if fields else ""
-            labels = json.dumps([one.label for one in as_received], ensure_ascii=False)
-            options = f"{_PARQUET}, kv_metadata {{{RECEIVED}: {quote(labels)}}}"
-            conditions = [one.is_same for one in copied]
+            values += [f"struct_pack({fields}) as received"] if fields else []
+            options = [_PARQUET_OF_COLUMNS, *metadata([one.label for one in as_received], constants)]
         loaded = self._written(
-            f"copy (select {values}, {self._stamp()}, {base}{record} from ({checked}) where {' and '.join(['not _bad', *conditions])}) "
-            f"to {quote(str(target))} ({options})"
+            f"copy (select {', '.join(values)} from ({checked}) where {' and '.join(conditions)}) "
+            f"to {quote(str(target))} ({', '.join(options)})"
         )
         return target, loaded
 
@@ -433,6 +431,15 @@ class Landing:
 
     def _stamp(self) -> str:
         return f"{quote(self.load_id)} as _load_id, cast({quote(self.received_at.isoformat(sep=' '))} as timestamp) as _loaded_at"
+
+    def _constants(self, table: RawTable, base: int) -> list[Constant]:
+        """What is the same in all rows of a file."""
+        return [
+            Constant("_load_id", "varchar", self.load_id),
+            Constant("_loaded_at", "timestamp", self.received_at.isoformat(sep=" ")),
+            Constant("_base", "bigint", str(base)),
+            *(Constant(one.name, one.type, one.constant) for one in table.columns if one.constant is not None),
+        ]
 
     def _name_of(self, original: Path) -> str:
         return f"{self.load_id}.{original.name.removeprefix('original.')}"

@@ -1,4 +1,4 @@
-"""Text files as DuckDB relations, one row a line, whatever bytes they hold. What a line means does not belong here.
+"""Text files as DuckDB relations: one row a line, whatever bytes they hold, or the columns of well-formed CSV. What they mean does not belong here.
 
 DuckDB's CSV reader with one text column is the fastest way to get at lines. It stops at invalid UTF-8, at a line that is longer than its buffer
 and at one that holds its delimiter; such a file is rewritten with those bytes escaped in a way that no JSON parser accepts, so that its bad lines
@@ -16,6 +16,9 @@ from pathlib import Path
 _DELIMITER = "\x01"
 UNSAFE = (b"\r", _DELIMITER.encode())  # bytes that would be taken for the end of a line or of its column
 _READER_DEFAULT = 2_000_000
+_CSV_BUFFER = (
+    8_000_000  # bytes, a quarter of the default: of larger ones more is held, and copied, to keep the rows in order
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,15 @@ def read_lines(files: Sequence[Path], longest: int = 0) -> str:
     return (
         f"read_csv([{paths}], columns = {{'line': 'varchar'}}, delim = {quote(_DELIMITER)}, quote = '', escape = '', header = false, "
         f"auto_detect = false, new_line = '\\n'{size})"
+    )
+
+
+def read_csv(path: Path, columns: Sequence[str], *, delimiter: str = ",", quoting: str = '"', skip: int = 1) -> str:
+    """SQL of a table function with the text columns ``columns`` (null for an empty field) of a CSV file, after ``skip`` lines."""
+    struct = ", ".join(f"{quote(name)}: 'varchar'" for name in columns)
+    return (
+        f"read_csv({path_literal(path)}, columns = {{{struct}}}, delim = {quote(delimiter)}, quote = {quote(quoting)}, escape = {quote(quoting)}, "
+        f"header = false, skip = {skip}, auto_detect = false, strict_mode = true, buffer_size = {_CSV_BUFFER})"
     )
 
 

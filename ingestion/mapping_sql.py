@@ -53,12 +53,13 @@ def raw_table(
     converted: Mapping[str, tuple[str, str]] | None = None,
     *,
     filled: Iterable[str] | None = None,
-    has_lines: bool = True,
+    file: str | None = None,
+    first_line: int | None = None,
 ) -> RawTable:
     """The raw table of a canonical entity. ``converted``: column → (``convert``, ``expected``).
 
     ``filled``: the columns that the source has (default: all). Files hold no others, as an empty column costs nearly as much as a full one; the
-    view over the raw log shows them as null. ``has_lines``: each row has a line of its own, else they follow each other from the first.
+    view over the raw log shows them as null. ``file``: all rows are of it. ``first_line``: they follow each other from there on, else each has its own.
     """
     columns = []
     for column in entity.columns:
@@ -67,10 +68,13 @@ def raw_table(
             columns.append(
                 RawColumn(column.name, DUCKDB_TYPES[column.type], "", column.name in entity.required, convert, expected)
             )
-    place = "_line" if has_lines else "_first_line"
-    columns += [RawColumn(name, kind, "") for name, kind in FILE_COLUMNS if name != "_line"]
-    columns.append(RawColumn(place, "bigint", ""))
-    return RawTable(source, entity.name, tuple(columns), (entity.key,))
+    constants = {"source": source, "_file": file}
+    columns += [RawColumn(name, kind, "", constant=constants[name]) for name, kind in FILE_COLUMNS if name in constants]
+    if first_line is None:
+        columns.append(RawColumn("_line", "bigint", ""))
+    else:
+        columns.append(RawColumn("_first_line", "bigint", "", constant=str(first_line)))
+    return RawTable(source, entity.name, tuple(columns), (entity.key,), is_bulk=True)
 
 
 def mapped(
@@ -113,7 +117,7 @@ def mapped(
         f"select {listed}{received}, {quote(source)} as source, {quote(file)} as _file, _line, cast({first} as bigint) as _first_line, "
         f"_reject as _reason, _record as record from ({relation_sql})"
     )
-    table = raw_table(source, entity, converted, filled=_filled(mapping), has_lines=first_line is None)
+    table = raw_table(source, entity, converted, filled=_filled(mapping), file=file, first_line=first_line)
     return Mapped(table, _with_moments(sql, moments, mapping.kind), also, as_received)
 
 
@@ -139,7 +143,14 @@ def _as_received(mapping: FileMapping, types: Mapping[str, str]) -> Iterable[AsR
         if types[source] == DUCKDB_TYPES[mapping.definition.column(name).type]:
             same.setdefault(source, name)
     return [
-        AsReceived(name, f"s:{name}", same.get(name), is_mapped=has_words or same.get(name) in maps) for name in types
+        AsReceived(
+            name,
+            f"s:{name}",
+            same.get(name),
+            is_mapped=has_words or same.get(name) in maps,
+            same_if=f"coalesce({_is_trim(identifier(f's:{name}'))}, true)" if kind == "varchar" else None,
+        )
+        for name, kind in types.items()
     ]
 
 
@@ -261,17 +272,22 @@ def _value(source: str, given: str, nulls: Iterable[str], table: Mapping[str, st
             return column, given
         column = f"cast({column} as varchar)"
     # most values have no blank at an end: trimming them all is slow
-    trimmed = f"case when {column} >= '!' and not suffix({column}, ' ') then {column} else trim({column}) end"
+    trimmed = f"case when {_is_trim(column)} then {column} else trim({column}) end"
     words = sorted(set(nulls))
     value = trimmed
     if words == [""]:
-        value = f"case when {column} >= '!' and not suffix({column}, ' ') then {column} else nullif(trim({column}), '') end"
+        value = f"case when {_is_trim(column)} then {column} else nullif(trim({column}), '') end"
     elif words:
         value = f"case when {trimmed} in ({_texts(words)}) then null else {trimmed} end"
     if not table:
         return value, "varchar"
     cases = " ".join(f"when {quote(key)} then {quote(text)}" for key, text in table.items())
     return f"case {trimmed} {cases} else {value} end", "varchar"
+
+
+def _is_trim(column: str) -> str:
+    """SQL condition for text that is neither empty nor has a blank at an end; null for null, and false for some odd texts."""
+    return f"{column} >= '!' and not suffix({column}, ' ')"
 
 
 def _with_moments(sql: str, moments: list[_Moment], kind: str) -> str:

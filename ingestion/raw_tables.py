@@ -16,7 +16,8 @@ class RawColumn:
 
     ``convert`` replaces the ordinary cast: an SQL expression over ``{value}`` (the value as text) that is null for a value that does not fit,
     e.g. ``make_timestamp(try_cast({value} as bigint))``; ``expected`` says in words what fits. Blank text counts as missing in every type but
-    ``varchar``, and so does one that begins with ``never``: sources write year 1 for "not yet".
+    ``varchar``, and so does one that begins with ``never``: sources write year 1 for "not yet". ``constant``: the value, as text, where it is the same in all
+    rows of a query.
     """
 
     name: str
@@ -26,11 +27,12 @@ class RawColumn:
     convert: str | None = None
     expected: str | None = None
     never: str | None = None
+    constant: str | None = None
 
 
 @dataclass(frozen=True)
 class RawTable:
-    """A table of the raw log. ``key`` columns are always required. ``is_bulk``: some of its files keep the source's columns instead of records.
+    """A table of the raw log. ``key`` columns are always required. ``is_bulk``: its files hold nothing twice, see ``raw_files``.
 
     ``day``: the column with the day of a row, in tables where a load holds all rows of each day that it holds. Its connector has ``read_again``.
     """
@@ -46,8 +48,6 @@ class RawTable:
         return column.required or column.name in self.key
 
 
-# The key of a Parquet file's metadata under which it says as JSON which columns were received, in their order (``AsReceived.label``).
-RECEIVED = "received"
 # Parts the two names of a label.
 SAME_AS = "\N{RIGHTWARDS ARROW}"
 
@@ -63,13 +63,14 @@ class AsReceived:
     """A column of a table or file that is kept as received. ``name``: what the source calls it; ``column``: the query's column with its value.
 
     ``same_as``: the typed column that nearly always has the same value; then only what differs is kept. ``is_mapped``: rules beyond trimming make the
-    typed value, so that differences are no surprise.
+    typed value, so that differences are no surprise. ``same_if``: an SQL condition, never null, under which the two are the same: quicker than comparing.
     """
 
     name: str
     column: str
     same_as: str | None = None
     is_mapped: bool = False
+    same_if: str | None = None
 
     @property
     def label(self) -> str:
@@ -84,7 +85,7 @@ class AsReceived:
     @property
     def is_same(self) -> str:
         """SQL condition, never null: the typed column has its value."""
-        return f"{identifier(self.column)} is not distinct from {self._typed}"
+        return self.same_if or f"{identifier(self.column)} is not distinct from {self._typed}"
 
     def field(self, kind: str) -> str:
         """Its field of the struct ``received``; ``kind``: the DuckDB type of ``column``."""

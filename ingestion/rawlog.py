@@ -17,9 +17,9 @@ from typing import Any
 
 import duckdb
 
-from ingestion import originals
 from ingestion.lines import identifier, path_literal, quote
-from ingestion.raw_tables import RECEIVED, RawTable, received_value
+from ingestion.raw_files import recorded
+from ingestion.raw_tables import RawTable
 from salesgauge.entities import DUCKDB_TYPES, ENTITIES
 from salesgauge.settings import API_SOURCES, Company
 from salesgauge.warehouse import connect
@@ -130,7 +130,7 @@ def create_views(con: duckdb.DuckDBPyConnection, company: Company, *, with_parts
             columns = [*((column.name, column.type) for column in table.columns), *_META]
             files = _files(company, source, table.name, loads.get(source, []))
             _create(
-                con, f"raw_{source}", table.name, _select(columns, files, _recorded(files) if table.is_bulk else None)
+                con, f"raw_{source}", table.name, _select(columns, files, recorded(files) if table.is_bulk else None)
             )
     _create_file_views(con, company, {source: ids for source, ids in loads.items() if source not in API_SOURCES})
     for view, folder, columns in (("loads", "_accounting", _LOADS), ("quarantine", "_quarantine", _QUARANTINE)):
@@ -167,7 +167,7 @@ def _create_file_views(con: duckdb.DuckDBPyConnection, company: Company, loads: 
                 company, source, entity.name, sorted({load for name, _, load in live if name == source} & set(ids))
             )
         ]
-        query = _select(columns, files, _recorded(files))
+        query = _select(columns, files, recorded(files))
         if files:
             listed = ", ".join(f"({quote(source)}, {quote(file)}, {quote(load)})" for source, file, load in live)
             query = f"select * from ({query}) where (source, _file, _load_id) in ({listed})"
@@ -183,7 +183,7 @@ def relation(company: Company, table: RawTable) -> str:
     """SQL of all committed versions of a raw table, as its view shows them."""
     columns = [*((column.name, column.type) for column in table.columns), *_META]
     files = table_files(company, table.source, table.name)
-    return _select(columns, files, _recorded(files) if table.is_bulk else None)
+    return _select(columns, files, recorded(files) if table.is_bulk else None)
 
 
 def quarantined(company: Company, source: str) -> str:
@@ -217,33 +217,6 @@ def api_tables(source: str) -> tuple[RawTable, ...]:
 
 def _create(con: duckdb.DuckDBPyConnection, schema: str, table: str, query: str) -> None:
     con.execute(f"create view {schema}.{identifier(table)} as {query}")
-
-
-def _recorded(files: Iterable[Path]) -> str | None:
-    """A query for the rows of ``files`` in which those that were kept column by column have their ``record`` as JSON; None without files."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    groups: dict[tuple[pa.DataType | None, bytes | None, str | None], list[Path]] = {}
-    for file in files:
-        schema = pq.read_schema(file)
-        kind = schema.field("received").type if "received" in schema.names else None
-        original = originals.original_of(file)
-        shape = None if original is None else originals.shape_of(original)
-        groups.setdefault((kind, (schema.metadata or {}).get(RECEIVED.encode()), shape), []).append(file)
-    parts = []
-    for (kind, listed, shape), members in groups.items():
-        kept = [field.name for field in kind.fields] if kind is not None else []
-        labels = json.loads(listed) if listed is not None else kept
-        if not labels:
-            parts.append(f"select * from {_read(members)}")
-            continue
-        has_all = shape is not None
-        values = ", ".join(received_value(label, has_all or label in kept) for label in labels)
-        columns = "* exclude (received)" if has_all or kind is not None else "*"
-        rows = f"({originals.united(members)})" if has_all else _read(members)
-        parts.append(f"select {columns}, to_json(struct_pack({values})) as record from {rows}")
-    return " union all by name ".join(parts) or None
 
 
 def _select(columns: list[tuple[str, str]], files: list[Path], rows: str | None = None) -> str:

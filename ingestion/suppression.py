@@ -19,9 +19,8 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion.lines import identifier, path_literal, quote
-from ingestion.originals import original_of, united
-from ingestion.raw_tables import RECEIVED
+from ingestion.lines import identifier, quote
+from ingestion.raw_files import metadata_of_copy, original_of, rows
 from salesgauge.settings import Company
 
 _PARQUET = "format parquet, compression zstd, string_dictionary_page_size_limit 1000"
@@ -224,7 +223,7 @@ def keys_of(con: duckdb.DuckDBPyConnection, file: Path, key: Sequence[str], wher
 def rewrite(con: duckdb.DuckDBPyConnection, file: Path, query: str) -> None:
     """Put the rows of ``query`` in the place of ``file``, in one step."""
     beside = file.with_name(f".{file.name}.new")
-    con.execute(f"copy ({query}) to {quote(str(beside))} ({_PARQUET}{_metadata(con, file)})")
+    con.execute(f"copy ({query}) to {quote(str(beside))} ({', '.join([_PARQUET, *metadata_of_copy(file)])})")
     with beside.open("rb+") as written:
         os.fsync(written.fileno())
     original = original_of(file)
@@ -353,19 +352,8 @@ def _placed(con: duckdb.DuckDBPyConnection, file: Path) -> str:
     return ", ".join([*values, *(rules[name] for name in dropped)])
 
 
-def _metadata(con: duckdb.DuckDBPyConnection, file: Path) -> str:
-    """The option that keeps what the metadata of ``file`` says of its columns."""
-    row = con.execute(
-        f"select decode(value) from parquet_kv_metadata({path_literal(file)}) where decode(key) = {quote(RECEIVED)}"
-    ).fetchone()
-    return f", kv_metadata {{{RECEIVED}: {quote(row[0])}}}" if row else ""
-
-
 def _read(file: Path, numbered: bool = True) -> str:
-    if original_of(file):
-        return f"(select {'*' if numbered else '* exclude (file_row_number)'} from ({united([file])}))"
-    option = ", file_row_number = true" if numbered else ""
-    return f"read_parquet({path_literal(file)}, hive_partitioning = false{option})"
+    return f"({rows([file])})" if numbered else f"(select * exclude (file_row_number) from ({rows([file])}))"
 
 
 def _list(values: Iterable[str]) -> str:

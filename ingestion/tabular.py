@@ -20,7 +20,7 @@ from typing import Any
 
 import duckdb
 
-from ingestion.lines import UNSAFE, identifier, path_literal, quote, read_lines, sanitise
+from ingestion.lines import UNSAFE, identifier, path_literal, quote, read_csv, read_lines, sanitise
 from salesgauge.errors import SourceError
 
 _BATCH = 20_000
@@ -156,11 +156,8 @@ def _csv(con: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect, folder: P
 
 
 def _csv_reader(path: Path, dialect: Dialect, header: list[str], header_lines: int) -> str:
-    struct = ", ".join(f"{quote(f's:{name}')}: 'varchar'" for name in header)
-    return (
-        f"read_csv({path_literal(path)}, columns = {{{struct}}}, delim = {quote(dialect.delimiter)}, quote = {quote(dialect.quote)}, "
-        f"escape = {quote(dialect.quote)}, header = false, skip = {header_lines}, auto_detect = false, strict_mode = true)"
-    )
+    names = [f"s:{name}" for name in header]
+    return read_csv(path, names, delimiter=dialect.delimiter, quoting=dialect.quote, skip=header_lines)
 
 
 def _numbered(reader: str, header: list[str], line: str) -> str:

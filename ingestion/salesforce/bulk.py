@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from ingestion.landing import Landing
-from ingestion.lines import identifier, path_literal, quote
+from ingestion.lines import identifier, path_literal, read_csv
 from ingestion.raw_tables import AsReceived, RawTable
 from salesgauge.errors import SourceError
 
@@ -31,11 +31,7 @@ def land(landing: Landing, table: RawTable, file: Path, booleans: set[str], anno
             )
         return
     names = sorted(header)
-    columns = ", ".join(f"{quote(f'r:{name}')}: 'varchar'" for name in header)
-    reader = (
-        f"read_csv({path_literal(file)}, columns = {{{columns}}}, delim = ',', quote = '\"', escape = '\"', header = false, skip = 1, "
-        "auto_detect = false, strict_mode = true)"
-    )
+    reader = read_csv(file, [f"r:{name}" for name in header])
     values = ", ".join(f"{_value(name, name in booleans)} as {identifier(f's:{name}')}" for name in names)
     record = ", ".join(f"{identifier(name)} := {identifier(f's:{name}')}" for name in names)
     fields = {column.name: column.path.removeprefix("$.") for column in table.columns}
