@@ -86,6 +86,14 @@
     end
 {%- endmacro %}
 
+{# A moment of which a tool may know the day only: a plain date or midnight UTC is the begin of that day on the company's clock. #}
+{% macro parse_moment_or_day(value) -%}
+    case
+        when cast({{ parse_timestamp(value) }} as time) = time '00:00:00' then {{ to_utc(parse_timestamp(value), company_timezone()) }}
+        else {{ parse_timestamp(value) }}
+    end
+{%- endmacro %}
+
 {# The newest opening of a branch at or before a moment; `alias` is then an argument of open_microseconds. #}
 {% macro opening_before(alias, branch, at) -%}
     asof left join {{ ref('int_branch_open_periods') }} as {{ alias }}

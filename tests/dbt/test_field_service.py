@@ -190,6 +190,29 @@ def test_servicetitan_sales_whose_estimate_has_no_job(log: CompanyLog, tmp_path:
             assert ("Sold",) in stages, (stages, deal)
 
 
+def test_servicetitan_money_of_which_only_the_day_is_known_is_of_that_day_on_the_companys_clock(
+    log: CompanyLog, tmp_path: Path
+) -> None:
+    with site(tmp_path, log, "servicetitan", crm("servicetitan").server(log)) as one:
+        rows = one.server.state.rows
+        invoice, other, payment = rows["invoices"][0], rows["invoices"][1], rows["payments"][0]
+        invoice |= {"invoiceDate": "2026-02-03T00:00:00Z", "paidOn": "2026-02-05T00:00:00Z"}
+        other["invoiceDate"] = "2026-02-03T17:30:00Z"
+        payment["date"] = "2026-06-04T00:00:00Z"
+        assert one.run().error is None
+        sql = """
+            select 'invoice ' || invoice_id, strftime(invoiced_at, '%d %H:%M'), strftime(paid_at, '%d %H:%M') from intermediate.int_invoices
+            union all select 'payment ' || payment_id, strftime(paid_at, '%d %H:%M'), null from intermediate.int_payments
+        """
+        found = {row[0]: row[1:] for row in built(one, sql)}
+        with connect(one.company.warehouse_file) as con:
+            assert con.execute("select timezone from process.run").fetchall() == [("America/Chicago",)]
+    # Chicago is six hours behind UTC in winter, five in summer
+    assert found[f"invoice servicetitan:{invoice['id']}"] == ("03 06:00", "05 06:00")
+    assert found[f"invoice servicetitan:{other['id']}"][0] == "03 17:30"
+    assert found[f"payment servicetitan:{payment['id']}:1"] == ("04 05:00", None)
+
+
 def test_servicetitan_leads_that_were_deleted_and_calls_that_leads_name_by_hand(
     log: CompanyLog, tmp_path: Path
 ) -> None:

@@ -45,7 +45,7 @@ final as (
     select
         {{ source_id("'servicetitan'", 'id') }} as payment_id,
         {{ source_id("'servicetitan'", 'invoice_id') }} as invoice_id,
-        {{ parse_timestamp('payment.date') }} as paid_at,
+        {{ parse_moment_or_day('payment.date') }} as paid_at,
         case when payment.refundedPaymentId is not null then -1 else 1 end * abs({{ try_cast('amount', 'decimal(18, 2)') }}) as amount,
         cast(null as varchar) as currency,
         lower({{ clean('payment.type') }}) as method,
