@@ -26,8 +26,9 @@ from ingestion.about import About, Finding, Setting
 from ingestion.buckets import Bucket, is_location
 from ingestion.ga4_events import events_of
 from ingestion.landing import Landing
-from ingestion.lines import path_literal, quote, read_lines, sanitise
+from ingestion.lines import identifier, path_literal, quote, read_lines, sanitise
 from ingestion.places import Folder, Place, Stored
+from ingestion.raw_files import is_plain, names_of, shape_of
 from ingestion.raw_tables import RawColumn, RawTable
 from ingestion.spool import spool_folder
 from salesgauge.errors import ConfigurationError, SalesgaugeError, SourceError
@@ -245,16 +246,17 @@ def _land_read(landing: Landing, files: list[tuple[Path, _File]], work: Path) ->
 
 
 def _land_clean(landing: Landing, files: list[tuple[Path, _File]], work: Path) -> bool:
-    """Land files of JSON lines that hold only events of their day, right from the files; False, and nothing landed, where they don't."""
-    if any(file.format != "jsonl" for _, file in files):
-        return False
+    """Land files that hold only events of their day, right from the files; False, and nothing landed, where they don't."""
     con = landing.con
+    tables = [(path, file) for path, file in files if file.format == "parquet"]
+    if not all(is_plain(path) for path, _ in tables):
+        return False
     try:
-        texts = [(_readable(path, file, work), file) for path, file in files]
+        texts = [(_readable(path, file, work), file) for path, file in files if file.format != "parquet"]
         texts = [(path, file) for path, file in texts if path.stat().st_size]
-        if not texts:
+        if not texts and not tables:
             return True
-        lines = _lines(texts)
+        lines = " union all ".join([*([_lines(texts)] if texts else []), *_rows(tables)])
         received, repeats = _repeats(con, lines)
         if repeats > _FEW:
             return False
@@ -366,6 +368,22 @@ def _lines(texts: list[tuple[Path, _File]], longest: int = 0, *, blank: bool = F
     names, days = _list(file.name for _, file in texts), _list(f"{file.day:%Y%m%d}" for _, file in texts)
     sql = f"select {names}[{place}] as file, {days}[{place}] as day, line as record from {reader}, filename = true)"
     return sql if blank else f"{sql} where line is not null"
+
+
+def _rows(tables: list[tuple[Path, _File]]) -> Iterator[str]:
+    """SQL of the rows of Parquet files, as ``_lines`` of others. Files with the same columns are read as one, as a row has no others."""
+    groups: dict[str, list[tuple[Path, _File]]] = {}
+    for path, file in tables:
+        groups.setdefault(shape_of(path), []).append((path, file))
+    for members in groups.values():
+        columns = ", ".join(f"{identifier(name)} := {identifier(name)}" for name in names_of(members[0][0]))
+        names, days = _list(file.name for _, file in members), _list(f"{file.day:%Y%m%d}" for _, file in members)
+        paths = ", ".join(path_literal(path) for path, _ in members)
+        place = "cast(file_index as bigint) + 1"
+        yield (
+            f"select {names}[{place}] as file, {days}[{place}] as day, cast(to_json(struct_pack({columns})) as varchar) as record "
+            f"from read_parquet([{paths}], hive_partitioning = false)"
+        )
 
 
 def _list(values: Iterable[str]) -> str:

@@ -170,20 +170,23 @@ class Landing:
                     self._count(table.name, TableCount(count + duplicates, loaded, 0, duplicates))
                     return True
                 file.unlink()
-        except (duckdb.InvalidInputException, duckdb.IOException):
+        except (duckdb.InvalidInputException, duckdb.IOException, duckdb.NotImplementedException):
             pass
         return False
 
     def original(self, path: Path) -> Path | None:
         """A copy of the Parquet file ``path`` that can be kept with its rows (``relation_if_clean``). OSError where it can't be read.
 
-        None where its rows have to be kept column by column: they couldn't be found again by their place, or there are erased persons, whose rows go.
+        None where its rows have to be kept column by column: the file can't be an original, or there are erased persons, whose rows go.
         """
-        if len(Suppressions(self.company)) or not can_be_original(path):
+        if len(Suppressions(self.company)):
             return None
         copy = self._path("original")
         shutil.copyfile(path, copy)
-        return copy
+        if can_be_original(self.con, copy):
+            return copy
+        copy.unlink()
+        return None
 
     def _is_same(self, checked: str, as_received: Sequence[AsReceived]) -> bool:
         """Whether the first rows hold just what their typed columns say, where that is to be expected."""
@@ -280,9 +283,14 @@ class Landing:
         work.mkdir(parents=True)
         from ingestion import package  # importing dlt takes a second: only when there is something to commit
 
+        placed = place_originals(self.company.raw_dir / self.source, self._originals)
         try:
-            place_originals(self.company.raw_dir / self.source, self._originals)
             package.commit(self.company.raw_dir, work, self.source, self.load_id, files)
+        except Exception:
+            if self.load_id not in rawlog.committed(self.company, self.source):
+                for original in placed:
+                    original.unlink(missing_ok=True)
+            raise
         finally:
             shutil.rmtree(self._dlt_home, ignore_errors=True)
         return self.load_id

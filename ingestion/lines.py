@@ -39,12 +39,24 @@ def read_lines(files: Sequence[Path], longest: int = 0) -> str:
     )
 
 
-def read_csv(path: Path, columns: Sequence[str], *, delimiter: str = ",", quoting: str = '"', skip: int = 1) -> str:
-    """SQL of a table function with the text columns ``columns`` (null for an empty field) of a CSV file, after ``skip`` lines."""
+def read_csv(
+    path: Path,
+    columns: Sequence[str],
+    *,
+    delimiter: str = ",",
+    quoting: str = '"',
+    skip: int = 1,
+    is_parallel: bool = True,
+) -> str:
+    """SQL of a table function with the text columns ``columns`` (null for an empty field) of a CSV file, after ``skip`` lines.
+
+    ``is_parallel``: on all cores, which is quicker, but some files with line breaks inside quotes are then refused though they are well-formed.
+    """
     struct = ", ".join(f"{quote(name)}: 'varchar'" for name in columns)
     return (
         f"read_csv({path_literal(path)}, columns = {{{struct}}}, delim = {quote(delimiter)}, quote = {quote(quoting)}, escape = {quote(quoting)}, "
-        f"header = false, skip = {skip}, auto_detect = false, strict_mode = true, buffer_size = {_CSV_BUFFER})"
+        f"header = false, skip = {skip}, auto_detect = false, strict_mode = true, buffer_size = {_CSV_BUFFER}, "
+        f"parallel = {is_parallel})"
     )
 
 

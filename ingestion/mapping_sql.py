@@ -134,7 +134,7 @@ def _filled(mapping: FileMapping) -> set[str]:
 def _as_received(mapping: FileMapping, types: Mapping[str, str]) -> Iterable[AsReceived]:
     """The columns of the file. Of one that becomes a column of the entity as it is, only what differs need be kept."""
     same: dict[str, str] = {}
-    has_words = set(mapping.nulls) > {""}
+    has_words = bool(set(mapping.nulls) - {""})
     maps = {mapping.canonical(name) for name in mapping.values}
     mapped_to = [(source, mapping.canonical(name)) for name, source in mapping.columns.items()]
     if mapping.key and len(mapping.key) == 1:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -23,6 +24,16 @@ _RECEIVED, _CONSTANTS, _ORIGINAL = "received", "constants", "original"
 _FOLDER = "_originals"
 # DuckDB's own names for the place of a row: a column of an original that is called so would stand before them.
 _PLACES = {"file_index", "file_row_number", "filename"}
+# What writers say of columns. Other metadata, and the dictionary that Arrow keeps of a categorical column, may name somebody whom no row names.
+_SCHEMAS = {
+    "ARROW:schema",
+    "pandas",
+    "parquet.avro.schema",
+    "org.apache.spark.version",
+    "org.apache.spark.sql.parquet.row.metadata",
+}
+# Types whose values are not written to another file, or to JSON, as they are read.
+_ODD = ("json", "variant", "geometry")
 
 
 @dataclass(frozen=True)
@@ -99,25 +110,55 @@ def rows(files: Sequence[Path]) -> str:
     return f"select * exclude (file_index) from ({joined})"
 
 
-def can_be_original(file: Path) -> bool:
-    """Whether the rows of a Parquet file can be found again by their place, and its columns by their names."""
+def is_plain(file: Path) -> bool:
+    """Whether the rows of a Parquet file can be told by their place, and its columns by their names; False where it is none."""
     try:
-        names = [name.casefold() for name in pq.read_schema(file).names]
-    except (pa.ArrowException, OSError):
+        names = [name.casefold() for name in names_of(file)]
+    except (pa.ArrowException, OSError, ValueError):
         return False
     return all(names) and len(set(names)) == len(names) and _PLACES.isdisjoint(names)
 
 
+def can_be_original(con: duckdb.DuckDBPyConnection, file: Path) -> bool:
+    """Whether a Parquet file can be kept as it came: all of it can be read at any time, written anew without some rows, and it holds nothing else."""
+    if not is_plain(file):
+        return False
+    schema = pq.read_schema(file)
+    if not {key.decode(errors="replace") for key in schema.metadata or {}} <= _SCHEMAS or "dictionary<" in str(schema):
+        return False
+    reader = f"read_parquet({path_literal(file)}, hive_partitioning = false)"
+    try:
+        kinds = [kind.lower() for _, kind, *_ in con.execute(f"describe select * from {reader}").fetchall()]
+        if any(odd in kind for odd in _ODD for kind in kinds):
+            return False
+        con.execute(f"select bit_xor(hash(columns(*))) from {reader}").fetchall()
+    except duckdb.Error:
+        return False
+    return True
+
+
+def names_of(file: Path) -> list[str]:
+    """The columns of a Parquet file."""
+    return list(pq.read_schema(file).names)
+
+
+def shape_of(file: Path) -> str:
+    """The columns of a Parquet file with their order and types: files with the same can be read as one."""
+    columns = pq.read_metadata(file).schema
+    return "\n".join(str(columns.column(position)) for position in range(len(columns)))
+
+
 def labels_of_original(original: Path) -> list[str]:
     """The labels of the columns of a file that is kept as it came."""
-    return [f"{name}{SAME_AS}" for name in pq.read_schema(original).names]
+    return [f"{name}{SAME_AS}" for name in names_of(original)]
 
 
-def place_originals(dataset: Path, originals: Mapping[str, Path]) -> None:
+def place_originals(dataset: Path, originals: Mapping[str, Path]) -> list[Path]:
     """Move files (name → where it is) to the originals of the source with the folder ``dataset``, before the load that they are of is committed."""
     for name, path in originals.items():
         (dataset / _FOLDER).mkdir(parents=True, exist_ok=True)
         shutil.move(path, dataset / _FOLDER / name)
+    return [dataset / _FOLDER / name for name in originals]
 
 
 def original_of(file: Path) -> Path | None:
@@ -157,15 +198,11 @@ def _kept(file: Path) -> list[str]:
 def _form(file: Path) -> _Form:
     about, schema = _about(file), pq.read_schema(file)
     original = original_of(file)
-    shape = None
-    if original:
-        columns = pq.read_metadata(original).schema
-        shape = "\n".join(str(columns.column(position)) for position in range(len(columns)))
     # files of the first version list no labels: they have a field for each column
     labels = json.loads(about[_RECEIVED]) if _RECEIVED in about else _kept(file)
     constants = tuple(name for name, *_ in json.loads(about.get(_CONSTANTS, "[]")))
     received = str(schema.field("received").type) if "received" in schema.names else None
-    return _Form(tuple(labels), received, constants, shape)
+    return _Form(tuple(labels), received, constants, shape_of(original) if original else None)
 
 
 def _read(files: Sequence[Path]) -> str:

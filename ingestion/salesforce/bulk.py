@@ -31,7 +31,6 @@ def land(landing: Landing, table: RawTable, file: Path, booleans: set[str], anno
             )
         return
     names = sorted(header)
-    reader = read_csv(file, [f"r:{name}" for name in header])
     values = ", ".join(f"{_value(name, name in booleans)} as {identifier(f's:{name}')}" for name in names)
     record = ", ".join(f"{identifier(name)} := {identifier(f's:{name}')}" for name in names)
     fields = {column.name: column.path.removeprefix("$.") for column in table.columns}
@@ -39,7 +38,11 @@ def land(landing: Landing, table: RawTable, file: Path, booleans: set[str], anno
         f"cast({identifier(f's:{field}') if field in names else 'null'} as varchar) as {identifier(column)}"
         for column, field in fields.items()
     )
-    sql = f"select {typed}, *, to_json(struct_pack({record})) as record from (select {values} from {reader})"
+
+    def rows(*, is_parallel: bool) -> str:
+        reader = read_csv(file, [f"r:{name}" for name in header], is_parallel=is_parallel)
+        return f"select {typed}, *, to_json(struct_pack({record})) as record from (select {values} from {reader})"
+
     texts = {
         field: column.name
         for column, field in zip(table.columns, fields.values(), strict=True)
@@ -47,9 +50,11 @@ def land(landing: Landing, table: RawTable, file: Path, booleans: set[str], anno
     }
     as_received = [AsReceived(name, f"s:{name}", texts.get(name)) for name in names]
     try:
-        if not landing.relation_if_clean(table, sql, received=lambda: announced, as_received=as_received):
-            landing.relation(table, sql, received=announced, as_received=as_received)
-    except duckdb.InvalidInputException as error:
+        if not landing.relation_if_clean(
+            table, rows(is_parallel=True), received=lambda: announced, as_received=as_received
+        ):
+            landing.relation(table, rows(is_parallel=False), received=announced, as_received=as_received)
+    except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
         said = str(error).splitlines()[0][:200]
         raise SourceError(
             f"{landing.source}.{table.name}: a bulk result can't be read: {said}. Nothing of this load was kept; run again."

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion import rawlog
+from ingestion import package, rawlog
 from ingestion.erasure import erase
 
 CSV = """\
@@ -216,7 +218,7 @@ def test_a_parquet_file_with_a_bad_row_is_kept_by_columns(crm: Any) -> None:
 
 
 TYPES = (
-    "'{\"a\": [1]}'::json as j, '00000000-0000-0000-0000-00000000000a'::uuid as u, timestamptz '2026-01-01 10:00:00+02' as z, [1, i] as l, "
+    "'00000000-0000-0000-0000-00000000000a'::uuid as u, timestamptz '2026-01-01 10:00:00+02' as z, [1, i] as l, "
     "{'a': 'x', 'b': [{'c': 1.5}]} as s, map {'k': i} as m, 'ab'::blob as b, interval 3 day as iv, time '10:00' as tt, 1::utinyint as ut, "
     "timestamp_ns '2026-01-01 00:00:00.123456789' as ns, 1.25::float as f, cast(null as varchar) as nothing"
 )
@@ -264,3 +266,66 @@ def test_an_erasure_that_was_killed_before_the_original_went_is_ended_by_the_nex
     assert len(_originals(crm)) == 1
     erase(crm.company, emails=["mail3@x.com"])
     assert _originals(crm) == [] and sorted(_records(crm)) == [str(one) for one in range(10) if one != 3]
+
+
+def _not_utf8(table: pa.Table) -> pa.Table:
+    text = pa.array([b"caf\xe9"] * len(table), pa.binary())
+    return table.append_column("note", pa.Array.from_buffers(pa.string(), len(table), text.buffers()))
+
+
+ODD: dict[str, Callable[[pa.Table], pa.Table]] = {
+    # a category column holds all its values, also of persons whose rows were left out before
+    "categories": lambda table: table.append_column("who", pa.array(["jane@x.com", *["bo"] * 9]).dictionary_encode())[
+        1:
+    ],
+    "metadata": lambda table: table.replace_schema_metadata({"exported_by": "jane@x.com"}),
+    "json": lambda table: table.append_column("odd", pa.array(['{"a": 1}'] * 10, pa.json_())),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_a_parquet_file_that_holds_more_than_its_rows_say_is_kept_by_columns(crm: Any, what: str) -> None:
+    crm.mapping(PARQUET)
+    table = duckdb.sql(f"select {ROWS} from range(10) t(i)").to_arrow_table()
+    pq.write_table(ODD[what](table), crm.company.data_dir / "a.parquet")
+    before = crm.run().total.loaded
+    assert before >= 9 and _originals(crm) == []
+    assert len(_records(crm)) == before
+    erase(crm.company, emails=["jane@x.com", "mail5@x.com"])
+    assert len(_records(crm)) == before - 1
+    assert not any(b"jane@x.com" in file.read_bytes() for file in crm.company.raw_dir.rglob("*") if file.is_file())
+
+
+def test_a_parquet_file_with_a_column_that_cannot_be_read_is_refused_and_stops_no_other(crm: Any) -> None:
+    crm.mapping(PARQUET)
+    table = duckdb.sql(f"select {ROWS} from range(10) t(i)").to_arrow_table()
+    pq.write_table(_not_utf8(table), crm.company.data_dir / "a.parquet")
+    pq.write_table(table.rename_columns([*table.column_names[:-1], "mail"]), crm.company.data_dir / "b.parquet")
+    result = crm.run()
+    assert (
+        result.total.loaded == 10 and result.error is not None and "a.parquet: refused: it is damaged" in result.error
+    )
+    assert len(_records(crm)) == 10 and len(_originals(crm)) == 1
+    assert erase(crm.company, emails=["mail3@x.com"]).rows == {"crm.deals": 1}
+
+
+def test_a_load_that_could_not_be_committed_leaves_no_original(crm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    crm.mapping(PARQUET)
+    _write_parquet(crm, "a.parquet", f"select {ROWS} from range(10) t(i)")
+    with monkeypatch.context() as patch:
+
+        def full(*_: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+        patch.setattr(package, "_run", full)
+        assert "No space left" in str(crm.run().error)
+    assert _originals(crm) == []
+    assert crm.run().total.loaded == 10 and len(_originals(crm)) == 1
+
+
+def test_words_for_nothing_are_taken_out_whatever_else_the_list_lacks(crm: Any) -> None:
+    crm.mapping(PLAIN.replace("    key: no\n", '    key: no\n    nulls: ["n/a"]\n'))
+    crm.data("a.csv", "no,title,value,state\n1,Roof,5,won\n2,n/a,6,lost\n")
+    crm.run()
+    assert crm.rows("select name from raw_files.deals order by deal_id") == [("Roof",), (None,)]
+    assert _records(crm)["2"]["title"] == "n/a"
