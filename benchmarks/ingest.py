@@ -4,7 +4,7 @@ The limit is DuckDB's own reader: ``create table as select * from read_…`` wit
 refused. What DuckDB itself needs to write the same rows to Parquet, as a raw log must, stands beside it. The common peer is dlt as it comes: a
 resource of dictionaries into a DuckDB file, on a slice of the rows, as it takes too long for all. Rows are those of a CRM's export: 15 fields, some
 370 bytes as JSON; ``narrow`` ones have 7 fields and 130 bytes. Bulk results are CSV as Salesforce's Bulk API gives it, web exports the demo
-company's events of GA4, a file a day.
+company's events of GA4, a file a day, as JSON lines and as Parquet.
 """
 
 from __future__ import annotations
@@ -104,15 +104,19 @@ def measure(work: Path, *, rows: int) -> dict[str, float]:
     figures |= _beside_duckdb(
         "ingest_bulk_api", work, rows, READERS["csv"].format(file=result), lambda root: _bulk(root, result, rows)
     )
-    days = work / "web" / "data" / "ga4"
-    log = simulate(3)
-    write_events(days, log, compress=False)
-    events = READERS["jsonl"].format(file=days / "*.jsonl")
-    (count,) = duckdb.sql(f"select count(*) from {events}").fetchone() or (0,)
-    figures["ingest_ga4_rows"] = count
-    figures |= _beside_duckdb(
-        "ingest_ga4_jsonl", work, count, events, lambda root: _web(root, work / "web" / "data", count)
-    )
+    write_events(work / "web_jsonl" / "ga4", simulate(3), compress=False)
+    _as_parquet(work / "web_jsonl" / "ga4", work / "web_parquet" / "ga4")
+    for kind, relation in (
+        ("jsonl", "read_json_auto('{days}')"),
+        ("parquet", "read_parquet('{days}', union_by_name = true)"),
+    ):
+        data = work / f"web_{kind}"
+        events = relation.format(days=data / "ga4" / f"*.{kind}")
+        (count,) = duckdb.sql(f"select count(*) from {events}").fetchone() or (0,)
+        figures["ingest_ga4_rows"] = count
+        figures |= _beside_duckdb(
+            f"ingest_ga4_{kind}", work, count, events, lambda root, data=data, count=count: _web(root, data, count)
+        )
     lines = work / "deals.jsonl"
     figures |= _beside_duckdb(
         "ingest_api_records", work, rows, READERS["jsonl"].format(file=lines), lambda root: _records(root, lines, rows)
@@ -159,6 +163,15 @@ def _web(root: Path, data: Path, rows: int) -> None:
         count = landing.total[ga4.EVENTS.name]
         if count.received != rows or count.quarantined:
             raise RuntimeError(f"ga4: {count} of {rows} rows")
+
+
+def _as_parquet(days: Path, target: Path) -> None:
+    """The same days as Parquet files, as BigQuery can export them too."""
+    target.mkdir(parents=True)
+    for day in sorted(days.glob("*.jsonl")):
+        if day.stat().st_size:
+            file = target / f"{day.stem}.parquet"
+            duckdb.sql(f"copy (select * from read_json_auto('{day}')) to '{file}' (format parquet, compression zstd)")
 
 
 def _company(root: Path, environment: dict[str, str] | None = None) -> Company:

@@ -256,7 +256,12 @@ def _land_clean(landing: Landing, files: list[tuple[Path, _File]], work: Path) -
         texts = [(path, file) for path, file in texts if path.stat().st_size]
         if not texts and not tables:
             return True
-        lines = " union all ".join([*([_lines(texts)] if texts else []), *_rows(tables)])
+        sources = [_lines(texts)] if texts else []
+        if tables:
+            # read once: most of the time goes into opening them
+            con.execute(f"create or replace temp table ga4_rows as {' union all '.join(_rows(tables))}")
+            sources.append("select * from ga4_rows")
+        lines = " union all ".join(sources)
         received, repeats = _repeats(con, lines)
         if repeats > _FEW:
             return False

@@ -148,6 +148,31 @@ def test_parquet_in_both_list_shapes(directory: Any, folder: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("is_plain", [True, False], ids=["right from the files", "row by row"])
+def test_days_in_parquet_give_what_the_same_days_give_as_lines(
+    directory: Any, folder: Path, write: Any, is_plain: bool
+) -> None:
+    first = [_event(AT + one, params={"ga_session_id": one}) for one in range(50)]
+    first += [first[3], first[7]]  # sent twice
+    second = [_event(AT + one, "20260201", {"gclid": "x"}, collected_traffic_source={"manual_source": "flyer", "gclid": None}) for one in range(9)]  # fmt: skip
+    mixed = write("events_20260202.jsonl", _event(AT, "20260202"))
+    days = [write("events_20260131.jsonl", *first), write("events_20260201.jsonl", *second)]
+    read = f"select {COLUMNS}, record from raw_ga4.events order by event_day, event_at"
+    directory.run("ga4")
+    expected = directory.query(f"select * exclude (record) from ({read})")
+    shutil.rmtree(directory.root / "var")
+    extra = "" if is_plain else ", 'x' as filename"
+    for path in days:
+        duckdb.sql(f"select *{extra} from read_json_auto('{path}')").write_parquet(str(path.with_suffix(".parquet")))
+        path.unlink()
+    landing, _, _ = directory.run("ga4")
+    assert landing.counts["events"] == TableCount(62, 60, 0, 2) and mixed.exists()
+    assert directory.query(f"select * exclude (record) from ({read})") == expected
+    records = [json.loads(row[0]) for row in directory.query(f"select record from ({read})")]
+    assert [record["event_timestamp"] for record in records[:50]] == [str(AT + one) for one in range(50)]
+    assert "collected_traffic_source" not in records[0] and records[55]["collected_traffic_source"]["manual_source"] == "flyer"  # fmt: skip
+
+
 def test_unchanged_files_are_not_read_and_a_changed_day_is_loaded_whole(directory: Any, write: Any) -> None:
     path = write("events_20260131.jsonl", _event(1 + AT), _event(2 + AT))
     write("events_20260201.jsonl", _event(3 + AT, "20260201"))
