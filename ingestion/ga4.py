@@ -28,7 +28,7 @@ from ingestion.ga4_events import events_of
 from ingestion.landing import Landing
 from ingestion.lines import identifier, path_literal, quote, read_lines, sanitise
 from ingestion.places import Folder, Place, Stored
-from ingestion.raw_files import is_plain, names_of, shape_of
+from ingestion.raw_files import names_of, shape_of
 from ingestion.raw_tables import RawColumn, RawTable
 from ingestion.spool import spool_folder
 from salesgauge.errors import ConfigurationError, SalesgaugeError, SourceError
@@ -248,8 +248,8 @@ def _land_read(landing: Landing, files: list[tuple[Path, _File]], work: Path) ->
 def _land_clean(landing: Landing, files: list[tuple[Path, _File]], work: Path) -> bool:
     """Land files that hold only events of their day, right from the files; False, and nothing landed, where they don't."""
     con = landing.con
-    tables = [(path, file) for path, file in files if file.format == "parquet"]
-    if not all(is_plain(path) for path, _ in tables):
+    tables = [(path, file, shape_of(path)) for path, file in files if file.format == "parquet"]
+    if not all(shape for _, _, shape in tables):
         return False
     try:
         texts = [(_readable(path, file, work), file) for path, file in files if file.format != "parquet"]
@@ -375,11 +375,11 @@ def _lines(texts: list[tuple[Path, _File]], longest: int = 0, *, blank: bool = F
     return sql if blank else f"{sql} where line is not null"
 
 
-def _rows(tables: list[tuple[Path, _File]]) -> Iterator[str]:
-    """SQL of the rows of Parquet files, as ``_lines`` of others. Files with the same columns are read as one, as a row has no others."""
-    groups: dict[str, list[tuple[Path, _File]]] = {}
-    for path, file in tables:
-        groups.setdefault(shape_of(path), []).append((path, file))
+def _rows(tables: list[tuple[Path, _File, str | None]]) -> Iterator[str]:
+    """SQL of the rows of Parquet files, as ``_lines`` of others. Files of one shape are read as one: a row has no columns of other files."""
+    groups: dict[str | None, list[tuple[Path, _File]]] = {}
+    for path, file, shape in tables:
+        groups.setdefault(shape, []).append((path, file))
     for members in groups.values():
         columns = ", ".join(f"{identifier(name)} := {identifier(name)}" for name in names_of(members[0][0]))
         names, days = _list(file.name for _, file in members), _list(f"{file.day:%Y%m%d}" for _, file in members)

@@ -110,18 +110,24 @@ def rows(files: Sequence[Path]) -> str:
     return f"select * exclude (file_index) from ({joined})"
 
 
-def is_plain(file: Path) -> bool:
-    """Whether the rows of a Parquet file can be told by their place, and its columns by their names; False where it is none."""
+def shape_of(file: Path) -> str | None:
+    """The columns of a Parquet file with their order and types: files with the same can be read as one.
+
+    None where it is no such file, its rows can't be told by their place, or its columns by their names.
+    """
     try:
-        names = [name.casefold() for name in names_of(file)]
+        schema = pq.read_metadata(file).schema
+        names = [name.casefold() for name in schema.to_arrow_schema().names]
     except (pa.ArrowException, OSError, ValueError):
-        return False
-    return all(names) and len(set(names)) == len(names) and _PLACES.isdisjoint(names)
+        return None
+    if not all(names) or len(set(names)) < len(names) or not _PLACES.isdisjoint(names):
+        return None
+    return "\n".join(str(schema.column(position)) for position in range(len(schema)))
 
 
 def can_be_original(con: duckdb.DuckDBPyConnection, file: Path) -> bool:
     """Whether a Parquet file can be kept as it came: all of it can be read at any time, written anew without some rows, and it holds nothing else."""
-    if not is_plain(file):
+    if shape_of(file) is None:
         return False
     schema = pq.read_schema(file)
     if not {key.decode(errors="replace") for key in schema.metadata or {}} <= _SCHEMAS or "dictionary<" in str(schema):
@@ -140,12 +146,6 @@ def can_be_original(con: duckdb.DuckDBPyConnection, file: Path) -> bool:
 def names_of(file: Path) -> list[str]:
     """The columns of a Parquet file."""
     return list(pq.read_schema(file).names)
-
-
-def shape_of(file: Path) -> str:
-    """The columns of a Parquet file with their order and types: files with the same can be read as one."""
-    columns = pq.read_metadata(file).schema
-    return "\n".join(str(columns.column(position)) for position in range(len(columns)))
 
 
 def labels_of_original(original: Path) -> list[str]:
