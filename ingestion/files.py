@@ -243,9 +243,12 @@ def _land_clean(landing: Landing, file: SourceFile, dialect: Dialect, source: st
     )
     with ThreadPoolExecutor(1) as beside:  # rows are counted beside their loading
         received = beside.submit(relation.received).result
-        return landing.relation_if_clean(
+        is_landed = landing.relation_if_clean(
             rows.table, rows.sql, received=received, also=rows.also, as_received=rows.as_received, original=original
         )
+    if original and not is_landed:
+        original.unlink()
+    return is_landed
 
 
 def _check_columns(entry: FileMapping, relation: Relation) -> None:

@@ -130,7 +130,9 @@ def can_be_original(con: duckdb.DuckDBPyConnection, file: Path) -> bool:
     if shape_of(file) is None:
         return False
     schema = pq.read_schema(file)
-    if not {key.decode(errors="replace") for key in schema.metadata or {}} <= _SCHEMAS or "dictionary<" in str(schema):
+    if not {key.decode(errors="replace") for key in schema.metadata or {}} <= _SCHEMAS or "dictionary<" in str(
+        schema.remove_metadata()
+    ):
         return False
     reader = f"read_parquet({path_literal(file)}, hive_partitioning = false)"
     try:
