@@ -286,7 +286,7 @@ def _value(source: str, given: str, nulls: Iterable[str], table: Mapping[str, st
 
 
 def _is_trim(column: str) -> str:
-    """SQL condition for text that is neither empty nor has a blank at an end; null for null, and false for some odd texts."""
+    """SQL condition for text that is neither empty nor has a blank at an end; null for null, and false for some odd texts too: those are trimmed."""
     return f"{column} >= '!' and not suffix({column}, ' ')"
 
 

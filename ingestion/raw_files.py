@@ -88,16 +88,22 @@ def recorded(files: Sequence[Path]) -> str | None:
     return " union all by name ".join(parts) or None
 
 
+def columns_of(files: Sequence[Path]) -> str:
+    """SQL of a table function with the columns that Parquet files hold themselves, and ``file_row_number``."""
+    listed = ", ".join(path_literal(file) for file in files)
+    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false, file_row_number = true)"
+
+
 def rows(files: Sequence[Path]) -> str:
     """A query for the rows of ``files``, which are of one form: all their columns, ``file_row_number``, and what was received in ``received``."""
     abouts = [_about(file) for file in files]
-    joined = f"select *, file_index from {_read(files)}"
+    joined = f"select *, file_index from {columns_of(files)}"
     if _ORIGINAL in abouts[0]:
         originals = [_folder(file) / about[_ORIGINAL] for file, about in zip(files, abouts, strict=True)]
         fields = ", ".join(
             f"{identifier(label)} := {identifier(label.removesuffix(SAME_AS))}" for label in _kept(files[0])
         )
-        received = f"select file_index, file_row_number, struct_pack({fields}) as received from {_read(originals)}"
+        received = f"select file_index, file_row_number, struct_pack({fields}) as received from {columns_of(originals)}"
         joined = f"select * from ({joined}) join ({received}) using (file_index, file_row_number)"
     if _CONSTANTS in abouts[0]:
         listed = [json.loads(about[_CONSTANTS]) for about in abouts]
@@ -205,8 +211,3 @@ def _form(file: Path) -> _Form:
     constants = tuple(name for name, *_ in json.loads(about.get(_CONSTANTS, "[]")))
     received = str(schema.field("received").type) if "received" in schema.names else None
     return _Form(tuple(labels), received, constants, shape_of(original) if original else None)
-
-
-def _read(files: Sequence[Path]) -> str:
-    listed = ", ".join(path_literal(file) for file in files)
-    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false, file_row_number = true)"

@@ -17,8 +17,8 @@ from typing import Any
 
 import duckdb
 
-from ingestion.lines import identifier, path_literal, quote
-from ingestion.raw_files import recorded
+from ingestion.lines import identifier, quote
+from ingestion.raw_files import columns_of, recorded
 from ingestion.raw_tables import RawTable
 from salesgauge.entities import DUCKDB_TYPES, ENTITIES
 from salesgauge.settings import API_SOURCES, Company
@@ -96,7 +96,7 @@ def _cursors(company: Company, source: str, loads: list[str], where: str = "true
         return {}
     with connect(":memory:") as con:
         rows = con.execute(
-            f"select table_name, cursor from {_read(files)} where cursor is not null and {where}"
+            f"select table_name, cursor from {columns_of(files)} where cursor is not null and {where}"
         ).fetchall()
     return {table: json.loads(cursor) for table, cursor in rows}
 
@@ -233,18 +233,13 @@ def _select(columns: list[tuple[str, str]], files: list[Path], rows: str | None 
         "record": "cast(record as varchar)",
     }
     counted = "".join(f", cast(null as bigint) as {name}" for name in ("_base", "_first_line", "file_row_number"))
-    rows = f"select {empty}{counted} where false union all by name {rows or f'select * from {_read(files)}'}"
+    rows = f"select {empty}{counted} where false union all by name {rows or f'select * from {columns_of(files)}'}"
     values = ", ".join(f"{places[name]} as {name}" if name in places else identifier(name) for name, _ in columns)
     return f"select {values} from ({rows})"
 
 
 def _names(columns: Iterable[tuple[str, str]]) -> str:
     return ", ".join(identifier(name) for name, _ in columns)
-
-
-def _read(files: list[Path]) -> str:
-    listed = ", ".join(path_literal(file) for file in files)
-    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false, file_row_number = true)"
 
 
 def _files(company: Company, source: str, table: str, loads: list[str]) -> list[Path]:
