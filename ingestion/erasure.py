@@ -73,6 +73,8 @@ def erase(
     suppressions = Suppressions(company)
     if not is_trial:  # before anything goes: a crash between the two must not let the person come back
         outcome.suppressed += suppressions.add(emails=wanted.emails, phones=wanted.phones)
+        for file in rawlog.unfinished_files(company):
+            file.unlink()
         for dataset in company.raw_dir.glob("*"):  # of an erasure, or a load, that was killed
             remove_unnamed_originals(dataset)
     with connect(":memory:") as con:
@@ -133,11 +135,12 @@ class _Table:
 
 
 def _tables(company: Company) -> Iterator[_Table]:
-    """All that the raw log holds, source by source, files of uncommitted loads included."""
+    """All that the raw log holds, source by source, files of uncommitted loads included, but for those that nobody can read."""
+    unfinished = set(rawlog.unfinished_files(company))
     folders = (path for path in company.raw_dir.glob("*/*") if path.is_dir())
     for folder in sorted(folders, key=lambda path: (path.parent.name, path.name)):
         source, table = folder.parent.name, folder.name
-        files = sorted(folder.glob("*.parquet"))
+        files = sorted(set(folder.glob("*.parquet")) - unfinished)
         if table == "_quarantine":
             yield _Table(source, table, ("table_name", "record_key"), files)
         elif not table.startswith("_") and files:

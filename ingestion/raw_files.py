@@ -169,6 +169,15 @@ def place_originals(dataset: Path, originals: Mapping[str, Path]) -> list[Path]:
     return [dataset / _FOLDER / name for name in originals]
 
 
+def is_whole(file: Path) -> bool:
+    """Whether a Parquet file has its end: one that was being copied when its load was killed has none."""
+    try:
+        pq.read_metadata(file)
+    except (pa.ArrowException, OSError, ValueError):
+        return False
+    return True
+
+
 def original_of(file: Path) -> Path | None:
     """The original of a file of the raw log; None where it has none."""
     name = _about(file).get(_ORIGINAL)

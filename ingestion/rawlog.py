@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 
 from ingestion.lines import identifier, quote
-from ingestion.raw_files import columns_of, recorded
+from ingestion.raw_files import columns_of, is_whole, recorded
 from ingestion.raw_tables import RawTable
 from salesgauge.entities import DUCKDB_TYPES, ENTITIES
 from salesgauge.settings import API_SOURCES, Company
@@ -205,6 +205,15 @@ def sweep(company: Company) -> int:
                 file.unlink(missing_ok=True)
                 removed += 1
     return removed
+
+
+def unfinished_files(company: Company) -> list[Path]:
+    """Files that a killed load left half-written: it was never committed, and nobody can read them."""
+    found = []
+    for folder in company.raw_dir.glob("*"):
+        loads = set(committed(company, folder.name))
+        found += [file for file in folder.glob("*/*.parquet") if _load_id_of(file) not in loads and not is_whole(file)]
+    return found
 
 
 def api_tables(source: str) -> tuple[RawTable, ...]:

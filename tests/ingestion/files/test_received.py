@@ -329,3 +329,15 @@ def test_words_for_nothing_are_taken_out_whatever_else_the_list_lacks(crm: Any) 
     crm.run()
     assert crm.rows("select name from raw_files.deals order by deal_id") == [("Roof",), (None,)]
     assert _records(crm)["2"]["title"] == "n/a"
+
+
+def test_a_file_that_a_killed_load_left_half_written_stops_no_erasure(crm: Any) -> None:
+    crm.mapping(PARQUET)
+    _write_parquet(crm, "a.parquet", f"select {ROWS} from range(10) t(i)")
+    crm.run()
+    (whole,) = rawlog.table_files(crm.company, "crm", "deals")
+    half = whole.with_name("9999999999.000001.half.parquet")
+    half.write_bytes(whole.read_bytes()[:300])
+    assert erase(crm.company, emails=["mail3@x.com"], is_trial=True).rows == {"crm.deals": 1} and half.exists()
+    assert erase(crm.company, emails=["mail3@x.com"]).rows == {"crm.deals": 1}
+    assert not half.exists() and len(_records(crm)) == 9
