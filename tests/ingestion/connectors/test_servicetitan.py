@@ -132,11 +132,14 @@ def test_a_change_whose_transaction_ended_late_is_found_and_old_estimates_are_no
     newest = max(datetime.fromisoformat(row["modifiedOn"]) for row in rows)
     late = f"{(newest - timedelta(minutes=2)).replace(tzinfo=None).isoformat()}Z"
     rows.append({**rows[0], "id": 987_654, "createdOn": late, "modifiedOn": late})
+    refused = one.server.traffic.refused["all"]
     again = one.run()
     assert {name: count.loaded for name, count in again.tables.items() if count.loaded} == {"leads": 1}
     assert "987654" in newest_ids(one)
     assert one.server.traffic.requests["changes"] == 0
-    assert again.requests <= len(FEEDS) + 4  # few feeds have their last ten minutes on two pages
+    # what is asked again after a 429 depends on how evenly the machine runs; few feeds have their last ten minutes on two pages
+    answered = again.requests - (one.server.traffic.refused["all"] - refused)
+    assert len(FEEDS) <= answered <= len(FEEDS) + 4
 
 
 def newest_ids(one: Site) -> set[str]:
