@@ -10,12 +10,16 @@ State = Literal["loaded", "unchanged", "failed"]
 
 @dataclass(frozen=True)
 class TableCount:
-    """Records of one table in one load: ``received = loaded + quarantined + duplicates`` always holds."""
+    """Records of one table in one load: ``received = loaded + quarantined + duplicates`` always holds.
+
+    ``superseded``: those of the loaded ones that are older versions of a record of the same file.
+    """
 
     received: int = 0
     loaded: int = 0
     quarantined: int = 0
     duplicates: int = 0
+    superseded: int = 0
 
     def __add__(self, other: TableCount) -> TableCount:
         return TableCount(
@@ -23,6 +27,7 @@ class TableCount:
             self.loaded + other.loaded,
             self.quarantined + other.quarantined,
             self.duplicates + other.duplicates,
+            self.superseded + other.superseded,
         )
 
 

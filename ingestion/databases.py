@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ingestion import package, rawlog
+from ingestion import keys, package, rawlog
 from ingestion.about import Finding
 from ingestion.file_state import FileStates, state_of_read
 from ingestion.files import SourceFile, land, meaning_of
@@ -46,6 +46,7 @@ def extract_tables(
     states = FileStates(rawlog.cursors(company, name), meaning_of(path, process))
     url = company.source(name).secret("connection")
     problems = []
+    shared = keys.Notes()
     with _Database(name, url) as database, tempfile.TemporaryDirectory(dir=landing.folder) as folder:
         for number, entry in enumerate(source.tables):
             reporter.advance(name, number, len(source.tables), "tables")
@@ -57,7 +58,7 @@ def extract_tables(
             if known and (is_known or (not missing and known["sha256"] == state["sha256"])):
                 state = known
             if state is not known:
-                refused = missing or land(process, landing, file, name)
+                refused = missing or land(process, landing, file, name, shared)
                 if missing:
                     landing.refuse(entry.entity, file.name, missing)
                 for fed in entry.feeds:
@@ -70,6 +71,8 @@ def extract_tables(
     entities = {fed for entry in source.tables for fed in entry.feeds}
     for entity, cursor in states.cursors(entities, lambda table: True).items():
         landing.cursor(entity, cursor)
+    for text in shared.texts():
+        landing.note(text)
     return len(source.tables), "; ".join(problems) or None
 
 

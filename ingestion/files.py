@@ -10,19 +10,19 @@ import hashlib
 import json
 import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
-from ingestion import rawlog
+from ingestion import keys, rawlog
 from ingestion.about import Finding
 from ingestion.buckets import Bucket
 from ingestion.file_state import FileStates, State, is_known, state_of_read
 from ingestion.landing import Landing
 from ingestion.mapping import FileMapping, load
-from ingestion.mapping_sql import mapped, stage_events
+from ingestion.mapping_sql import Mapped, mapped, stage_events
 from ingestion.places import Folder, Place, Stored
 from ingestion.tabular import Dialect, RefusedError, Relation, read, read_plain
 from salesgauge.errors import SalesgaugeError
@@ -30,7 +30,7 @@ from salesgauge.process import Process
 from salesgauge.progress import Reporter
 from salesgauge.settings import Company, SourceSettings
 
-_MEANING = 2  # raise it when the same mapping comes to mean something else: every file is then read again
+_MEANING = 3  # raise it when the same mapping comes to mean something else: every file is then read again
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ def extract_files(
         entities = {fed for entry in source.files for fed in entry.feeds}
         for entity, cursor in states.cursors(entities, place.exists).items():
             landing.cursor(entity, cursor)
+        for text in run.shared.texts():
+            landing.note(text)
     finally:
         place.close()
     return run.done, "; ".join(problems) or None
@@ -127,7 +129,7 @@ def _find(place: Place, entries: list[FileMapping]) -> tuple[dict[Stored, list[F
 
 @dataclass
 class _Run:
-    """The files of one run. ``done`` counts those that were read."""
+    """The files of one run. ``done`` counts those that were read, ``shared`` collects what is said of rows with the same key."""
 
     process: Process
     landing: Landing
@@ -136,6 +138,7 @@ class _Run:
     states: FileStates
     problems: list[str]
     done: int = 0
+    shared: keys.Notes = field(default_factory=keys.Notes)
 
     def load(self, file: Stored, entries: list[FileMapping]) -> None:
         """Land ``file`` for the entries to which it is new; a problem where it can't be read."""
@@ -173,7 +176,7 @@ class _Run:
                     self.states.hold(fed, file.name)
 
     def _land(self, entry: FileMapping, file: SourceFile, hashed: Future[State]) -> None:
-        refused = land(self.process, self.landing, file, self.name)
+        refused = land(self.process, self.landing, file, self.name, self.shared)
         state = hashed.result()
         for fed in entry.feeds:
             state = self.states.read(fed, file.name, state, self.landing.load_id, refused)
@@ -194,8 +197,8 @@ class _Run:
                 self.states.forget(fed, file)
 
 
-def land(process: Process, landing: Landing, file: SourceFile, source: str) -> str | None:
-    """Land one file; returns why it was refused, or None."""
+def land(process: Process, landing: Landing, file: SourceFile, source: str, shared: keys.Notes) -> str | None:
+    """Land one file; returns why it was refused, or None. What is to be said of rows with the same key goes to ``shared``."""
     entry = file.entry
     dialect = _dialect(entry)
     with tempfile.TemporaryDirectory(dir=landing.folder) as folder:
@@ -207,9 +210,7 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str) -> s
             _check_columns(entry, relation)
             rows = mapped(entry, relation.sql, relation.columns, source=source, file=file.name)
             if not is_landed:
-                landing.relation(
-                    rows.table, rows.sql, received=relation.received(), also=rows.also, as_received=rows.as_received
-                )
+                rows = _landed(landing, file, relation, rows, shared)
         except RefusedError as error:
             landing.refuse(entry.entity, file.name, str(error))
             return str(error)
@@ -225,6 +226,25 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str) -> s
             table, sql = stage_events(entry, good, process, source=source)
             landing.relation(table, sql)
     return None
+
+
+def _landed(landing: Landing, file: SourceFile, relation: Relation, rows: Mapped, shared: keys.Notes) -> Mapped:
+    """Land the rows of a file, but for those that stand in it twice; the rows that were landed. RefusedError where its key is none."""
+    found = keys.Shared(rows.sql)
+    if file.entry.is_keyed:
+        good = landing.good_rows(rows.table, rows.sql, rows.also)
+        found = keys.without_doubled(landing.con, file.entry, rows, good)
+        shared.add(file.entry.entity, file.name, found)
+    landing.relation(
+        rows.table,
+        found.sql,
+        received=relation.received() - found.duplicates,
+        duplicates=found.duplicates,
+        superseded=found.superseded,
+        also=rows.also,
+        as_received=rows.as_received,
+    )
+    return replace(rows, sql=found.sql)
 
 
 def _land_clean(landing: Landing, file: SourceFile, dialect: Dialect, source: str, folder: Path) -> bool:
@@ -244,7 +264,13 @@ def _land_clean(landing: Landing, file: SourceFile, dialect: Dialect, source: st
     with ThreadPoolExecutor(1) as beside:  # rows are counted beside their loading
         received = beside.submit(relation.received).result
         is_landed = landing.relation_if_clean(
-            rows.table, rows.sql, received=received, also=rows.also, as_received=rows.as_received, original=original
+            rows.table,
+            rows.sql,
+            received=received,
+            also=rows.also,
+            as_received=rows.as_received,
+            original=original,
+            is_keyed=file.entry.is_keyed,
         )
     if original and not is_landed:
         original.unlink()

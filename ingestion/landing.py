@@ -122,6 +122,7 @@ class Landing:
         sql: str,
         *,
         duplicates: int = 0,
+        superseded: int = 0,
         received: int | None = None,
         also: Sequence[RawColumn] = (),
         as_received: Sequence[AsReceived] | None = None,
@@ -131,14 +132,15 @@ class Landing:
         It has the table's columns by name (of their type, or text that is cast as in ``records``) and ``record`` (JSON as text). It may have
         ``_line`` (place in the source; default: place in the query, for quarantined rows), ``_file``, and ``_reason`` (not null: quarantine the row
         for it).
-        ``also``: columns of the query that must fit too, but are not written. ``received``: the number of rows, where it is known. ``as_received``: keep
+        ``also``: columns of the query that must fit too, but are not written. ``received``: the number of rows, where it is known. ``duplicates`` were
+        received too but left out; ``superseded`` of the rows are older versions of others. ``as_received``: keep
         these columns of the source instead of ``record``, which is far cheaper than JSON and says the same.
         """
         query, types = self._completed(table, sql, also)
         if received is None:
             received = self._scalar(f"select count(*) from ({sql})")
         count = self._write(table, query, types, received, also, as_received)
-        return self._count(table.name, count + TableCount(duplicates, 0, 0, duplicates))
+        return self._count(table.name, count + TableCount(duplicates, 0, 0, duplicates, superseded))
 
     def relation_if_clean(
         self,
@@ -150,8 +152,11 @@ class Landing:
         also: Sequence[RawColumn] = (),
         as_received: Sequence[AsReceived] | None = None,
         original: Path | None = None,
+        is_keyed: bool = False,
     ) -> bool:
         """Like ``relation``, but where a row does not fit, or can't be read, nothing is landed or counted, and the answer is False.
+
+        The same holds where ``is_keyed`` and two rows have the same key.
 
         ``received`` is called when the rows are written. Columns that were received as they were typed (``AsReceived.is_copied``) are not kept twice.
         ``original``: the Parquet file in the landing's folder whose rows ``sql`` gives, all in their order; it is kept itself instead.
@@ -162,7 +167,7 @@ class Landing:
             for is_lean in (True, False) if not original and self._is_same(checked, as_received or ()) else (False,):
                 file, loaded = self._good(table, checked, types, as_received, is_lean=is_lean, original=original)
                 count = received()
-                if loaded == count:
+                if loaded == count and not (is_keyed and self._shares_a_key(table, file)):
                     self._keep(table.name, file, loaded)
                     if original and loaded:
                         self._originals[self._name_of(original)] = original
@@ -173,6 +178,13 @@ class Landing:
         except (duckdb.InvalidInputException, duckdb.IOException, duckdb.NotImplementedException):
             pass
         return False
+
+    def _shares_a_key(self, table: RawTable, file: Path) -> bool:
+        keys = ", ".join(identifier(name) for name in table.key)
+        # of hashes the distinct ones are counted far more quickly than of texts
+        return bool(
+            self._scalar(f"select count(*) - count(distinct hash({keys})) from read_parquet({path_literal(file)})")
+        )
 
     def original(self, path: Path) -> Path | None:
         """A copy of the Parquet file ``path`` that can be kept with its rows (``relation_if_clean``). OSError where it can't be read.
@@ -424,13 +436,15 @@ class Landing:
         for table in sorted({*self.counts, *cursors}):
             count = self.counts.get(table, TableCount())
             cursor = json.dumps(cursors[table], sort_keys=True) if table in cursors else None
-            rows.append((table, count.received, count.loaded, count.quarantined, count.duplicates, cursor))
+            rows.append(
+                (table, count.received, count.loaded, count.quarantined, count.duplicates, count.superseded, cursor)
+            )
         self.con.execute(
             "create or replace temp table accounting (table_name varchar, received bigint, loaded bigint, quarantined bigint, "
-            "duplicates bigint, cursor json)"
+            "duplicates bigint, superseded bigint, cursor json)"
         )
         if rows:
-            self.con.executemany("insert into accounting values (?, ?, ?, ?, ?, ?)", rows)
+            self.con.executemany("insert into accounting values (?, ?, ?, ?, ?, ?, ?)", rows)
         target = self._path("_accounting")
         self.con.execute(
             f"copy (select *, {self._stamp()} from accounting order by table_name) to {quote(str(target))} ({_PARQUET})"

@@ -270,8 +270,19 @@ class FileMapping(_Strict):
     @property
     def needs_lines(self) -> bool:
         """Whether the number of a row's line is part of the row: as its key, or as its order."""
+        return self.order == "file" or not self.is_keyed
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether the mapping says what identifies a record; else each row is one."""
         given = {self.canonical(name) for name in (*self.columns, *self.constants)}
-        return self.order == "file" or not (self.key or self.definition.key in given)
+        return bool(self.key) or self.definition.key in given
+
+    @property
+    def key_sources(self) -> list[str]:
+        """The columns of the file that identify a record; none where a constant, or the line, does."""
+        named = [source for name, source in self.columns.items() if self.canonical(name) == self.definition.key]
+        return list(self.key or named)
 
     @property
     def provided(self) -> set[str]:

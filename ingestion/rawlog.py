@@ -33,6 +33,7 @@ _LOADS = (
     ("loaded", "bigint"),
     ("quarantined", "bigint"),
     ("duplicates", "bigint"),
+    ("superseded", "bigint"),
     ("cursor", "json"),
 )
 _QUARANTINE = (

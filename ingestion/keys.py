@@ -1,0 +1,159 @@
+"""Rows of one file that share a key: which are the same row again, which are versions of a record, and when a key is none.
+
+Which of a record's versions counts is decided by the models (``dbt_project/macros/versions.sql``), as they also stand in different files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import duckdb
+
+from ingestion.lines import identifier
+from ingestion.mapping import FileMapping
+from ingestion.mapping_sql import Mapped
+from ingestion.tabular import RefusedError
+
+_MOST = 0.01  # the share of rows that may be older versions of others
+_TINY = 100  # rows: of fewer some may be, whatever their share
+_SOME = 5
+_SHOWN = 40
+_NAMED = 3  # files in a note
+_PERSONAL = {"first_name", "last_name", "name", "email", "phone"}
+
+
+@dataclass(frozen=True)
+class Shared:
+    """``sql``: the rows of a file without those that stand in it twice. ``duplicates``: how many these are; ``superseded``: older versions."""
+
+    sql: str
+    duplicates: int = 0
+    superseded: int = 0
+    example: tuple[int, int] | None = None
+
+
+def without_doubled(con: duckdb.DuckDBPyConnection, entry: FileMapping, rows: Mapped, good: str) -> Shared:
+    """``rows`` without rows that stand in the file twice, the last one of each stays. ``good``: the query for those that can be loaded.
+
+    RefusedError, with two rows as an example, where the key is plainly none: rows of different cases share it, or too many different rows do.
+    """
+    key = identifier(entry.definition.key)
+    (collisions,) = con.execute(f"select count({key}) - count(distinct hash({key})) from ({rows.sql}) where _reason is null").fetchone() or (0,)  # fmt: skip
+    if not collisions:
+        return Shared(rows.sql)
+    typed = identifier(f"t:{entry.definition.key}")
+    names = {column.name for column in entry.definition.columns}
+    case = " || ':' || ".join(identifier(f"t:{name}") for name in ("subject_type", "subject_id")) if "subject_id" in names else "null"  # fmt: skip
+    version = identifier("t:updated_at") if "updated_at" in names else "null"
+    con.execute(
+        f"create or replace temp table shared_keys as select {typed} as key from ({good}) group by {typed} having count(*) > 1"
+    )
+    con.execute(
+        "create or replace temp table shared_rows as "
+        f"select {typed} as key, _line as line, {case} as of_case, {version} as version, md5(cast(record as varchar)) as content "
+        f"from ({good}) where {typed} in (select key from shared_keys)"
+    )
+    con.execute(
+        "create or replace temp table doubled_lines as select line from shared_rows "
+        "qualify row_number() over (partition by key, content order by line desc) > 1"
+    )
+    duplicates, total = con.execute(f"select (select count(*) from doubled_lines), (select count(*) from ({good}))").fetchall()[0]  # fmt: skip
+    superseded, versions, cases = con.execute(
+        "select coalesce(sum(contents - 1), 0), coalesce(sum(contents - versions), 0), coalesce(max(cases), 0) from (select count(distinct content) "
+        "as contents, greatest(count(distinct version), 1) as versions, count(distinct of_case) as cases from shared_rows group by key)"
+    ).fetchall()[0]
+    example = (
+        con.execute(
+            "select min(line), max(line) from shared_rows group by key having count(distinct content) > 1 "
+            "order by count(distinct of_case) > 1 desc, min(line) limit 1"
+        ).fetchone()
+        or con.execute("select min(line), max(line) from shared_rows group by key order by 1 limit 1").fetchone()
+    )
+    if cases > 1 or (versions > _MOST * total and (total >= _TINY or versions >= _SOME)):
+        raise RefusedError(_no_key(con, entry, rows, int(superseded), int(total), across_cases=cases > 1))
+    if duplicates:
+        return Shared(
+            f"select * from ({rows.sql}) where _line not in (select line from doubled_lines)",
+            int(duplicates), int(superseded), example,
+        )  # fmt: skip
+    return Shared(rows.sql, 0, int(superseded), example)
+
+
+def _no_key(
+    con: duckdb.DuckDBPyConnection, entry: FileMapping, rows: Mapped, superseded: int, total: int, *, across_cases: bool
+) -> str:
+    """Why the file is refused, with two rows that share a key though they differ."""
+    difference = "of_case" if across_cases else "coalesce(cast(version as varchar), '') || content"
+    first, second = con.execute(
+        f"select min(line), arg_min(line, line) filter (where {difference} <> one) from "
+        f"(select key, line, of_case, version, content, first_value({difference}) over (partition by key order by line) as one from shared_rows) "
+        f"group by key having count(distinct {difference}) > 1 order by 1 limit 1"
+    ).fetchall()[0]
+    found = con.execute(f"select _line, cast(record as varchar) from ({rows.sql}) where _line in ({first}, {second}) order by 1").fetchall()  # fmt: skip
+    records = [(line, _fields(record)) for line, record in found]
+    names = entry.key_sources
+    differing = [name for name in _told(entry) if name not in names and len({fields.get(name) for _, fields in records}) > 1]  # fmt: skip
+    shown = [*names, *differing[:3]]
+    told = [
+        f"line {line:,} ({', '.join(f'{name}: {fields.get(name, str())[:_SHOWN]}' for name in shown)})"
+        for line, fields in records
+    ]
+    named = " + ".join(names) or entry.definition.key
+    why = (
+        f"rows of different cases share a value of '{named}'"
+        if across_cases
+        else f"{superseded:,} of {total:,} rows share their value of '{named}' with another row that says something else"
+    )
+    remedy = f"Name the columns that together are unique, for example `key: [{', '.join([*names, *differing[:1]])}]`"
+    if entry.definition.key not in entry.definition.required:
+        remedy += ", or leave `key` out: then each row is a record"
+    elif entry.entity in ("leads", "deals"):
+        remedy += ", map `updated_at` if the rows are versions of a record, or map the file as `stage_events` if it is an event log"
+    return f"its key is none: {why}, such as {' and '.join(told)}. {remedy}."
+
+
+def _fields(record: str) -> dict[str, str]:
+    try:
+        fields = json.loads(record)
+    except ValueError:
+        return {}
+    return {name: "" if value is None else str(value) for name, value in fields.items()} if isinstance(fields, dict) else {}  # fmt: skip
+
+
+def _told(entry: FileMapping) -> list[str]:
+    """The columns of the file that an example may show: those that are mapped, but for what names a person."""
+    personal = {source for name, source in entry.columns.items() if entry.canonical(name) in _PERSONAL}
+    return [name for name in entry.sources if name not in personal]
+
+
+class Notes:
+    """What is said at the end of a run about rows that share a key, by entity."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, list[tuple[str, Shared]]] = {}
+
+    def add(self, entity: str, file: str, shared: Shared) -> None:
+        """Rows of ``file`` share a key."""
+        if shared.duplicates or shared.superseded:
+            self._files.setdefault(entity, []).append((file, shared))
+
+    def texts(self) -> list[str]:
+        """One sentence an entity."""
+        return [_note(entity, files) for entity, files in self._files.items()]
+
+
+def _note(entity: str, files: list[tuple[str, Shared]]) -> str:
+    counts: Mapping[str, int] = {
+        "is a duplicate (left out)|are duplicates (left out)": sum(shared.duplicates for _, shared in files),
+        "is an older version of a record (superseded)|are older versions of a record (superseded)": sum(shared.superseded for _, shared in files),
+    }  # fmt: skip
+    said = [f"{count:,} row{'s' * (count != 1)} {words.split('|')[count != 1]}" for words, count in counts.items() if count]  # fmt: skip
+    places = [
+        f"{file} lines {shared.example[0]:,} and {shared.example[1]:,}"
+        for file, shared in files[:_NAMED]
+        if shared.example
+    ]
+    more = f" and {len(files) - _NAMED:,} more files" if len(files) > _NAMED else ""
+    return f"{entity}: {', '.join(said)}: rows of a file share a key, such as {'; '.join(places)}{more}"
