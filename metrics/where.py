@@ -1,23 +1,20 @@
 """Conditions as people write them, parsed and written anew: what is not understood is refused, nothing is pasted.
 
-Allowed: comparisons, ``in``, ``like``, ``between``, ``is null``, joined by ``and``, ``or``, ``not`` and brackets, over the metric's
-dimensions, ``metric_time`` (the day) and literals. Which dimensions a metric has belongs to ``engine``.
+The language is that of ``salesgauge.process.expressions``, over the metric's dimensions, ``metric_time`` (the day) and literals. Which dimensions
+a metric has belongs to ``engine``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import sqlglot
 from sqlglot import expressions as exp
 
 from metrics.engine import TIME, Dimension
 from metrics.names import suggest
 from salesgauge.errors import ConfigurationError
+from salesgauge.process.expressions import WORDS, read_condition
 
-ALLOWED = (
-    "comparisons (= <> < <= > >=), in (...), like, between, is null, and, or, not over dimension names and literals"
-)
 _COMPARISONS = {
     exp.EQ: "=",
     exp.NEQ: "<>",
@@ -25,29 +22,30 @@ _COMPARISONS = {
     exp.GTE: ">=",
     exp.LT: "<",
     exp.LTE: "<=",
-    exp.Like: "like",
-    exp.ILike: "ilike",
+    exp.NullSafeEQ: "is not distinct from",
+    exp.NullSafeNEQ: "is distinct from",
 }
+_LIKE = {exp.Like: "like", exp.ILike: "ilike"}
 
 
 def render_where(condition: str, dimensions: Mapping[str, Dimension]) -> str:
     """``condition`` in MetricFlow's template language. ConfigurationError names what is wrong and what is allowed."""
     try:
-        parsed = sqlglot.parse(condition, dialect="duckdb")
-    except sqlglot.errors.SqlglotError as error:
-        raise _refused(condition, "it is not a condition") from error
-    if len(parsed) != 1 or parsed[0] is None:
-        raise _refused(condition, "it is not one condition")
-    return _Renderer(condition, dimensions).boolean(parsed[0])
+        tree = read_condition(condition)
+    except ValueError as error:
+        raise _refused(condition, str(error)) from error
+    return _Renderer(condition, dimensions).boolean(tree)
 
 
 def _refused(condition: str, reason: str) -> ConfigurationError:
     return ConfigurationError(
-        f"The condition {condition!r} can't be used: {reason}. Allowed: {ALLOWED}. For example: service_line = 'hvac'"
+        f"The condition {condition!r} can't be used: {reason}. For example: service_line = 'hvac'"
     )
 
 
 class _Renderer:
+    """Writes every part of the nodes that ``read_condition`` lets through (``PARTS`` there is the list)."""
+
     def __init__(self, condition: str, dimensions: Mapping[str, Dimension]) -> None:
         self._condition = condition
         self._dimensions = dimensions
@@ -63,16 +61,17 @@ class _Renderer:
             return f"(not {self.boolean(node.this)})"
         if type(node) in _COMPARISONS:
             return f"({self._value(node.this)} {_COMPARISONS[type(node)]} {self._value(node.expression)})"
-        if isinstance(node, exp.In) and node.expressions and not _extras(node, "this", "expressions"):
+        if type(node) in _LIKE:
+            word = f"not {_LIKE[type(node)]}" if node.args.get("negate") else _LIKE[type(node)]
+            return f"({self._value(node.this)} {word} {self._value(node.expression)})"
+        if isinstance(node, exp.In):
             return f"({self._value(node.this)} in ({', '.join(self._value(item) for item in node.expressions)}))"
-        if isinstance(node, exp.Between) and not _extras(node, "this", "low", "high"):
+        if isinstance(node, exp.Between):
             low, high = self._value(node.args["low"]), self._value(node.args["high"])
             return f"({self._value(node.this)} between {low} and {high})"
-        if isinstance(node, exp.Is) and isinstance(node.expression, (exp.Null, exp.Boolean)):
+        if isinstance(node, exp.Is):
             return f"({self._value(node.this)} is {node.expression.sql()})"
-        if isinstance(node, exp.Column):
-            return self._column(node)
-        raise _refused(self._condition, f"{node.sql(dialect='duckdb')!r} is not allowed")
+        return self._value(node)
 
     def _value(self, node: exp.Expression) -> str:
         if isinstance(node, exp.Column):
@@ -81,18 +80,19 @@ class _Renderer:
             return _text(node.this) if node.is_string else _number(node.this, self._condition)
         if isinstance(node, exp.Boolean):
             return "true" if node.this else "false"
-        if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal) and not node.this.is_string:
+        if isinstance(node, exp.Neg):
             return f"-{_number(node.this.this, self._condition)}"
         if isinstance(node, exp.Paren):
             return self._value(node.this)
-        is_date = isinstance(node, exp.Cast) and node.to.this == exp.DataType.Type.DATE
-        if is_date and isinstance(node.this, exp.Literal) and node.this.is_string:
+        if isinstance(node, exp.Cast):
             return f"cast({_text(node.this.this)} as date)"
-        raise _refused(self._condition, f"{node.sql(dialect='duckdb')!r} is not allowed")
+        raise _refused(
+            self._condition, f"{node.sql(dialect='duckdb')!r} is not allowed in a condition. Allowed: {WORDS}"
+        )
 
     def _column(self, node: exp.Column) -> str:
         name = node.name.lower()
-        if isinstance(node.this, exp.Star) or node.table:
+        if node.table:
             raise _refused(self._condition, f"{node.sql(dialect='duckdb')!r} is not a dimension")
         if name == TIME:
             return f"{{{{ TimeDimension('{TIME}', 'day') }}}}"
@@ -102,11 +102,6 @@ class _Renderer:
                 f"The condition {self._condition!r} names a dimension that does not exist, {name!r}{hint}"
             )
         return self._dimensions[name].template
-
-
-def _extras(node: exp.Expression, *known: str) -> list[str]:
-    """Parts of a node that this module does not write: it must not lose one silently."""
-    return [key for key, value in node.args.items() if value and key not in known]
 
 
 def _number(text: str, condition: str) -> str:

@@ -29,9 +29,8 @@ LOWER_IS_BETTER = frozenset(
 )  # fmt: skip
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 OBJECT_COLUMNS = {
-    "lead": frozenset(column.name for column in ENTITIES["leads"].columns),
-    "deal": frozenset(column.name for column in ENTITIES["deals"].columns),
-    "appointment": frozenset(column.name for column in ENTITIES["appointments"].columns),
+    record: {column.name: column.type for column in ENTITIES[entity].columns}
+    for record, entity in {"lead": "leads", "deal": "deals", "appointment": "appointments"}.items()
 }
 
 
