@@ -44,7 +44,7 @@ def without_doubled(con: duckdb.DuckDBPyConnection, entry: FileMapping, rows: Ma
     if not collisions:
         return Shared(rows.sql)
     typed = identifier(f"t:{entry.definition.key}")
-    names = {column.name for column in entry.definition.columns}
+    names = {column.name for column in rows.table.columns}
     case = " || ':' || ".join(identifier(f"t:{name}") for name in ("subject_type", "subject_id")) if "subject_id" in names else "null"  # fmt: skip
     version = identifier("t:updated_at") if "updated_at" in names else "null"
     con.execute(
@@ -60,7 +60,7 @@ def without_doubled(con: duckdb.DuckDBPyConnection, entry: FileMapping, rows: Ma
         "qualify row_number() over (partition by key, content order by line desc) > 1"
     )
     duplicates, total = con.execute(f"select (select count(*) from doubled_lines), (select count(*) from ({good}))").fetchall()[0]  # fmt: skip
-    superseded, versions, cases = con.execute(
+    superseded, colliding, cases = con.execute(
         "select coalesce(sum(contents - 1), 0), coalesce(sum(contents - versions), 0), coalesce(max(cases), 0) from (select count(distinct content) "
         "as contents, greatest(count(distinct version), 1) as versions, count(distinct of_case) as cases from shared_rows group by key)"
     ).fetchall()[0]
@@ -71,8 +71,8 @@ def without_doubled(con: duckdb.DuckDBPyConnection, entry: FileMapping, rows: Ma
         ).fetchone()
         or con.execute("select min(line), max(line) from shared_rows group by key order by 1 limit 1").fetchone()
     )
-    if cases > 1 or (versions > _MOST * total and (total >= _TINY or versions >= _SOME)):
-        raise RefusedError(_no_key(con, entry, rows, int(superseded), int(total), across_cases=cases > 1))
+    if cases > 1 or (colliding > _MOST * total and (total >= _TINY or colliding >= _SOME)):
+        raise RefusedError(_no_key(con, entry, rows, int(colliding), int(total), across_cases=cases > 1))
     if duplicates:
         return Shared(
             f"select * from ({rows.sql}) where _line not in (select line from doubled_lines)",
@@ -82,14 +82,14 @@ def without_doubled(con: duckdb.DuckDBPyConnection, entry: FileMapping, rows: Ma
 
 
 def _no_key(
-    con: duckdb.DuckDBPyConnection, entry: FileMapping, rows: Mapped, superseded: int, total: int, *, across_cases: bool
+    con: duckdb.DuckDBPyConnection, entry: FileMapping, rows: Mapped, colliding: int, total: int, *, across_cases: bool
 ) -> str:
     """Why the file is refused, with two rows that share a key though they differ."""
-    difference = "of_case" if across_cases else "coalesce(cast(version as varchar), '') || content"
+    shared, difference = ("key", "of_case") if across_cases else ("key, version", "content")
     first, second = con.execute(
-        f"select min(line), arg_min(line, line) filter (where {difference} <> one) from "
-        f"(select key, line, of_case, version, content, first_value({difference}) over (partition by key order by line) as one from shared_rows) "
-        f"group by key having count(distinct {difference}) > 1 order by 1 limit 1"
+        f"select min(line), min(line) filter (where {difference} <> one) from "
+        f"(select *, first_value({difference}) over (partition by {shared} order by line) as one from shared_rows) "
+        f"group by {shared} having count(distinct {difference}) > 1 order by 1 limit 1"
     ).fetchall()[0]
     found = con.execute(f"select _line, cast(record as varchar) from ({rows.sql}) where _line in ({first}, {second}) order by 1").fetchall()  # fmt: skip
     records = [(line, _fields(record)) for line, record in found]
@@ -104,7 +104,7 @@ def _no_key(
     why = (
         f"rows of different cases share a value of '{named}'"
         if across_cases
-        else f"{superseded:,} of {total:,} rows share their value of '{named}' with another row that says something else"
+        else f"{colliding:,} of {total:,} rows share their value of '{named}' with another row that says something else"
     )
     remedy = f"Name the columns that together are unique, for example `key: [{', '.join([*names, *differing[:1]])}]`"
     if entry.definition.key not in entry.definition.required:

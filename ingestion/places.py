@@ -5,11 +5,14 @@ What is in the files does not belong here (``files``, ``ga4``), nor what is know
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
+
+_DIGITS = re.compile("([0-9]+)")
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,15 @@ class Stored:
     size: int
     mtime_ns: int
     etag: str | None = None
+
+
+def in_natural_order(name: str) -> tuple[list[list[str | int]], str]:
+    """What sorts file names as people read them: ``part_9`` before ``part_10``, ``export.csv`` before ``export (1).csv``."""
+    *folders, last = name.casefold().split("/")
+    stem = last
+    while (suffix := PurePosixPath(stem).suffix) and suffix[1:].isalpha():
+        stem = stem.removesuffix(suffix)
+    return [[int(part) if place % 2 else part for place, part in enumerate(_DIGITS.split(text))] for text in [*folders, stem]], name  # fmt: skip
 
 
 class ChangingError(OSError):

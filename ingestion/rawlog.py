@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 
 from ingestion.lines import identifier, quote
+from ingestion.places import in_natural_order
 from ingestion.raw_files import columns_of, is_whole, recorded
 from ingestion.raw_tables import RawTable
 from salesgauge.entities import DUCKDB_TYPES, ENTITIES
@@ -150,7 +151,7 @@ def create_views(con: duckdb.DuckDBPyConnection, company: Company, *, with_parts
 
 def _create_file_views(con: duckdb.DuckDBPyConnection, company: Company, loads: dict[str, list[str]]) -> None:
     """The views of ``raw_files``: of each file the rows of the load that the newest cursor names, so that a changed file, or mapping, replaces what
-    came from it before.
+    came from it before. ``_file_order``: the place of the file in the natural order of names, by which one export is newer than another.
     """
     known = {source: cursors(company, source) for source in loads}
     for entity in ENTITIES.values():
@@ -170,8 +171,18 @@ def _create_file_views(con: duckdb.DuckDBPyConnection, company: Company, loads: 
         ]
         query = _select(columns, files, recorded(files))
         if files:
-            listed = ", ".join(f"({quote(source)}, {quote(file)}, {quote(load)})" for source, file, load in live)
-            query = f"select * from ({query}) where (source, _file, _load_id) in ({listed})"
+            order = {
+                file: place for place, file in enumerate(sorted({file for _, file, _ in live}, key=in_natural_order))
+            }
+            listed = ", ".join(
+                f"({quote(source)}, {quote(file)}, {quote(load)}, {order[file]})" for source, file, load in live
+            )
+            query = (
+                f"select rows.*, live._file_order from ({query}) as rows join (values {listed}) as live(source, _file, _load_id, _file_order) "
+                "using (source, _file, _load_id)"
+            )
+        else:
+            query = f"select *, cast(null as integer) as _file_order from ({query})"
         con.execute(f"create view raw_files.{identifier(entity.name)} as {query}")
 
 

@@ -50,8 +50,12 @@ class Entity:
         raise KeyError(name)
 
 
+# Of the versions of a record that files hold the newest by it counts (dbt_project/macros/versions.sql).
+_UPDATED_AT = ("updated_at", "timestamp", "when the source changed the record last; of its versions the newest counts")
+
+
 def _columns(*rows: tuple[str, ...]) -> tuple[Column, ...]:
-    return tuple(Column(*row) for row in rows)  # type: ignore[arg-type]
+    return tuple(Column(*row) for row in (*rows, _UPDATED_AT))  # type: ignore[arg-type]
 
 
 _SEGMENTS = (

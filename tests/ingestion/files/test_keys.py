@@ -149,3 +149,16 @@ def test_a_file_whose_key_is_none_stops_no_other(crm: Any) -> None:
     assert "d1.csv: refused: its key is none: 29 of 30 rows" in str(result.error)
     assert "line 2 (no: 7, value: 0) and line 3 (no: 7, value: 1)" in str(result.error)
     assert crm.rows("select name from raw_files.deals") == [("A",)]
+
+
+def test_rows_that_say_when_they_changed_are_versions_however_many(crm: Any) -> None:
+    dated = DEALS.replace(
+        "amount: value}", "amount: value, updated_at: changed}, dates: {format: iso8601, timezone: UTC}"
+    )
+    crm.mapping(dated)
+    rows = [f"{deal},Deal,{week},2026-01-{week:02d}" for week in range(1, 11) for deal in range(20)]
+    crm.data("d.csv", "no,title,value,changed\n" + "\n".join(rows) + "\n")
+    assert crm.run().total == TableCount(200, 200, 0, 0, 180)
+    # changed at the same moment into different things: no versions
+    crm.data("d.csv", "no,title,value,changed\n" + "\n".join(rows).replace("-10", "-09") + "\n")
+    assert "line 162 (no: 0, value: 9) and line 182 (no: 0, value: 10)" in str(crm.run().error)

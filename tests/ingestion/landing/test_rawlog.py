@@ -52,6 +52,7 @@ def test_views_exist_before_anything_was_loaded(views: Views) -> None:
             "_loaded_at",
             "_row",
             "record",
+            "_file_order",
         ]
     assert con.execute("select count(*) from raw_log.loads").fetchone() == (0,)
     assert con.execute("select count(*) from raw_log.quarantine").fetchone() == (0,)

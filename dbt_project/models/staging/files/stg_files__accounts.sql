@@ -15,7 +15,8 @@ renamed as (
         {{ clean('country') }} as country,
         {{ clean('parent') }} as parent,
         created_at,
-        coalesce(is_deleted, false) as is_deleted
+        coalesce(is_deleted, false) as is_deleted,
+        updated_at
     from newest
 
 )

@@ -18,7 +18,8 @@ renamed as (
         {{ source_id('source', 'user_id') }} as user_id,
         {{ source_id('source', 'lead_id') }} as lead_id,
         {{ source_id('source', 'deal_id') }} as deal_id,
-        coalesce(is_deleted, false) as is_deleted
+        coalesce(is_deleted, false) as is_deleted,
+        updated_at
     from newest
 
 )

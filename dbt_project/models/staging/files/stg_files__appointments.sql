@@ -22,7 +22,8 @@ renamed as (
         {{ source_id('source', 'lead_id') }} as lead_id,
         {{ source_id('source', 'deal_id') }} as deal_id,
         {{ source_id('source', 'job_id') }} as job_id,
-        coalesce(is_deleted, false) as is_deleted
+        coalesce(is_deleted, false) as is_deleted,
+        updated_at
     from newest
 
 )

@@ -21,7 +21,8 @@ renamed as (
         {{ clean('recording_url') }} as recording_url,
         {{ clean('transcript') }} as transcript,
         {{ clean('keywords') }} as keywords,
-        cast(null as varchar) as user_email
+        cast(null as varchar) as user_email,
+        updated_at
     from newest
 
 )

@@ -10,7 +10,8 @@ renamed as (
         {{ source_id('source', 'campaign_id') }} as campaign_id,
         {{ clean('name') }} as name,
         {{ clean('channel') }} as channel,
-        is_active
+        is_active,
+        updated_at
     from newest
 
 )

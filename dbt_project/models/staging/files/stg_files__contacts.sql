@@ -17,7 +17,8 @@ renamed as (
         {{ source_id('source', 'lead_id') }} as lead_id,
         created_at,
         coalesce(is_deleted, false) as is_deleted,
-        {{ source_id('source', 'merged_into_id') }} as merged_into_id
+        {{ source_id('source', 'merged_into_id') }} as merged_into_id,
+        updated_at
     from newest
 
 )

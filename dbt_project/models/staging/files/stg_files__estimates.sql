@@ -19,7 +19,8 @@ renamed as (
         amount,
         {{ clean('currency') }} as currency,
         {{ source_id('source', 'user_id') }} as user_id,
-        coalesce(is_deleted, false) as is_deleted
+        coalesce(is_deleted, false) as is_deleted,
+        updated_at
     from newest
 
 )

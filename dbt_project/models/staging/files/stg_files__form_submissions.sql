@@ -18,7 +18,8 @@ renamed as (
         {{ clean('page') }} as page,
         {{ clean('channel') }} as channel,
         {{ clean('campaign') }} as campaign,
-        {{ source_id('source', 'lead_id') }} as lead_id
+        {{ source_id('source', 'lead_id') }} as lead_id,
+        updated_at
     from newest
 
 )

@@ -16,7 +16,8 @@ renamed as (
         paid_amount,
         {{ clean('currency') }} as currency,
         {{ clean('status') }} as status,
-        coalesce(is_deleted, false) as is_deleted
+        coalesce(is_deleted, false) as is_deleted,
+        updated_at
     from newest
 
 )

@@ -17,7 +17,8 @@ renamed as (
         completed_at,
         {{ clean('status') }} as status,
         amount,
-        coalesce(is_deleted, false) as is_deleted
+        coalesce(is_deleted, false) as is_deleted,
+        updated_at
     from newest
 
 )

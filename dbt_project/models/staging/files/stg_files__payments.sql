@@ -13,7 +13,8 @@ renamed as (
         amount,
         {{ clean('currency') }} as currency,
         {{ clean('method') }} as method,
-        coalesce(is_deleted, false) as is_deleted
+        coalesce(is_deleted, false) as is_deleted,
+        updated_at
     from newest
 
 )

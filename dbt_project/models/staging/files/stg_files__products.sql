@@ -10,7 +10,8 @@ renamed as (
         {{ source_id('source', 'product_id') }} as product_id,
         {{ clean('name') }} as name,
         {{ clean('series') }} as series,
-        list_price_amount
+        list_price_amount,
+        updated_at
     from newest
 
 )

@@ -12,7 +12,8 @@ renamed as (
         {{ clean('channel') }} as channel,
         {{ clean('campaign') }} as campaign,
         amount,
-        {{ clean('currency') }} as currency
+        {{ clean('currency') }} as currency,
+        updated_at
     from newest
 
 )

@@ -1,6 +1,42 @@
-with newest as (
+with superseded_deals as (
 
-    {{ newest_rows_of_files(source('raw_files', 'stage_events'), ['event_id']) }}
+    {{ superseded_rows_of_files(source('raw_files', 'deals'), ['deal_id']) }}
+
+),
+
+superseded_leads as (
+
+    {{ superseded_rows_of_files(source('raw_files', 'leads'), ['lead_id']) }}
+
+),
+
+superseded as (
+
+    select source, _file, _line, 'deal' as subject_type, deal_id as subject_id from superseded_deals
+    union
+    select source, _file, _line, 'lead' as subject_type, lead_id as subject_id from superseded_leads
+
+),
+
+-- events that the date columns of a record tell of are called like this (ingestion.mapping_sql); they leave with the row that they came from
+current_events as (
+
+    select events.*
+    from {{ source('raw_files', 'stage_events') }} as events
+    left join superseded
+        on events.source = superseded.source
+        and events._file = superseded._file
+        and events._line = superseded._line
+        and events.subject_type = superseded.subject_type
+        and events.subject_id = superseded.subject_id
+        and events.event_id = events.subject_id || ':' || events.stage
+    where superseded.subject_id is null
+
+),
+
+newest as (
+
+    {{ newest_rows_of_files('current_events', ['event_id']) }}
 
 ),
 
@@ -14,7 +50,8 @@ renamed as (
         {{ clean('pipeline') }} as pipeline,
         "at",
         {{ source_id('source', 'owner_id') }} as owner_id,
-        coalesce(source_order, _line) as source_order
+        coalesce(source_order, _line) as source_order,
+        updated_at
     from newest
 
 )

@@ -15,7 +15,8 @@ renamed as (
         {{ clean('comment') }} as comment,
         {{ clean('email') }} as email,
         {{ source_id('source', 'lead_id') }} as lead_id,
-        {{ source_id('source', 'deal_id') }} as deal_id
+        {{ source_id('source', 'deal_id') }} as deal_id,
+        updated_at
     from newest
 
 )

@@ -13,7 +13,8 @@ renamed as (
         ends_at,
         {{ clean('activity') }} as activity,
         {{ source_id('source', 'deal_id') }} as deal_id,
-        {{ source_id('source', 'job_id') }} as job_id
+        {{ source_id('source', 'job_id') }} as job_id,
+        updated_at
     from newest
 
 )

@@ -14,7 +14,8 @@ renamed as (
         {{ clean('team') }} as team,
         {{ clean('branch') }} as branch,
         {{ clean('manager') }} as manager,
-        coalesce(is_active, true) as is_active
+        coalesce(is_active, true) as is_active,
+        updated_at
     from newest
 
 )

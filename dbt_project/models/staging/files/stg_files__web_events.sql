@@ -16,7 +16,8 @@ renamed as (
         {{ clean('traffic_source') }} as traffic_source,
         {{ clean('medium') }} as medium,
         {{ clean('campaign') }} as campaign,
-        {{ clean('form_id') }} as form_id
+        {{ clean('form_id') }} as form_id,
+        updated_at
     from newest
 
 )

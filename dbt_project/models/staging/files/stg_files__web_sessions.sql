@@ -19,7 +19,8 @@ renamed as (
         users,
         conversions,
         coalesce(is_sampled, false) as is_sampled,
-        coalesce(is_thresholded, false) as is_thresholded
+        coalesce(is_thresholded, false) as is_thresholded,
+        updated_at
     from newest
 
 )
