@@ -9,9 +9,9 @@ import duckdb
 import pandas as pd
 
 from metrics.engine import TIME, Engine, Metric
-from metrics.names import suggest
 from metrics.where import render_where
 from salesgauge.errors import ConfigurationError
+from salesgauge.names import suggest
 from salesgauge.warehouse import open_published
 
 GRAINS = ("day", "week", "month", "quarter", "year")

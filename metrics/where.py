@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from sqlglot import expressions as exp
 
 from metrics.engine import TIME, Dimension
-from metrics.names import suggest
 from salesgauge.errors import ConfigurationError
+from salesgauge.names import suggest
 from salesgauge.process.expressions import WORDS, read_condition
 
 _COMPARISONS = {

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from salesgauge.errors import ConfigurationError
 
 Model = TypeVar("Model", bound=BaseModel)
+Place = tuple[int | str, ...]
+
+
+class _Constructor(RoundTripConstructor):
+    """A day that does not exist (2025-02-29) stays text: whoever reads the value says what is wrong with it, and where."""
+
+    def day_or_text(self, node: Any, values: Any = None) -> Any:
+        try:
+            return self.construct_yaml_timestamp(node, values)
+        except ValueError:
+            return node.value
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", _Constructor.day_or_text)
 
 
 def load_yaml(path: Path) -> Any:
@@ -20,7 +36,9 @@ def load_yaml(path: Path) -> Any:
     ConfigurationError names file and line where it is no YAML.
     """
     try:
-        return YAML(typ="rt").load(path.read_text(encoding="utf-8-sig"))
+        yaml = YAML(typ="rt")
+        yaml.Constructor = _Constructor
+        return yaml.load(path.read_text(encoding="utf-8-sig"))
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigurationError(f"{path.name}:{line}: not valid YAML: {error.problem or error}") from error
@@ -30,19 +48,26 @@ def load_yaml(path: Path) -> Any:
         raise ConfigurationError(f"{path.name} can't be read: {error.strerror}") from error
 
 
-def load_model(path: Path, model: type[Model]) -> Model:
-    """The document in ``path`` as ``model``. ConfigurationError lists every mistake with file, line, key and what was expected."""
+def load_model(
+    path: Path, model: type[Model], checks: Callable[[Any], Iterable[tuple[Place, str]]] = lambda document: ()
+) -> Model:
+    """The document in ``path`` as ``model``. ConfigurationError lists every mistake with file, line, key and what was expected.
+
+    ``checks`` gives the mistakes of the document that no single part can know, as place and text.
+    """
     document = load_yaml(path)
     if document is None:
         raise ConfigurationError(f"{path.name}: the file is empty. 'salesgauge init DIR' writes a commented one.")
+    problems = [(line_of(document, place), text) for place, text in checks(document)]
     try:
-        return model.model_validate(document)
+        loaded = model.model_validate(document)
     except ValidationError as error:
-        problems = [
-            f"{path.name}:{line_of(document, item['loc'])}: {_dotted(item['loc'])}: {_message(item)}"
-            for item in error.errors()
+        problems += [
+            (line_of(document, item["loc"]), f"{_dotted(item['loc'])}: {_message(item)}") for item in error.errors()
         ]
-        raise ConfigurationError("\n".join(problems)) from error
+    if problems:
+        raise ConfigurationError("\n".join(f"{path.name}:{line}: {text}" for line, text in sorted(set(problems))))
+    return loaded
 
 
 def line_of(document: Any, location: tuple[int | str, ...]) -> int:

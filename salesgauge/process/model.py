@@ -1,4 +1,4 @@
-"""What may stand in ``process.yml``, with its checks. Writing it to the warehouse belongs in ``tables``."""
+"""What may stand in ``process.yml``: the shape of each part. Names that must exist are checked in ``checks``, ``tables`` writes it to the warehouse."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import duckdb
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from salesgauge.entities import ENTITIES
-from salesgauge.process.expressions import parse_condition, to_sql
+from salesgauge.names import suggest
+from salesgauge.process.checks import mistakes
+from salesgauge.process.expressions import is_day, parse_condition, to_sql
+from salesgauge.process.hours import OpeningHours, opening_hours
 from salesgauge.yaml_file import load_model
 
 DEFINITION_VERSION = 1
@@ -27,11 +30,11 @@ LOWER_IS_BETTER = frozenset(
         "sales_cycle_days_median", "sales_cycle_days_p90", "deals_lost", "lost_amount", "forecast_wape", "non_selling_time_rate",
     }
 )  # fmt: skip
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 OBJECT_COLUMNS = {
     record: {column.name: column.type for column in ENTITIES[entity].columns}
     for record, entity in {"lead": "leads", "deal": "deals", "appointment": "appointments"}.items()
 }
+EXCLUSION_COLUMNS = {"lead": OBJECT_COLUMNS["lead"]}
 
 
 def _timezone(value: str) -> str:
@@ -54,9 +57,17 @@ def _key(value: str) -> str:
     return value
 
 
+def _day(value: Any) -> Any:
+    if type(value) is date or (isinstance(value, str) and is_day(value)):
+        return value
+    raise ValueError("is no day; expected one that exists, as YYYY-MM-DD")
+
+
 Timezone = Annotated[str, AfterValidator(_timezone)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Key = Annotated[str, AfterValidator(_key)]
+Day = Annotated[date, BeforeValidator(_day)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -66,63 +77,30 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class OpeningHours(_Strict):
-    """Minutes of the local day of one weekday (1 = Monday) in which a branch is open."""
-
-    iso_weekday: int
-    opens_minute: int
-    closes_minute: int
-
-
 class Branch(_Strict):
     label: str | None = None
     timezone: Timezone | None = None
-    open: dict[str, str] = Field(default_factory=dict)
-    holidays: list[date] = Field(default_factory=list)
+    open: dict[str, str | list[str]] = Field(default_factory=dict)
+    holidays: list[Day] = Field(default_factory=list)
     on_call: str | None = None
 
     @field_validator("open")
     @classmethod
-    def _hours_are_readable(cls, value: dict[str, str]) -> dict[str, str]:
-        days = [hours.iso_weekday for hours in opening_hours(value)]
-        twice = {day for day in days if days.count(day) > 1}
-        if twice:
-            raise ValueError(f"{WEEKDAYS[min(twice) - 1]} stands in two entries")
+    def _hours_are_readable(cls, value: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
+        opening_hours(value)
         return value
 
     @property
     def hours(self) -> list[OpeningHours]:
-        """The opening hours, a row per open weekday."""
+        """The opening hours, a row per window of a weekday."""
         return opening_hours(self.open)
-
-
-def opening_hours(spec: dict[str, str]) -> list[OpeningHours]:
-    """``{'mon-fri': '08:00-17:00'}`` as rows. ValueError names the entry that can't be read."""
-    rows = []
-    for days, hours in spec.items():
-        first, _, last = days.partition("-")
-        if first not in WEEKDAYS or (last and last not in WEEKDAYS):
-            raise ValueError(f"'{days}' is no weekday or range of weekdays; expected for example mon-fri or sat")
-        match = re.fullmatch(r"(\d{2}):(\d{2})-(\d{2}):(\d{2})", hours)
-        if not match:
-            raise ValueError(f"'{hours}' are no opening hours; expected for example \"08:00-17:00\"")
-        opens, closes = int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])
-        if not 0 <= opens < closes <= 24 * 60:
-            raise ValueError(f"'{hours}' does not end after it begins, on the same day")
-        begin, end = WEEKDAYS.index(first), WEEKDAYS.index(last or first)
-        if end < begin:
-            raise ValueError(f"'{days}' runs backwards")
-        rows += [
-            OpeningHours(iso_weekday=day + 1, opens_minute=opens, closes_minute=closes) for day in range(begin, end + 1)
-        ]
-    return rows
 
 
 class CompanyProfile(_Strict):
     name: str
     currency: Currency
     timezone: Timezone
-    holidays: list[date] = Field(default_factory=list)
+    holidays: list[Day] = Field(default_factory=list)
     branches: dict[Key, Branch] = Field(default_factory=dict)
 
 
@@ -133,13 +111,13 @@ class Cost(_Strict):
 
 class Version(_Strict):
     key: Key
-    effective_from: date
+    effective_from: Day
     cost: Cost | None = None
 
 
 class Limits(_Strict):
     first_touch_minutes: int | None = Field(default=None, gt=0)
-    days_in_stage: float | None = Field(default=None, gt=0)
+    days_in_stage: Number | None = Field(default=None, gt=0)
     cadence_days: list[int] = Field(default_factory=list)
 
 
@@ -151,7 +129,7 @@ class Stage(_Strict):
     owner_role: str | None = None
     tools: list[str] = Field(default_factory=list)
     limits: Limits = Field(default_factory=Limits)
-    required: dict[str, float] = Field(default_factory=dict)
+    required: dict[str, Number] = Field(default_factory=dict)
     exit: dict[Key, str] = Field(default_factory=dict)
     reasons: list[str] = Field(default_factory=list)
     playbook: str | None = None
@@ -159,23 +137,28 @@ class Stage(_Strict):
     @field_validator("exit")
     @classmethod
     def _criteria_are_conditions(cls, value: dict[str, str]) -> dict[str, str]:
+        problems = []
         for criterion, text in value.items():
             try:
                 parse_condition(text, OBJECT_COLUMNS)
             except ValueError as error:
-                raise ValueError(f"criterion '{criterion}': {error}") from error
+                problems.append(f"criterion '{criterion}': {error}")
+        if problems:
+            raise ValueError("; ".join(problems))
         return value
 
     @model_validator(mode="after")
     def _required_fields_exist(self) -> Stage:
+        problems = []
         for field, weight in self.required.items():
             if field not in OBJECT_COLUMNS[self.object]:
-                raise ValueError(
-                    f"required field '{field}' is no column of a {self.object}; expected one of: "
-                    f"{', '.join(sorted(OBJECT_COLUMNS[self.object]))}"
+                problems.append(
+                    f"required field '{field}' is no column of a {self.object}{suggest(field, OBJECT_COLUMNS[self.object])}"
                 )
             if weight <= 0:
-                raise ValueError(f"the weight of required field '{field}' must be above 0 (found {weight})")
+                problems.append(f"the weight of required field '{field}' must be above 0 (found {weight})")
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
 
@@ -212,19 +195,19 @@ class ProcessMap(_Strict):
 
 class Target(_Strict):
     kpi: Key
-    target: float
-    before: float | None = None
+    target: Number
+    before: Number | None = None
     from_stage: str | None = Field(default=None, alias="from")
     to_stage: str | None = Field(default=None, alias="to")
     segment_type: str | None = None
     segment: str | None = None
     direction: Literal["up", "down"] | None = None
-    effective_from: date | None = None
+    effective_from: Day | None = None
 
 
 class ExchangeRate(_Strict):
     currency: Currency
-    date: date
+    date: Day
     rate: Decimal = Field(gt=0)
 
 
@@ -269,41 +252,12 @@ class Process(_Strict):
     @classmethod
     def load(cls, path: Path) -> Process:
         """Read and check ``path``; ConfigurationError lists every mistake with file, line, key and what was expected."""
-        return load_model(path, cls)
-
-    @field_validator("exclusions")
-    @classmethod
-    def _exclusions_are_conditions(cls, value: dict[str, str]) -> dict[str, str]:
-        for reason, text in value.items():
-            try:
-                parse_condition(text, {"lead": OBJECT_COLUMNS["lead"]})
-            except ValueError as error:
-                raise ValueError(f"rule '{reason}': {error}") from error
-        return value
+        return load_model(path, cls, lambda document: mistakes(document, EXCLUSION_COLUMNS, OBJECT_COLUMNS))
 
     @field_validator("placeholders", mode="before")
     @classmethod
     def _placeholders_are_text(cls, value: Any) -> Any:
         return [str(item) for item in value] if isinstance(value, list) else value
-
-    @model_validator(mode="after")
-    def _references_exist(self) -> Process:
-        known = {stage.key for stage in self.process.stages}
-        for source, pipelines in self.stage_mapping.items():
-            for pipeline, mapping in pipelines.items():
-                for source_stage, stage in mapping.items():
-                    if stage not in known:
-                        raise ValueError(
-                            f"stage_mapping.{source}.{pipeline}.{source_stage} names the stage '{stage}', which process.stages "
-                            f"does not have; expected one of: {', '.join(sorted(known))}"
-                        )
-        for target in self.targets:
-            for stage in (target.from_stage, target.to_stage):
-                if stage is not None and stage not in known:
-                    raise ValueError(
-                        f"the target of '{target.kpi}' names the stage '{stage}', which process.stages does not have"
-                    )
-        return self
 
     def stage(self, key: str) -> Stage:
         """The stage called ``key``; KeyError if there is none."""
@@ -311,9 +265,8 @@ class Process(_Strict):
 
     def exclusion_rules(self) -> list[dict[str, str]]:
         """The exclusions as ``{reason, sql}``, the SQL over a lead's unqualified columns, in the order of the file."""
-        columns = {"lead": OBJECT_COLUMNS["lead"]}
         return [
-            {"reason": reason, "sql": to_sql(parse_condition(text, columns))}
+            {"reason": reason, "sql": to_sql(parse_condition(text, EXCLUSION_COLUMNS))}
             for reason, text in self.exclusions.items()
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from pathlib import Path
 
@@ -9,7 +10,11 @@ import pytest
 
 from salesgauge.errors import ConfigurationError
 from salesgauge.process import Process
+from salesgauge.process.checks import SEGMENT_TYPES, TARGET_KPIS, unread
+from salesgauge.process.hours import opening_hours
+from salesgauge.settings import PROJECT_ROOT
 from salesgauge.warehouse import connect
+from salesgauge.yaml_file import load_yaml
 
 GOOD = """\
 company:
@@ -40,6 +45,8 @@ targets:
   - {kpi: win_rate, before: 0.35, target: 0.55}
   - {kpi: sales_cycle_days_median, target: 7}
 """
+RATES = "[{currency: EUR, date: 2025-01-01, rate: 1.1}, {currency: EUR, date: 2025-01-01, rate: 1.2}]"
+PAIR = '[{record: "crm:7", lead: "hubspot:1"}]'
 
 
 def load(tmp_path: Path, text: str) -> Process:
@@ -97,7 +104,18 @@ def test_exclusions_become_checked_sql(tmp_path: Path) -> None:
         ("timezone: America/Chicago", "timezone: Mars/Base", r"process\.yml:4: company\.timezone: is no time zone.*'Mars/Base'"),
         ("currency: USD", "currency: Dollar", r"process\.yml:3: company\.currency: is no currency.*'Dollar'"),
         ("mon-fri", "monday", r"process\.yml:7: company\.branches\.chicago\.open: 'monday' is no weekday"),
-        ('"08:00-17:00", sat', '"17:00-08:00", sat', r":7: .*'17:00-08:00' does not end after it begins"),
+        ('"08:00-17:00", sat', '"08:00-08:00", sat', r":7: .*'08:00-08:00' is no time in which anybody is open"),
+        ('"08:00-17:00", sat', '"08:75-17:00", sat', r":7: .*'08:75' in '08:75-17:00' is no time of a day"),
+        ('"08:00-17:00", sat', '"08:00-25:00", sat', r":7: .*'25:00' in '08:00-25:00' is no time of a day"),
+        ('"08:00-17:00", sat', '"8-17", sat', r":7: .*'8-17' are no opening hours; expected for example"),
+        ('"08:00-17:00", sat', '"08:00-12:00, 11:00-17:00", sat', r":7: .*'mon-fri: 08:00-12:00' and 'mon-fri: 11:00-17:00' overlap on mon"),
+        ('"08:00-17:00", sat', '"18:00-09:30", sat', r":7: .*'mon-fri: 18:00-09:30' and 'sat: 09:00-12:30' overlap on sat"),
+        ('sat: "09:00-12:30"', 'sun: "20:00-08:30"', r":7: .*'sun: 20:00-08:30' and 'mon-fri: 08:00-17:00' overlap on mon"),
+        ("2026-01-01", "2025-02-29", r"process\.yml:5: company\.holidays\[0\]: is no day; expected one that exists.*'2025-02-29'"),
+        ("2026-03-02", "2026-13-02", r"process\.yml:8: company\.branches\.denver\.holidays\[0\]: is no day.*'2026-13-02'"),
+        ("2026-01-01", '"2026-1-1"', r"process\.yml:5: .*is no day; expected one that exists, as YYYY-MM-DD \(found '2026-1-1'\)"),
+        ("2026-01-01", "2026-01-01 10:00:00", r"process\.yml:5: .*is no day"),
+        ("effective_from: 2025-01-01", "effective_from: 2025-02-30", r"process\.yml:11: process\.versions\[0\]\.effective_from: is no day"),
         ("kind: lost", "kind: gone", r"process\.yml:21: process\.stages\[3\]\.kind: .*'gone'"),
         ("phone: 3", "phones: 3", r"process\.yml:14: .*required field 'phones' is no column of a lead"),
         ("email: 2", "email: 0", r"weight of required field 'email' must be above 0"),
@@ -108,6 +126,31 @@ def test_exclusions_become_checked_sql(tmp_path: Path) -> None:
         ("{key: won, kind: won}", "{key: inquiry, kind: won}", r"the stage 'inquiry' stands there twice"),
         ("effective_from: 2026-01-05", "effective_from: 2024-01-05", r"versions must stand in the order of effective_from"),
         ("limits: {first_touch", "limit: {first_touch", r"process\.yml:16: process\.stages\[0\]\.limit: unknown key"),
+        ("kpi: win_rate", "kpi: win_rat", r"process\.yml:26: targets\[0\]\.kpi: no target is possible for 'win_rat'; did you mean 'win_rate'"),
+        ("kpi: win_rate", "kpi: won_deals", r"targets\[0\]\.kpi: no target is possible for 'won_deals'; did you mean .*'deals_won'"),
+        ("target: 0.55", "target: 55", r"process\.yml:26: targets\[0\]\.target: 'win_rate' is a share: expected a number from 0 to 1 \(found 55\); 55 % is 0\.55"),
+        ("before: 0.35", "before: -0.1", r"targets\[0\]\.before: 'win_rate' is a share"),
+        ("target: 7", "target: -7", r"process\.yml:27: targets\[1\]\.target: 'sales_cycle_days_median' is never negative"),
+        ("target: 7", "target: .inf", r"process\.yml:27: targets\[1\]\.target: .*finite"),
+        ("target: 7", "target: 7, from: inquiry", r"targets\[1\]\.from: 'sales_cycle_days_median' has no stages"),
+        ("kpi: win_rate,", "kpi: stage_conversion_rate, from: inquiri,", r"names the stage 'inquiri', which process\.stages does not have; did you mean 'inquiry'"),
+        ("kpi: win_rate,", "kpi: stage_pair_conversion_rate, from: proposal, to: inquiry,", r"targets\[0\]\.to: 'inquiry' does not come after 'proposal'"),
+        ("kpi: win_rate,", "kpi: stage_pair_conversion_rate, from: inquiry, to: lost,", r"targets\[0\]\.to: 'lost' is a stage of kind lost"),
+        ("target: 0.55", "target: 0.55, segment_type: brnch, segment: denver", r"targets\[0\]\.segment_type: 'win_rate' has no segments of type 'brnch'; did you mean 'branch'"),
+        ("target: 0.55", "target: 0.55, segment_type: branch, segment: denvr", r"process\.yml:26: targets\[0\]\.segment: there is no branch 'denvr'; did you mean 'denver'"),
+        ("target: 0.55", "target: 0.55, segment_type: process_version, segment: old", r"there is no process_version 'old'; there are: baseline, optimized"),
+        ("target: 0.55", "target: 0.55, segment: denver", r"targets\[0\]\.segment: needs 'segment_type' beside it"),
+        ("kpi: win_rate", "kpi: forecast_wape, segment_type: channel, segment: web", r"'forecast_wape' has no segments of type 'channel'; there are: branch, rep, service_line"),
+        ("  - {kpi: sales_cycle_days_median, target: 7}", "  - {kpi: win_rate, target: 0.6}", r"process\.yml:26: targets\[0\]: another target is about the same"),
+        ("exclusions: {test:", "exclusions: {received:", r"process\.yml:24: exclusions: rule 'received': the name has a meaning of its own"),
+        ("exclusions: {test:", "exclusions: {after_as_of:", r"process\.yml:24: exclusions: rule 'after_as_of': the name has a meaning of its own"),
+        ("exclusions: {test:", "exclusions: {lead_test:", r"exclusions: rule 'lead_test': the name has a meaning of its own"),
+        ("lead.is_test or", "lead.is_test = 'maybe' or", r"process\.yml:24: exclusions: rule 'test': .*compares boolean with text"),
+        ("lead.is_test or", "lead.created_at < '2025-02-29' or", r"process\.yml:24: exclusions: rule 'test': '2025-02-29' is no date"),
+        ("targets:\n", "qualification: {met: {need: deal.neeed is null}}\ntargets:\n", r"process\.yml:25: qualification\.met\.need: 'deal' has no column 'neeed'"),
+        ("targets:\n", f"exchange_rates: {RATES}\ntargets:\n", r"process\.yml:25: exchange_rates\[0\]: EUR has two rates on 2025-01-01"),
+        ("targets:\n", f"exchange_rates: {RATES}\ntargets:\n".replace("EUR", "USD"), r"USD is the company's own currency"),
+        ("targets:\n", f"identity: {{same: {PAIR}, different: {PAIR}}}\ntargets:\n", r"process\.yml:25: identity\.different\[0\]: .* are in identity\.same too"),
         ("target: 7", "targt: 7", r"process\.yml:27: targets\[1\]\.target: is missing"),
         ("company:\n", "company: [\n", r"process\.yml:\d+: not valid YAML"),
     ],
@@ -122,6 +165,43 @@ def test_every_mistake_is_listed_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load(tmp_path, GOOD.replace("USD", "Dollar").replace("kind: lost", "kind: gone"))
     assert len(str(caught.value).splitlines()) == 2
+
+    wrong = {"USD": "Dollar", "2026-01-01": "2025-02-29", "key: won, kind": "key: sold, kind", "win_rate": "win_rat"}
+    text = GOOD
+    for old, new in wrong.items():
+        text = text.replace(old, new, 1)
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path, text.replace("lead.is_test or", "lead.is_test = 1 or"))
+    lines = [int(line.split(":")[1]) for line in str(caught.value).splitlines()]
+    assert lines == [3, 5, 23, 24, 26]
+
+
+def test_opening_hours_may_have_breaks_and_cross_midnight() -> None:
+    hours = opening_hours(
+        {"mon-tue": "08:00-12:00, 13:00-17:00", "fri-sat": ["10:00-12:00", "18:00-02:00"], "sun": "22:00-08:00"}
+    )
+    assert [(one.iso_weekday, one.opens_minute, one.closes_minute) for one in hours] == [
+        (1, 480, 720), (1, 780, 1020), (2, 480, 720), (2, 780, 1020),
+        (5, 600, 720), (5, 1080, 1560), (6, 600, 720), (6, 1080, 1560), (7, 1320, 1920),
+    ]  # fmt: skip
+    always = opening_hours({"mon-sun": "00:00-24:00"})
+    assert {(one.opens_minute, one.closes_minute) for one in always} == {(0, 1440)} and len(always) == 7
+    assert len(opening_hours({"mon-sun": "18:00-08:00"})) == 7
+
+
+def test_the_kpis_of_targets_are_those_that_the_scorecard_knows() -> None:
+    model = (PROJECT_ROOT / "dbt_project/models/kpi/int_scorecard_estimates.sql").read_text(encoding="utf-8")
+    known = re.findall(r"'(\w+)': \('\w+', '(\w+)'\)", model)
+    assert dict(known) == TARGET_KPIS
+    macro = (PROJECT_ROOT / "dbt_project/macros/kpi_rollup.sql").read_text(encoding="utf-8")
+    segments = re.search(r"macro kpi_segments\(\) %}\s*{{ return\(\[(.*?)\]", macro)
+    assert segments and tuple(re.findall(r"'(\w+)'", segments[1])) == SEGMENT_TYPES
+
+
+def test_what_describes_the_process_but_is_read_by_nothing_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "process.yml"
+    path.write_text(GOOD.replace("denver: {", "denver: {on_call: nobody, "), encoding="utf-8")
+    assert unread(load_yaml(path)) == ["on_call", "cost", "exit", "reasons"]
 
 
 def test_an_empty_file_says_how_to_get_one(tmp_path: Path) -> None:
