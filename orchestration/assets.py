@@ -320,7 +320,7 @@ def published_version(
         as_of=company.moment(started),
         created_at=started,
         audit=audit,
-        semantic_manifest=directory.dbt_target_dir / "semantic_manifest.json",
+        semantic_manifest=directory.dbt_target_dir / transform.SEMANTIC_MANIFEST,
     )
     quality.finish_erasure(directory)
     reporter.done("publish", f"version {version.name}" + (" (unchanged)" if version.unchanged else ""))

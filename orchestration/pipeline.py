@@ -22,6 +22,11 @@ DAGSTER_SETTINGS = {
     "nux": {"enabled": False},
     "run_monitoring": {"enabled": True},
     "run_queue": {"max_concurrent_runs": 1},
+    "event_log_storage": {
+        "module": "orchestration.event_storage",
+        "class": "KeptSqliteEventLogStorage",
+        "config": {"home": {"env": "DAGSTER_HOME"}},
+    },
     # Steps write nothing to standard output, and capturing it starts two processes per step.
     "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"},
 }

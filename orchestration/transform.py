@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from salesgauge.yaml_file import load_yaml
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 AFTER_ANALYSIS = "tag:after_analysis"
+SEMANTIC_MANIFEST = "semantic_manifest.json"
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ def build(
     Failed tests and models are in the outcome, not raised; AuditError only where dbt could not begin.
     """
     values = project_vars(company, process)
-    arguments = ["build", "--exclude-resource-types", "unit_test", "--vars", json.dumps(values)]
+    # Nobody reads what dbt would write of each node; the metrics' manifest is written where the project is parsed.
+    arguments = ["build", "--exclude-resource-types", "unit_test", "--no-write-json", "--vars", json.dumps(values)]
     if selected := list(select):
         arguments += ["--select", *selected]
     if excluded := list(exclude):
@@ -91,7 +94,11 @@ def build(
             finished += 1
             reporter.advance(step, finished, unit="models and tests")
 
-    result = parse(values)
+    with _locked(parse_target(values)):
+        result = parse(values)
+        if result.success:
+            company.dbt_target_dir.mkdir(parents=True, exist_ok=True)
+            shutil.copy(parse_target(values) / SEMANTIC_MANIFEST, company.dbt_target_dir)
     if result.success:
         result = invoke(
             arguments,
@@ -172,8 +179,19 @@ def invoke(
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
     target.mkdir(parents=True, exist_ok=True)
     common = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target-path", str(target)]
-    logs = ["--log-level", "none", "--log-path", str(target / "logs"), "--log-level-file", "info"]
-    return dbtRunner(manifest=manifest, callbacks=callbacks or []).invoke([*arguments, *common, *logs])
+    logs = ["--log-level", "none", "--log-path", str(target / "logs"), "--log-level-file", "warn"]
+    try:
+        return dbtRunner(manifest=manifest, callbacks=callbacks or []).invoke([*arguments, *common, *logs])
+    finally:
+        _close_warehouse()
+
+
+def _close_warehouse() -> None:
+    """Give the file back. The profile says ``keep_open``: else dbt would close and open it again around almost every node."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    with suppress(Exception):  # dbt ended before it opened anything, and there is no environment
+        DuckDBConnectionManager.env().close()
 
 
 def project_vars(company: Company, process: Process) -> dict[str, Any]:
