@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from ingestion import rawlog
 from quality.results import DbtTestResult
-from salesgauge.errors import AuditError
+from salesgauge.errors import AuditError, ConfigurationError
 from salesgauge.process import Process
 from salesgauge.progress import SILENT, Reporter
 from salesgauge.settings import API_SOURCES, PROJECT_ROOT, Company
@@ -25,6 +25,10 @@ from salesgauge.warehouse import connect
 from salesgauge.yaml_file import load_yaml
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
+# What a word of a call or meeting can mean; macros/outcomes.sql has the words.
+OUTCOMES = frozenset(
+    {"answered", "missed", "no_answer", "busy", "failed", "planned", "scheduled", "held", "no_show", "canceled"}
+)
 AFTER_ANALYSIS = "tag:after_analysis"
 SEMANTIC_MANIFEST = "semantic_manifest.json"
 
@@ -203,6 +207,8 @@ def project_vars(company: Company, process: Process) -> dict[str, Any]:
             values[f"{source}_fields"] = {record: dict(names) for record, names in fields.items()}
         if teams := document.get("teams"):
             values[f"{source}_team_branches"] = dict(teams)
+        if outcomes := document.get("outcomes"):
+            values[f"{source}_outcomes"] = _outcomes(company, source, outcomes)
         if lead_object := company.source(source).get("lead_object"):
             values[f"{source}_lead_object"] = str(lead_object)
         if units := document.get("business_units"):
@@ -219,6 +225,16 @@ def project_vars(company: Company, process: Process) -> dict[str, Any]:
 def _document(company: Company, source: str) -> dict[str, Any]:
     file = company.source(source).file
     return (load_yaml(file) or {}) if file else {}
+
+
+def _outcomes(company: Company, source: str, words: Any) -> dict[str, str]:
+    """The words of ``outcomes`` with what they mean."""
+    if not isinstance(words, dict) or not set(words.values()) <= OUTCOMES:
+        raise ConfigurationError(
+            f"{company.source(source).file}: outcomes must say what a word of the source means, for example {{Gatekeeper: no_answer}}; "
+            f"expected one of: {', '.join(sorted(OUTCOMES))}"
+        )
+    return {str(word): outcome for word, outcome in words.items()}
 
 
 def _outcome(results: Iterable[Any]) -> Outcome:

@@ -251,6 +251,7 @@ ENTITIES: dict[str, Entity] = {
                 ("at", "timestamp", ""),
                 ("direction", "text", "inbound or outbound"),
                 ("is_answered", "boolean", ""),
+                ("outcome", "text", "connected, voicemail, no answer, busy …: what denies an answer is believed"),
                 ("duration_seconds", "float", ""),
                 ("from_number", "text", ""),
                 ("to_number", "text", ""),

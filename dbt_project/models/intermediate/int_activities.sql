@@ -28,10 +28,16 @@ calls as (
 
     select
         call_id as activity_id,
-        'call' as type,
+        -- one that is still to be made is a task
+        case when outcome = 'planned' then 'task' else 'call' end as type,
         direction,
         false as is_automated,
-        case when is_answered then 'answered' when direction = 'inbound' then 'missed' else 'no_answer' end as outcome,
+        case
+            when is_answered then 'answered'
+            when outcome in ('busy', 'failed', 'no_answer', 'missed', 'planned') then outcome
+            when direction = 'inbound' then 'missed'
+            else 'no_answer'
+        end as outcome,
         "at" as created_at,
         "at",
         duration_seconds,
@@ -97,8 +103,9 @@ linked as (
 
     select
         known.activity_id,
-        known.type,
-        known.direction,
+        -- what nobody knows counts as nothing: int_unmapped_outcomes has it
+        case when known.type in ({{ text_list(activity_types()) }}) then known.type else 'note' end as type,
+        case when known.direction in ('inbound', 'outbound') then known.direction end as direction,
         known.is_automated,
         known.outcome,
         known.created_at,

@@ -17,7 +17,7 @@ parsed as (
         id,
         start_time,
         {{ json_struct('record', {
-            'direction': 'varchar', 'answered': 'boolean', 'duration': 'varchar', 'customer_phone_number': 'varchar', 'tracking_phone_number': 'varchar',
+            'direction': 'varchar', 'answered': 'boolean', 'voicemail': 'boolean', 'duration': 'varchar', 'customer_phone_number': 'varchar', 'tracking_phone_number': 'varchar',
             'business_phone_number': 'varchar', 'source': 'varchar', 'campaign': 'varchar', 'utm_campaign': 'varchar', 'agent_email': 'varchar',
             'recording': 'varchar', 'transcription': 'varchar', 'keywords_spotted': ['json'],
         }) }} as call
@@ -31,7 +31,8 @@ renamed as (
         {{ source_id("'callrail'", 'parsed.id') }} as call_id,
         parsed.start_time as at,
         lower({{ clean('parsed.call.direction') }}) as direction,
-        parsed.call.answered as is_answered,
+        -- a voicemail is no answer
+        parsed.call.answered and not coalesce(parsed.call.voicemail, false) as is_answered,
         {{ try_cast('parsed.call.duration', 'double') }} as duration_seconds,
         case when parsed.call.direction = 'outbound' then {{ clean('parsed.call.tracking_phone_number') }} else {{ clean('parsed.call.customer_phone_number') }} end as from_number,
         case when parsed.call.direction = 'outbound' then {{ clean('parsed.call.customer_phone_number') }} else {{ clean('parsed.call.tracking_phone_number') }} end as to_number,

@@ -4,6 +4,12 @@ with newest as (
 
 ),
 
+words as (
+
+    {{ outcome_words('newest', ['status']) }}
+
+),
+
 renamed as (
 
     select
@@ -11,7 +17,7 @@ renamed as (
         created_at,
         starts_at,
         ends_at,
-        {{ clean('status') }} as status,
+        coalesce(words.meeting_outcome, {{ clean('status') }}) as status,
         is_self_booked,
         {{ clean('email') }} as email,
         {{ clean('phone') }} as phone,
@@ -25,6 +31,7 @@ renamed as (
         coalesce(is_deleted, false) as is_deleted,
         updated_at
     from newest
+    left join words on newest.status = words.written
 
 )
 

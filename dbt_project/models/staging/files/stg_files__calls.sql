@@ -4,13 +4,36 @@ with newest as (
 
 ),
 
+words as (
+
+    {{ outcome_words('newest', ['outcome']) }}
+
+),
+
+-- What denies an answer is believed, whichever column says it.
+worded as (
+
+    select
+        {{ star_except('newest', ['outcome']) }},
+        case when {{ word_key('newest.outcome') }} is not null then {{ clean('newest.outcome') }} end as written,
+        words.call_outcome
+    from newest
+    left join words on newest.outcome = words.written
+
+),
+
 renamed as (
 
     select
         {{ source_id('source', 'call_id') }} as call_id,
         "at",
-        {{ clean('direction') }} as direction,
-        is_answered,
+        {{ activity_direction('direction') }} as direction,
+        case
+            when call_outcome in ('missed', 'no_answer', 'busy', 'failed', 'planned') then false
+            when call_outcome = 'answered' then coalesce(is_answered, true)
+            else is_answered
+        end as is_answered,
+        coalesce(call_outcome, written) as outcome,
         duration_seconds,
         {{ clean('from_number') }} as from_number,
         {{ clean('to_number') }} as to_number,
@@ -23,7 +46,7 @@ renamed as (
         {{ clean('keywords') }} as keywords,
         cast(null as varchar) as user_email,
         updated_at
-    from newest
+    from worded
 
 )
 

@@ -22,8 +22,26 @@ parsed as (
 
     select
         *,
-        {{ hubspot_record(['hs_timestamp', 'hs_createdate', 'hs_call_direction', 'hs_call_duration', 'hs_call_status', 'hs_object_source', 'hubspot_owner_id']) }} as properties
+        {{ hubspot_record(['hs_timestamp', 'hs_createdate', 'hs_call_direction', 'hs_call_duration', 'hs_call_status', 'hs_call_disposition', 'hs_object_source', 'hubspot_owner_id']) }} as properties
     from source
+
+),
+
+-- What people pick after a call (the disposition) tells more than its status, which is completed also where a machine answered.
+words as (
+
+    {{ outcome_words('parsed', ['properties.hs_call_disposition', 'properties.hs_call_status'], 'hubspot') }}
+
+),
+
+worded as (
+
+    select
+        parsed.*,
+        {{ combined_outcome([('parsed.properties.hs_call_disposition', 'picked.call_outcome'), ('parsed.properties.hs_call_status', 'stated.call_outcome')]) }} as outcome
+    from parsed
+    left join words as picked on parsed.properties.hs_call_disposition = picked.written
+    left join words as stated on parsed.properties.hs_call_status = stated.written
 
 ),
 
@@ -31,17 +49,11 @@ renamed as (
 
     select
         {{ source_id("'hubspot'", "'call-' || parsed.id") }} as activity_id,
-        'call' as type,
-        lower({{ clean('parsed.properties.hs_call_direction') }}) as direction,
+        -- one that is still to be made is a task
+        case when parsed.outcome = 'planned' then 'task' else 'call' end as type,
+        {{ activity_direction('parsed.properties.hs_call_direction') }} as direction,
         {{ hubspot_is_automated('parsed.properties.hs_object_source') }} as is_automated,
-        case parsed.properties.hs_call_status
-            when 'COMPLETED' then 'answered'
-            when 'MISSED' then 'missed'
-            when 'NO_ANSWER' then 'no_answer'
-            when 'BUSY' then 'busy'
-            when 'FAILED' then 'failed'
-            when 'CANCELED' then 'failed'
-        end as outcome,
+        parsed.outcome,
         coalesce({{ parse_timestamp('parsed.properties.hs_createdate') }}, parsed.created_at) as created_at,
         {{ parse_timestamp('parsed.properties.hs_timestamp') }} as at,
         {{ try_cast(clean('parsed.properties.hs_call_duration'), 'double') }} / 1000 as duration_seconds,
@@ -49,7 +61,7 @@ renamed as (
         {{ hubspot_lead_id('links.contact_id') }} as lead_id,
         {{ source_id("'hubspot'", 'links.deal_id') }} as deal_id,
         coalesce(parsed.is_archived, false) as is_deleted
-    from parsed
+    from worded as parsed
     left join links on parsed.id = links.from_id
     {{ hubspot_join_lead('links.contact_id', parse_timestamp('parsed.properties.hs_timestamp')) }}
 

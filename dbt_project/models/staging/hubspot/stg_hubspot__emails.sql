@@ -22,7 +22,7 @@ parsed as (
 
     select
         *,
-        {{ hubspot_record(['hs_timestamp', 'hs_createdate', 'hs_email_direction', 'hs_object_source', 'hubspot_owner_id']) }} as properties
+        {{ hubspot_record(['hs_timestamp', 'hs_createdate', 'hs_email_direction', 'hs_email_status', 'hs_object_source', 'hubspot_owner_id']) }} as properties
     from source
 
 ),
@@ -31,7 +31,8 @@ renamed as (
 
     select
         {{ source_id("'hubspot'", "'email-' || parsed.id") }} as activity_id,
-        'email' as type,
+        -- one that was not sent is a task
+        case when upper(parsed.properties.hs_email_status) in ('SCHEDULED', 'SENDING', 'DRAFT', 'FAILED') then 'task' else 'email' end as type,
         case parsed.properties.hs_email_direction
             when 'INCOMING_EMAIL' then 'inbound'
             when 'INBOUND' then 'inbound'

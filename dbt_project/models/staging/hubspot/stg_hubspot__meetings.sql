@@ -27,6 +27,12 @@ parsed as (
 
 ),
 
+words as (
+
+    {{ outcome_words('parsed', ['properties.hs_meeting_outcome'], 'hubspot') }}
+
+),
+
 renamed as (
 
     select
@@ -34,12 +40,7 @@ renamed as (
         'meeting' as type,
         cast(null as varchar) as direction,
         {{ hubspot_is_automated('parsed.properties.hs_object_source') }} as is_automated,
-        case parsed.properties.hs_meeting_outcome
-            when 'COMPLETED' then 'held'
-            when 'NO_SHOW' then 'no_show'
-            when 'CANCELED' then 'canceled'
-            else 'scheduled'
-        end as outcome,
+        coalesce(words.meeting_outcome, {{ clean('parsed.properties.hs_meeting_outcome') }}, 'scheduled') as outcome,
         coalesce({{ parse_timestamp('parsed.properties.hs_createdate') }}, parsed.created_at) as created_at,
         coalesce({{ parse_timestamp('parsed.properties.hs_meeting_start_time') }}, {{ parse_timestamp('parsed.properties.hs_timestamp') }}) as at,
         {{ seconds_between(parse_timestamp('parsed.properties.hs_meeting_start_time'), parse_timestamp('parsed.properties.hs_meeting_end_time')) }} as duration_seconds,
@@ -49,6 +50,7 @@ renamed as (
         coalesce(parsed.is_archived, false) as is_deleted
     from parsed
     left join links on parsed.id = links.from_id
+    left join words on parsed.properties.hs_meeting_outcome = words.written
     {{ hubspot_join_lead('links.contact_id', 'parsed.created_at') }}
 
 )

@@ -48,8 +48,26 @@ parsed_tasks as (
         id,
         created_at,
         coalesce(is_deleted, false) as is_deleted,
-        {{ salesforce_record(['TaskSubtype', 'CallType', 'CallDisposition', 'CallDurationInSeconds', 'ActivityDate', 'OwnerId', 'WhoId', 'WhatId', 'CreatedById']) }} as fields
+        {{ salesforce_record(['TaskSubtype', 'CallType', 'CallDisposition', 'CallDurationInSeconds', 'ActivityDate', 'OwnerId', 'WhoId', 'WhatId', 'CreatedById', 'IsClosed', 'Status', 'CompletedDateTime']) }} as fields
     from tasks
+
+),
+
+task_words as (
+
+    {{ outcome_words('parsed_tasks', ['fields.CallDisposition'], 'salesforce') }}
+
+),
+
+-- A call or an e-mail that is still to be done is a task, whatever it is called. An org may have its own words for a status that is closed.
+judged_tasks as (
+
+    select
+        parsed_tasks.*,
+        coalesce({{ word_boolean('parsed_tasks.fields.IsClosed') }}, lower(parsed_tasks.fields.Status) = 'completed', true) as is_done,
+        task_words.call_outcome as outcome
+    from parsed_tasks
+    left join task_words on parsed_tasks.fields.CallDisposition = task_words.written
 
 ),
 
@@ -57,7 +75,12 @@ from_tasks as (
 
     select
         tasks.id,
-        case tasks.fields.TaskSubtype when 'Call' then 'call' when 'Email' then 'email' when 'ListEmail' then 'email' else 'task' end as type,
+        case
+            when not tasks.is_done or (tasks.fields.TaskSubtype = 'Call' and tasks.outcome = 'planned') then 'task'
+            when tasks.fields.TaskSubtype = 'Call' then 'call'
+            when tasks.fields.TaskSubtype in ('Email', 'ListEmail') then 'email'
+            else 'task'
+        end as type,
         case
             when tasks.fields.TaskSubtype = 'Call' then case tasks.fields.CallType when 'Inbound' then 'inbound' else 'outbound' end
             when tasks.fields.TaskSubtype in ('Email', 'ListEmail') then case when messages.is_incoming then 'inbound' else 'outbound' end
@@ -65,16 +88,17 @@ from_tasks as (
         coalesce(tasks.fields.TaskSubtype = 'ListEmail' or (messages.is_automated and not messages.is_incoming), false) as is_automated,
         case when tasks.fields.TaskSubtype = 'Call' then
             case
-                when lower(tasks.fields.CallDisposition) in ('missed', 'abandoned') then 'missed'
-                when lower(tasks.fields.CallDisposition) in ('no answer', 'no_answer', 'left voicemail', 'voicemail') then 'no_answer'
-                when lower(tasks.fields.CallDisposition) in ('busy') then 'busy'
-                when lower(tasks.fields.CallDisposition) in ('failed', 'wrong number') then 'failed'
-                when {{ try_cast('tasks.fields.CallDurationInSeconds', 'double') }} > 0 or lower(tasks.fields.CallDisposition) in ('answered', 'connected', 'completed') then 'answered'
+                when not tasks.is_done then 'planned'
+                when tasks.outcome is not null then tasks.outcome
+                when {{ word_key('tasks.fields.CallDisposition') }} is not null then {{ clean('tasks.fields.CallDisposition') }}
+                when {{ try_cast('tasks.fields.CallDurationInSeconds', 'double') }} > 0 then 'answered'
             end
         end as outcome,
         tasks.created_at,
         case
-            when tasks.fields.TaskSubtype in ('Call', 'Email', 'ListEmail') then tasks.created_at
+            -- one that was planned took place when it was done
+            when tasks.is_done and tasks.fields.TaskSubtype in ('Call', 'Email', 'ListEmail')
+                then coalesce({{ salesforce_timestamp('tasks.fields.CompletedDateTime') }}, tasks.created_at)
             else coalesce(cast({{ try_cast('tasks.fields.ActivityDate', 'date') }} as timestamp), tasks.created_at)
         end as at,
         {{ try_cast('tasks.fields.CallDurationInSeconds', 'double') }} as duration_seconds,
@@ -82,7 +106,7 @@ from_tasks as (
         tasks.fields.WhoId as who_id,
         tasks.fields.WhatId as what_id,
         tasks.is_deleted
-    from parsed_tasks as tasks
+    from judged_tasks as tasks
     left join messages on tasks.id = messages.activity_id and messages.place = 1
 
 ),
@@ -98,6 +122,14 @@ parsed_events as (
 
 ),
 
+{% if event['outcome'] -%}
+event_words as (
+
+    {{ outcome_words('parsed_events', ['fields."' ~ event['outcome'] ~ '"'], 'salesforce') }}
+
+),
+{%- endif %}
+
 from_events as (
 
     select
@@ -106,12 +138,7 @@ from_events as (
         cast(null as varchar) as direction,
         fields.CreatedById in (select id from software) as is_automated,
         {% if event['outcome'] -%}
-        case lower(fields."{{ event['outcome'] }}")
-            when 'held' then 'held' when 'completed' then 'held'
-            when 'no show' then 'no_show' when 'no_show' then 'no_show'
-            when 'canceled' then 'canceled' when 'cancelled' then 'canceled'
-            else 'scheduled'
-        end
+        coalesce(event_words.meeting_outcome, {{ clean('fields."' ~ event['outcome'] ~ '"') }}, 'scheduled')
         {%- else -%}
         case when {{ salesforce_timestamp('fields.EndDateTime') }} <= {{ as_of() }} then 'held' else 'scheduled' end
         {%- endif %} as outcome,
@@ -123,6 +150,9 @@ from_events as (
         fields.WhatId as what_id,
         is_deleted
     from parsed_events
+    {% if event['outcome'] -%}
+    left join event_words on parsed_events.fields."{{ event['outcome'] }}" = event_words.written
+    {%- endif %}
 
 ),
 

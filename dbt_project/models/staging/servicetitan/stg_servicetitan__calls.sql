@@ -17,6 +17,12 @@ parsed as (
 
 ),
 
+words as (
+
+    {{ outcome_words('parsed', ['call.type', 'call.status']) }}
+
+),
+
 -- two leads may name one call
 inquiries as (
 
@@ -35,7 +41,7 @@ final as (
         {{ source_id("'servicetitan'", 'parsed.id') }} as call_id,
         parsed.created_at as at,
         case when lower(parsed.call.direction) = 'outbound' then 'outbound' else 'inbound' end as direction,
-        coalesce(parsed.call.type, '') <> 'Abandoned' and lower(parsed.call.status) in ('answered', 'completed') as is_answered,
+        coalesce(typed.call_outcome, 'answered') not in ('missed', 'no_answer', 'busy', 'failed') and coalesce(stated.call_outcome = 'answered', false) as is_answered,
         {{ time_span_seconds('parsed.call.duration') }} as duration_seconds,
         {{ clean('parsed.call."from"') }} as from_number,
         {{ clean('parsed.call."to"') }} as to_number,
@@ -47,6 +53,8 @@ final as (
         cast(null as varchar) as transcript,
         cast(null as varchar) as keywords
     from parsed
+    left join words as typed on parsed.call.type = typed.written
+    left join words as stated on parsed.call.status = stated.written
     left join inquiries on parsed.id = inquiries.call_id
     left join {{ ref('stg_servicetitan__campaigns') }} as campaigns on {{ source_id("'servicetitan'", 'parsed.call.campaign.id') }} = campaigns.campaign_id
 

@@ -1,6 +1,6 @@
 -- One row per call, not per leg: an inbound call that is passed on has a second leg, and only that one tells whether somebody answered (the
--- first is completed even where just a greeting played). A call that somebody makes with a softphone comes in at Twilio, from client: or sip:, and its
--- second leg goes out: it is outbound, with the numbers of that leg. Deleted calls are none.
+-- first is completed even where just a greeting played). What a machine or a fax took is not answered. A call that somebody makes with a
+-- softphone comes in at Twilio, from client: or sip:, and its second leg goes out: it is outbound, with the numbers of that leg. Deleted calls are none.
 with source as (
 
     {{ newest_version(source('raw_twilio', 'calls'), ['sid']) }}
@@ -26,6 +26,7 @@ legs as (
         coalesce(source.started_at, source.created_at) as at,
         {{ json_struct('source.record', {
             'parent_call_sid': 'varchar', 'status': 'varchar', 'duration': 'varchar', 'direction': 'varchar', 'from': 'varchar', 'to': 'varchar',
+            'answered_by': 'varchar',
         }) }} as leg
     from source
     left join absences on absences.table_name = 'calls' and source.sid = absences.id and absences.is_absent
@@ -33,12 +34,22 @@ legs as (
 
 ),
 
+judged as (
+
+    select
+        *,
+        coalesce(lower(leg.answered_by) like 'machine%' or lower(leg.answered_by) = 'fax', false) as is_machine,
+        {{ try_cast('leg.duration', 'double') }} as seconds
+    from legs
+
+),
+
 second_legs as (
 
     select
         {{ clean('leg.parent_call_sid') }} as parent_sid,
-        max(case when leg.status = 'completed' and {{ try_cast('leg.duration', 'double') }} > 0 then {{ try_cast('leg.duration', 'double') }} else 0 end) as talked_seconds
-    from legs
+        max(case when leg.status = 'completed' and not is_machine then coalesce(seconds, 0) else 0 end) as talked_seconds
+    from judged
     where {{ clean('leg.parent_call_sid') }} is not null
     group by {{ clean('leg.parent_call_sid') }}
 
@@ -51,7 +62,7 @@ dialled as (
         {{ clean('leg."from"') }} as from_number,
         {{ clean('leg."to"') }} as to_number,
         row_number() over (partition by {{ clean('leg.parent_call_sid') }} order by "at", sid) as place
-    from legs
+    from judged
     where leg.direction = 'outbound-dial'
 
 ),
@@ -73,10 +84,11 @@ renamed as (
         legs.at,
         case when legs.leg.direction like 'inbound%' and dialled.parent_sid is null then 'inbound' else 'outbound' end as direction,
         case
+            when legs.is_machine then false
             when second_legs.parent_sid is not null then second_legs.talked_seconds > 0
-            else legs.leg.status = 'completed' and {{ try_cast('legs.leg.duration', 'double') }} > 0
+            else legs.leg.status = 'completed' and legs.seconds > 0
         end as is_answered,
-        coalesce(second_legs.talked_seconds, {{ try_cast('legs.leg.duration', 'double') }}) as duration_seconds,
+        coalesce(second_legs.talked_seconds, legs.seconds) as duration_seconds,
         coalesce(dialled.from_number, {{ clean('legs.leg."from"') }}) as from_number,
         coalesce(dialled.to_number, {{ clean('legs.leg."to"') }}) as to_number,
         cast(null as varchar) as channel,
@@ -87,7 +99,7 @@ renamed as (
         recorded.uri as recording_url,
         cast(null as varchar) as transcript,
         cast(null as varchar) as keywords
-    from legs
+    from judged as legs
     left join second_legs on legs.sid = second_legs.parent_sid
     left join dialled on legs.sid = dialled.parent_sid and dialled.place = 1
         and (legs.leg."from" like 'client:%' or legs.leg."from" like 'sip:%')
