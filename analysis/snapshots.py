@@ -61,6 +61,7 @@ _AMOUNTS = """
     cross join process.run as run
     left join rates on history.subject_id = rates.deal_id
     where history.subject_type = 'deal' and history.field = 'amount' and history.at <= $as_of
+        and not coalesce(try_cast(history.value as decimal(18, 2)) < 0, false)
     order by history.subject_id, history.at, history.source_order, history.value
 """
 _OWNERS = """

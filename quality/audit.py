@@ -6,16 +6,28 @@ What is expected of values belongs to the suites, the balances to ``quality.gate
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import duckdb
 
 from quality import crm_suites, mart_suites
-from quality.gate import NOT_PASSED, balances, dbt_check, emptied, names, quarantine
+from quality.gate import (
+    NOT_PASSED,
+    balances,
+    dbt_check,
+    emptied,
+    names,
+    nothing_loaded,
+    quarantine,
+    refused_files,
+    same_data,
+)
 from quality.gx import SuiteRunner
 from quality.results import AuditOutcome, Check, DbtTestResult, Failure
 from quality.scores import write_checks, write_scores
+from quality.suites import INVARIANT, MODEL_CHANGED
 from quality.versions import current
 from quality.volumes import VOLUMES, measure_volumes
 from salesgauge.settings import Company
@@ -42,9 +54,13 @@ def audit(
         *(dbt_check(DbtTestResult.of(result)) for result in dbt_results),
         *_suite_checks(con),
         *balances(con),
+        *nothing_loaded(con),
         *quarantine(con, company, before),
+        *refused_files(con, company),
         *emptied(con, company, before),
     ]
+    if same_data(con, before):
+        checks = [replace(check, action=MODEL_CHANGED) if check.action == INVARIANT else check for check in checks]
     con.execute(f"drop table if exists {VOLUMES}")
     write_checks(con, checks)
     failures = _failures(check for check in checks if not check.passed and check.severity == "error")

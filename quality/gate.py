@@ -5,17 +5,19 @@ What is expected of values belongs to the suites, the verdict to ``quality.audit
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import duckdb
 
+from quality.hashes import fingerprint, table_hash
 from quality.results import Check, DbtTestResult
 from salesgauge.errors import ConfigurationError
 from salesgauge.settings import Company, parse_utc
 
 MAX_QUARANTINE_SHARE = 0.2
-QUARANTINE_MIN_RECEIVED = 50
+SMALL_LOAD = 50
 NOT_PASSED = {"fail": "failed", "error": "could not be run", "skipped": "was not run"}
 # Errors of these kinds quote a value of a record; others quote names of columns and tables, which people need.
 _QUOTES_VALUES = re.compile(r"Conversion Error|Invalid Input Error|Constraint Error|Out of Range Error")
@@ -111,9 +113,10 @@ def balances(con: duckdb.DuckDBPyConnection) -> list[Check]:
 
 
 def quarantine(con: duckdb.DuckDBPyConnection, company: Company, before: dict[str, Any] | None) -> list[Check]:
-    """The newest load of each source and table that is large enough to judge and was not published yet.
+    """The newest load of each source and table that was not published yet, and the newest large one where that is small.
 
-    Only the newest: a load that was repaired by a later one must not stop every run that follows.
+    Only the newest: a load that was repaired by a later one must not stop every run that follows. Of a small load a few bad rows are many: it stops
+    only where they are too many of all rows of the table as well, and never for a single one.
     """
     if not _is_there(con, "raw_log", "loads"):
         return []
@@ -121,22 +124,31 @@ def quarantine(con: duckdb.DuckDBPyConnection, company: Company, before: dict[st
     published_until = {name: source.get("loaded_at") for name, source in (before or {}).get("sources", {}).items()}
     newest = con.execute(
         """
-        select source, table_name, received, quarantined, loaded_at from raw_log.loads
-        where received >= ?
-        qualify row_number() over (partition by source, table_name order by loaded_at desc, load_id desc) = 1
-        order by source, table_name
+        select source, table_name, received, quarantined, loaded_at, received_in_all
+        from (
+            select
+                *,
+                sum(received) over (partition by source, table_name) as received_in_all,
+                row_number() over (partition by source, table_name, received >= $small order by loaded_at desc, load_id desc) as place,
+                max(case when received >= $small then loaded_at end) over (partition by source, table_name) as large_at
+            from raw_log.loads
+            where received > 0
+        )
+        where place = 1 and (received >= $small or large_at is null or loaded_at > large_at)
+        order by source, table_name, loaded_at
         """,
-        [QUARANTINE_MIN_RECEIVED],
+        {"small": SMALL_LOAD},
     ).fetchall()
     checks = []
-    for source, table, received, quarantined, loaded_at in newest:
+    for source, table, received, quarantined, loaded_at, in_all in newest:
         if (until := published_until.get(source)) and parse_utc(until) >= loaded_at:
             continue
+        few = received < SMALL_LOAD and (quarantined < 2 or quarantined <= limit * in_all)
         checks.append(
             _gate(
                 "quarantine_share",
                 f"{source}.{table}",
-                quarantined <= limit * received,
+                few or quarantined <= limit * received,
                 f"{quarantined:,} of {received:,} received rows are in quarantine ({quarantined / received:.0%})",
                 f"≤ {limit:.0%}",
                 quarantined,
@@ -145,6 +157,66 @@ def quarantine(con: duckdb.DuckDBPyConnection, company: Company, before: dict[st
             )
         )
     return checks
+
+
+def refused_files(con: duckdb.DuckDBPyConnection, company: Company) -> list[Check]:
+    """Files that were refused as a whole count by their size: the rows that are in them are not here.
+
+    A file of which an older version was loaded is not missing, only old; the run says that it was refused.
+    """
+    if not _is_there(con, "raw_log", "loads"):
+        return []
+    limit = _share(company)
+    cursors = con.execute(
+        """
+        select source, table_name, cast(cursor as varchar) from raw_log.loads
+        where json_type(cursor, '$.files') = 'OBJECT'
+        qualify row_number() over (partition by source, table_name order by loaded_at desc, load_id desc) = 1
+        order by source, table_name
+        """
+    ).fetchall()
+    checks, judged = [], set()
+    for source, table, cursor in cursors:
+        files = json.loads(cursor)["files"]
+        refused = sorted(name for name, state in files.items() if state.get("refused") and not state.get("load_id"))
+        if not refused or (source, *refused) in judged:
+            continue
+        judged.add((source, *refused))  # its stage events come from the same files
+        size, of_all = (sum(max(files[name]["size"], 0) for name in names) for names in (refused, files))
+        share = size / of_all if of_all else 1.0
+        shown = ", ".join(refused[:3]) + (f" and {len(refused) - 3} more" if len(refused) > 3 else "")
+        checks.append(
+            _gate(
+                "refused_files",
+                f"{source}.{table}",
+                share <= limit,
+                f"{len(refused)} of {len(files)} files refused ({shown}), {share:.0%} of their bytes",
+                f"≤ {limit:.0%}",
+                None,
+                "Why each was refused: salesgauge quarantine list. Correct the file or its mapping in sources/ and run again; "
+                "or accept it with max_quarantine_share under [salesgauge] in .dlt/config.toml.",
+            )
+        )
+    return checks
+
+
+def nothing_loaded(con: duckdb.DuckDBPyConnection) -> list[Check]:
+    """A run in which no source ever gave a row publishes nothing: a report of dashes looks like a company without sales."""
+    if not _is_there(con, "raw_log", "loads"):
+        return []
+    found = con.execute("select coalesce(sum(loaded), 0), coalesce(sum(received), 0) from raw_log.loads").fetchone()
+    loaded, received = found if found else (0, 0)
+    return [
+        _gate(
+            "anything_loaded",
+            "raw_log.loads",
+            loaded > 0,
+            f"{loaded:,} of {received:,} received rows were loaded, of all sources",
+            "at least one",
+            None,
+            "Look why: 'salesgauge sources check' tries each source, 'salesgauge quarantine list' names what was refused.",
+        )
+    ]
 
 
 def emptied(con: duckdb.DuckDBPyConnection, company: Company, before: dict[str, Any] | None) -> list[Check]:
@@ -171,6 +243,27 @@ def emptied(con: duckdb.DuckDBPyConnection, company: Company, before: dict[str, 
             )
         )
     return checks
+
+
+def same_data(con: duckdb.DuckDBPyConnection, before: dict[str, Any] | None) -> bool:
+    """Whether the version that is served was made from the very loads and the very process file that are judged now."""
+    if before is None or not _is_there(con, "raw_log", "loads"):
+        return False
+    loads = con.execute("select source, max(loaded_at), count(distinct load_id) from raw_log.loads group by source")
+    now = {source: (loaded_at, count) for source, loaded_at, count in loads.fetchall()}
+    then = {
+        name: (parse_utc(source["loaded_at"]), source["loads"])
+        for name, source in before.get("sources", {}).items()
+        if source.get("loaded_at")
+    }
+    return bool(now) and now == then and before.get("process_fingerprint") == _process_of(con)
+
+
+def _process_of(con: duckdb.DuckDBPyConnection) -> str:
+    tables = con.execute(
+        "select table_name from information_schema.tables where table_catalog = current_database() and table_schema = 'process'"
+    ).fetchall()
+    return fingerprint({f"process.{table}": table_hash(con, f'"process"."{table}"')[0] for (table,) in tables})
 
 
 def _gate(name: str, table: str, passed: bool, observed: str, expected: str, failing: int | None, action: str) -> Check:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import duckdb
 
@@ -38,6 +40,18 @@ def table_hash(con: duckdb.DuckDBPyConnection, table: str) -> tuple[str, int]:
     ).fetchone() or (0, 0, 0)
     content = json.dumps([columns, int(rows), int(low), int(high)], separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()[:32], int(rows)
+
+
+def fingerprint(hashes: Mapping[str, str]) -> str:
+    """Of all tables' hashes by name: that of the process file, without the moment of the run."""
+    return digest(
+        {name: value for name, value in hashes.items() if name.startswith("process.") and name != "process.run"}
+    )
+
+
+def digest(value: Any) -> str:
+    """Hash of a value that JSON can hold."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _text(name: str, kind: str) -> str:

@@ -7,7 +7,6 @@ written beside the others under a temporary name, forced to the disk and renamed
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -17,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from quality.hashes import table_hash
+from quality.hashes import digest, fingerprint, table_hash
 from quality.results import AuditOutcome
 from quality.versions import (
     DATABASE_FILE,
@@ -112,18 +111,15 @@ def _content(con: duckdb.DuckDBPyConnection, semantic_manifest: Path, as_of: dat
     """What makes a version differ from another: ``as_of``, the tables, the definitions."""
     tables = {}
     for name, relation in _tables(con).items():
-        digest, rows = table_hash(con, relation)
-        tables[name] = {"rows": rows, "hash": digest}
+        hashed, rows = table_hash(con, relation)
+        tables[name] = {"rows": rows, "hash": hashed}
     metrics = json.loads(semantic_manifest.read_text(encoding="utf-8"))
-    process = {
-        name: table["hash"] for name, table in tables.items() if name.startswith("process.") and name != "process.run"
-    }
     found = con.execute("select definition_version from process.run").fetchone() if "process.run" in tables else None
     return {
         "as_of": _stamp(as_of),
         "definition_version": found[0] if found else None,
-        "process_fingerprint": _digest(process),
-        "semantic_manifest": _digest(metrics),
+        "process_fingerprint": fingerprint({name: table["hash"] for name, table in tables.items()}),
+        "semantic_manifest": digest(metrics),
         "tables": tables,
     }
 
@@ -241,10 +237,6 @@ def _keep(company: Company) -> int:
             f".dlt/config.toml: [salesgauge] keep_versions = {value!r} is no whole number from 1 on. Write for example keep_versions = {KEEP}."
         )
     return keep
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _stamp(moment: datetime) -> str:

@@ -12,6 +12,13 @@ from typing import Any
 
 from quality.results import Severity
 
+INVARIANT = (
+    "Tables that are made of each other disagree. Look at the records that are named (salesgauge show KEY): where their values can't be true, correct them "
+    "in the source, or leave them out with a rule under 'exclusions' in process.yml; else report it with the name of this check."
+)
+"""What to do where a check of ours fails, as long as nothing says whether the data or a model are to blame."""
+MODEL_CHANGED = "The same data passed before: this is a mistake of a model that has changed since, not of the data. Report it with the name of this check."
+
 
 @dataclass(frozen=True)
 class Expect:

@@ -40,6 +40,11 @@
     ({{ seconds_between(to_local(start, timezone), to_local(finish, timezone)) }} / 86400)
 {%- endmacro %}
 
+{# A sale that took longer than ten years is a mistyped date. #}
+{% macro longest_cycle_days() -%}
+    3660
+{%- endmacro %}
+
 {% macro add_minutes(at, minutes) -%}
     ({{ at }} + to_minutes({{ minutes }}))
 {%- endmacro %}

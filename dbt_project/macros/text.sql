@@ -126,3 +126,8 @@
 {% macro word_boolean(value) -%}
     case lower({{ value }}) when 'true' then true when 'yes' then true when 'false' then false when 'no' then false end
 {%- endmacro %}
+
+{# A moment as its day, for people. #}
+{% macro iso_day(at) -%}
+    strftime({{ at }}, '%Y-%m-%d')
+{%- endmacro %}

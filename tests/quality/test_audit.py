@@ -91,6 +91,31 @@ def test_the_version_before_is_what_is_compared_with(
     again.close()
 
 
+def test_a_model_is_to_blame_only_where_the_same_data_passed_before(
+    con: duckdb.DuckDBPyConnection, company: Company, small: ModuleType
+) -> None:
+    def action_of(con: duckdb.DuckDBPyConnection) -> str:
+        failures = quality.audit(con, company, as_of=small.AS_OF, dbt_results=[]).failures
+        return next(failure.action for failure in failures if failure.where == "marts.fct_deal")
+
+    defect = "update marts.fct_deal set is_won = true where deal_id = 'hubspot:5002'"
+    con.execute("begin transaction")
+    con.execute(defect)
+    assert "mistake of a model" not in action_of(con) and "salesgauge show KEY" in action_of(con)
+    con.execute("rollback")
+    outcome = quality.audit(con, company, as_of=small.AS_OF, dbt_results=[])
+    con.close()
+    quality.publish(company, as_of=small.AS_OF, audit=outcome, semantic_manifest=small.semantic_manifest(company))
+    with small.connect(company.warehouse_file) as again:
+        again.execute(defect)
+        assert "The same data passed before: this is a mistake of a model" in action_of(again)
+        again.execute("update raw_log.loads set loaded_at = loaded_at + interval 1 hour where source = 'hubspot'")
+        assert "mistake of a model" not in action_of(again), "other data"
+        again.execute("update raw_log.loads set loaded_at = loaded_at - interval 1 hour where source = 'hubspot'")
+        again.execute("update process.stages set days_in_stage = 9")
+        assert "mistake of a model" not in action_of(again), "another process"
+
+
 def test_scores_are_those_of_the_kpi(con: duckdb.DuckDBPyConnection) -> None:
     write_scores(con)
     query = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -10,7 +11,7 @@ import duckdb
 import pytest
 
 from quality import Check, DbtTestResult
-from quality.gate import balances, dbt_check, emptied, quarantine, safe_message
+from quality.gate import balances, dbt_check, emptied, nothing_loaded, quarantine, refused_files, safe_message
 from salesgauge.errors import ConfigurationError
 from salesgauge.settings import Company
 
@@ -76,7 +77,7 @@ def test_dbt_results_may_be_mappings_or_any_object() -> None:
 
 def test_sound_accounting_passes(con: duckdb.DuckDBPyConnection, company: Company) -> None:
     checks = [*balances(con), *quarantine(con, company, None)]
-    assert [check.name for check in checks] == ["accounting", "quarantine_kept", "quarantine_share", "quarantine_share"]
+    assert [check.name for check in checks] == ["accounting", "quarantine_kept", *["quarantine_share"] * 3]
     assert not _failed(checks)
 
 
@@ -115,7 +116,8 @@ def _load(con: duckdb.DuckDBPyConnection, received: int, quarantined: int, hour:
 
 
 @pytest.mark.parametrize(
-    ("received", "quarantined", "passes"), [(50, 11, False), (50, 10, True), (49, 49, True), (1000, 201, False)]
+    ("received", "quarantined", "passes"),
+    [(50, 11, False), (50, 10, True), (1000, 201, False), (49, 49, False), (20, 19, False), (5, 3, True), (1, 1, True)],
 )
 def test_too_large_a_share_of_quarantine(
     con: duckdb.DuckDBPyConnection, company: Company, received: int, quarantined: int, passes: bool
@@ -147,6 +149,49 @@ def test_a_repaired_load_does_not_stop_for_ever(con: duckdb.DuckDBPyConnection, 
     assert _failed(quarantine(con, company, None)), "a small load repairs nothing"
     _load(con, 100, 1, hour=11)
     assert not _failed(quarantine(con, company, None))
+
+
+def test_a_small_first_load_is_judged(con: duckdb.DuckDBPyConnection, company: Company) -> None:
+    con.execute("delete from raw_log.loads")
+    _load(con, 7, 5)
+    (check,) = _failed(quarantine(con, company, None))
+    assert check.observed == "5 of 7 received rows are in quarantine (71%)"
+    _load(con, 7, 1, hour=10)
+    assert not _failed(quarantine(con, company, None)), "the newest is judged, and one bad row stops nobody"
+
+
+def _files(con: duckdb.DuckDBPyConnection, hour: int = 9, **files: tuple[int, str | None, str | None]) -> None:
+    states = {name: {"size": size, "refused": why, "load_id": load} for name, (size, why, load) in files.items()}
+    con.execute(
+        "insert into raw_log.loads values ('crm', ?, timestamp '2026-06-30' + to_hours(?), 'deals', 10, 9, 1, 0, ?)",
+        [f"{hour}.0", hour, json.dumps({"mapping": "m", "files": states})],
+    )
+
+
+def test_a_refused_file_counts_with_its_size(
+    con: duckdb.DuckDBPyConnection, company: Company, tmp_path: Path, small: ModuleType
+) -> None:
+    assert refused_files(con, company) == []
+    _files(con, old=(290, None, "1.0"), new=(710, "the column 'id' is not there", None))
+    (check,) = _failed(refused_files(con, company))
+    assert check.table == "crm.deals" and check.observed == "1 of 2 files refused (new), 71% of their bytes"
+    assert not _failed(refused_files(con, small.make_company(tmp_path / "a", "max_quarantine_share = 0.75")))
+
+    _files(con, hour=10, old=(290, None, "1.0"), new=(710, None, "10.0"))
+    assert refused_files(con, company) == [], "it was mended"
+    _files(con, hour=11, old=(290, None, "1.0"), new=(710, "damaged", "10.0"))
+    assert refused_files(con, company) == [], "the rows of the version before are there"
+    _files(con, hour=12, old=(290, None, "1.0"), new=(710, None, "10.0"), tiny=(20, "empty", None))
+    assert [check.passed for check in refused_files(con, company)] == [True]
+
+
+def test_where_nothing_was_ever_loaded_nothing_is_published(con: duckdb.DuckDBPyConnection) -> None:
+    assert not _failed(nothing_loaded(con))
+    con.execute("update raw_log.loads set quarantined = received, loaded = 0, duplicates = 0")
+    (check,) = _failed(nothing_loaded(con))
+    assert check.observed == "0 of 230 received rows were loaded, of all sources" and "sources check" in check.action
+    con.execute("delete from raw_log.loads")
+    assert _failed(nothing_loaded(con))
 
 
 def test_what_was_published_once_is_accepted(con: duckdb.DuckDBPyConnection, company: Company) -> None:

@@ -40,6 +40,12 @@ DEFECTS = [
     ("crm_required_deal", "amount_present", f"update {DEALS} set amount = null", "warn", 60),
     ("crm_deals", "amount_in_range", f"update {DEALS} set amount = -5 where deal_id = 'hubspot:5001'", "warn", 1),
     ("crm_deals", "amount_in_range", f"update {DEALS} set amount = -amount", "error", 60),
+    ("crm_deals", "amount_plausible", f"update {DEALS} set amount = 20000000", "warn", 60),
+    ("crm_deals", "owner_known", f"update {DEALS} set owner_id = 'hubspot:gone'", "warn", 60),
+    ("crm_deals", "lead_exists", f"update {DEALS} set lead_id = null", "warn", 60),
+    ("crm_leads", "created_at_present", f"update {LEADS} set created_at = null", "warn", 120),
+    ("crm_stage_events", "subject_type_known", "update intermediate.int_stage_events set subject_type = 'person' where subject_id = 'hubspot:5001'", "warn", 1),
+    ("crm_stage_events", "subject_type_known", "update intermediate.int_stage_events set subject_type = 'person'", "error", 60),
     ("crm_deals", "amount_in_range", f"update {DEALS} set amount = 99e9 where deal_id = 'hubspot:5001'", "warn", 1),
     ("crm_deals", "currency_format", f"update {DEALS} set currency = '$'", "error", 60),
     ("crm_deals", "closed_at_not_before_created_at", f"update {DEALS} set closed_at = created_at - interval 1 day", "error", 60),
@@ -57,11 +63,15 @@ DEFECTS = [
     ("stage_mapping", "no_unmapped_stages", "insert into kpi.kpi_unmapped_stages values ('hubspot', 'default', 'secret', 3)", "warn", 1),
     ("source_freshness", "days_behind_in_range", "delete from intermediate.int_survey_answers where submitted_at > '2026-06-20 05:00'", "warn", 2),
     ("deal_values", "cycle_days_in_range", "update marts.fct_deal set cycle_days = -3 where deal_id = 'hubspot:5000'", "error", 1),
+    ("deal_values", "amount_in_range", "update marts.fct_deal set amount = -3 where deal_id = 'hubspot:5000'", "error", 1),
     ("deal_values", "negative_only_when_marked", "update marts.fct_deal set cycle_days = -3 where deal_id = 'hubspot:5000'", "error", 1),
     ("deal_values", "one_state", "update marts.fct_deal set is_won = true where deal_id = 'hubspot:5002'", "error", 1),
     ("deal_values", "outcome_known", "update marts.fct_deal set outcome = 'maybe' where deal_id = 'hubspot:5002'", "error", 1),
     ("closed_deal_values", "won_amount_only_when_won", "update marts.fct_closed_deal set won_amount = 5 where deal_id = 'hubspot:5001'", "error", 1),
     ("speed_to_lead_values", "minutes_in_range", "update marts.fct_speed_to_lead set minutes = -1 where lead_id = 'hubspot:1001'", "error", 1),
+    ("speed_to_lead_values", "minutes_not_too_long", "update marts.fct_speed_to_lead set minutes = 1e7 where lead_id = 'hubspot:1001'", "warn", 1),
+    ("speed_to_lead_values", "minutes_not_too_long", "update marts.fct_speed_to_lead set minutes = 1e7", "error", 120),
+    ("stage_visit_values", "days_not_too_long", "update marts.fct_stage_visit set days = 9999 where case_id = 'hubspot:1001'", "warn", 1),
     ("speed_to_lead_values", "contacted_has_minutes", "update marts.fct_speed_to_lead set is_contacted = false where lead_id = 'hubspot:1001'", "error", 1),
     ("speed_to_lead_values", "touch_at_not_before_created_at", "update marts.fct_speed_to_lead set touch_at = '2020-01-01' where lead_id = 'hubspot:1001'", "error", 1),
     ("stage_visit_values", "days_in_range", "update marts.fct_stage_visit set days = -1 where case_id = 'hubspot:1001'", "error", 1),
@@ -96,6 +106,13 @@ def test_sound_data_passes_every_suite(runner: SuiteRunner, con: duckdb.DuckDBPy
     found = [check for suite in ALL for check in _run(runner, con, suite).values()]
     assert len(found) > 130
     assert [check.name for check in found if not check.passed] == ["days_behind_in_range"]
+
+
+def test_nobody_is_unknown_where_the_company_names_nobody(runner: SuiteRunner, con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("delete from intermediate.int_users")
+    con.execute("delete from process.branches")
+    found = {**_run(runner, con, "crm_leads"), **_run(runner, con, "crm_activities")}
+    assert found["owner_known"].passed and found["branch_known"].passed and found["user_known"].passed
 
 
 def test_a_source_that_lost_more_than_half_is_an_error(con: duckdb.DuckDBPyConnection) -> None:

@@ -71,6 +71,7 @@ timed as (
 
 ),
 
+-- What can't be true (an amount below zero, a cycle of more than ten years) is not known: kpi_left_out lists it.
 -- Other currencies at the newest rate of the close, of as_of while it is open; without a rate the amount is not known.
 rates as (
 
@@ -108,14 +109,15 @@ final as (
         timed.closed_date,
         timed.first_closed_at,
         cast(case
+            when timed.amount < 0 then null
             when coalesce(timed.currency, timed.company_currency) = timed.company_currency then timed.amount
             else round(timed.amount * rates.rate, 2)
         end as decimal(18, 2)) as amount,
         coalesce(timed.currency, timed.company_currency) as currency,
         timed.loss_reason,
-        case when timed.days_to_close >= 0 then timed.days_to_close end as cycle_days,
-        case when timed.days_to_first_close >= 0 then timed.days_to_first_close end as first_close_cycle_days,
-        case when timed.days_from_touch >= 0 then timed.days_from_touch end as first_touch_cycle_days,
+        case when timed.days_to_close between 0 and {{ longest_cycle_days() }} then timed.days_to_close end as cycle_days,
+        case when timed.days_to_first_close between 0 and {{ longest_cycle_days() }} then timed.days_to_first_close end as first_close_cycle_days,
+        case when timed.days_from_touch between 0 and {{ longest_cycle_days() }} then timed.days_from_touch end as first_touch_cycle_days,
         coalesce(timed.days_to_close < 0, false) as is_negative_cycle,
         case when timed.days_seen >= 0 and not timed.is_undated then timed.days_seen end as days_observed,
         timed.branch,

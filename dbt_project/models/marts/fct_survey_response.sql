@@ -1,7 +1,10 @@
 with answers as (
 
+    -- a score outside of its scale is none: kpi_left_out lists it
     select
-        answers.*,
+        {{ star_except('answers', ['nps_score', 'csat_score']) }},
+        case when answers.nps_score between 0 and 10 then answers.nps_score end as nps_score,
+        case when answers.csat_score between 1 and 5 then answers.csat_score end as csat_score,
         case when answers.deal_id is not null then 'deal' when answers.lead_id is not null then 'lead' end as subject_type,
         coalesce(answers.deal_id, answers.lead_id) as subject_id
     from {{ ref('int_survey_answers') }} as answers

@@ -1,0 +1,66 @@
+-- Values of counted records that can't be true: the KPIs that need them are computed without, and the record counts in all others.
+with deals as (
+    select
+        marts.deal_id,
+        marts.outcome,
+        marts.created_at,
+        marts.closed_at,
+        marts.cycle_days,
+        marts.is_negative_cycle,
+        stated.amount
+    from {{ ref('fct_deal') }} as marts
+    inner join {{ ref('int_deals') }} as stated on marts.deal_id = stated.deal_id
+),
+
+findings as (
+    select
+        'deal' as record_type, deal_id as record_id, 'amount' as field, cast(amount as varchar) as value,
+        'an amount below zero' as reason, 'amounts, pipeline, forecast' as left_out_of
+    from deals
+    where amount < 0
+    union all
+    select
+        'deal', deal_id, 'closed_at', {{ iso_day('closed_at') }},
+        'won before it was created (' || {{ iso_day('created_at') }} || ')', 'sales cycle'
+    from deals
+    where is_negative_cycle
+    union all
+    select
+        'deal', deal_id, 'created_at', {{ iso_day('created_at') }},
+        'won more than ten years after it was created (' || {{ iso_day('closed_at') }} || ')', 'sales cycle'
+    from deals
+    where outcome = 'won' and created_at is not null and closed_at is not null and cycle_days is null and not is_negative_cycle
+    union all
+    select 'deal', deal_id, 'closed_at', null, outcome || ' without a date', 'every period (it counts in all)'
+    from deals
+    where outcome in ('won', 'lost') and closed_at is null
+    union all
+    select
+        'survey_response', answers.response_id, 'nps_score', cast(answers.nps_score as varchar),
+        'a score outside of 0 to 10', 'NPS'
+    from {{ ref('int_survey_answers') }} as answers
+    inner join {{ ref('fct_survey_response') }} as responses on answers.response_id = responses.response_id
+    where not (answers.nps_score between 0 and 10)
+    union all
+    select
+        'survey_response', answers.response_id, 'csat_score', cast(answers.csat_score as varchar),
+        'a score outside of 1 to 5', 'CSAT'
+    from {{ ref('int_survey_answers') }} as answers
+    inner join {{ ref('fct_survey_response') }} as responses on answers.response_id = responses.response_id
+    where not (answers.csat_score between 1 and 5)
+),
+
+final as (
+    select
+        findings.record_type,
+        findings.record_id,
+        findings.field,
+        findings.value,
+        findings.reason,
+        findings.left_out_of,
+        {{ kpi_stamp() }}
+    from findings
+    cross join {{ source('process', 'run') }} as run
+)
+
+select * from final
