@@ -13,10 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ingestion import keys, package, rawlog
+from ingestion import package, rawlog
 from ingestion.about import Finding
+from ingestion.file_notes import FileNotes
 from ingestion.file_state import FileStates, state_of_read
-from ingestion.files import SourceFile, land, meaning_of
+from ingestion.files import Landed, SourceFile, land, meaning_of
 from ingestion.landing import Landing
 from ingestion.mapping import TableMapping, load_tables
 from ingestion.places import stored
@@ -46,7 +47,7 @@ def extract_tables(
     states = FileStates(rawlog.cursors(company, name), meaning_of(path, process))
     url = company.source(name).secret("connection")
     problems = []
-    shared = keys.Notes()
+    notes = FileNotes()
     with _Database(name, url) as database, tempfile.TemporaryDirectory(dir=landing.folder) as folder:
         for number, entry in enumerate(source.tables):
             reporter.advance(name, number, len(source.tables), "tables")
@@ -58,11 +59,11 @@ def extract_tables(
             if known and (is_known or (not missing and known["sha256"] == state["sha256"])):
                 state = known
             if state is not known:
-                refused = missing or land(process, landing, file, name, shared)
+                landed = Landed(missing, None) if missing else land(process, landing, file, name, notes)
                 if missing:
                     landing.refuse(entry.entity, file.name, missing)
                 for fed in entry.feeds:
-                    state = states.read(fed, file.name, state, landing.load_id, refused)
+                    state = states.read(fed, file.name, state, landing.load_id, landed.refused, landed.rows)
             else:
                 for fed in entry.feeds:
                     states.keep(fed, file.name, states.known(fed, file.name) or known)
@@ -71,7 +72,7 @@ def extract_tables(
     entities = {fed for entry in source.tables for fed in entry.feeds}
     for entity, cursor in states.cursors(entities, lambda table: True).items():
         landing.cursor(entity, cursor)
-    for text in shared.texts():
+    for text in notes.texts():
         landing.note(text)
     return len(source.tables), "; ".join(problems) or None
 

@@ -1,7 +1,8 @@
 """What is known of the files of a file source: which content was loaded last, and by which load. Kept in the cursors of committed loads.
 
 A cursor (one per entity) is ``{"mapping": hash, "files": {name: state}}``; a state has ``size, mtime_ns, sha256``, of an object in a bucket ``etag``,
-``refused`` (why, or null) and ``load_id``, the load whose rows of the file count (null: none does). ``rawlog`` shows the rows of just these loads.
+``refused`` (why, or null), ``rows`` (how many it has, null where that can't be told) and ``load_id``, the load whose rows of the file count (null: none
+does). ``rawlog`` shows the rows of just these loads. Of a file that has to be read again ``size`` is none; ``bytes`` is what it was.
 """
 
 from __future__ import annotations
@@ -50,14 +51,17 @@ class FileStates:
         state, is_same_mapping = self._before.get((entity, file), (None, False))
         return state if is_same_mapping else None
 
-    def read(self, entity: str, file: str, state: State, load_id: str, refused: str | None) -> State:
+    def read(
+        self, entity: str, file: str, state: State, load_id: str, refused: str | None, rows: int | None = None
+    ) -> State:
         """The file was read in load ``load_id``. A file that was refused keeps the rows of the version before."""
         last_good = self._before.get((entity, file), ({}, False))[0].get("load_id")
-        new = {**state, "refused": refused, "load_id": last_good if refused else load_id}
+        new = {**state, "refused": refused, "load_id": last_good if refused else load_id, "rows": rows}
         earlier = self._after.get((entity, file))  # of another entry for the same file and entity
         if earlier is not None:
             new["refused"] = earlier["refused"] or refused
             new["load_id"] = max(earlier["load_id"] or "", new["load_id"] or "") or None
+            new["rows"] = max(earlier["rows"] or 0, rows or 0) or rows
         self._after[entity, file] = new
         return new
 
@@ -65,11 +69,10 @@ class FileStates:
         """The file was not read: nothing changed."""
         self._after.setdefault((entity, file), state)
 
-    def hold(self, entity: str, file: str) -> None:
+    def hold(self, entity: str, file: Stored, why: str) -> None:
         """The file is there but could not be read: the rows of its version before stay, and it is read again with the next run."""
-        state, _ = self._before.get((entity, file), (None, False))
-        if state is not None:
-            self._after.setdefault((entity, file), {**state, **UNREAD})
+        state, _ = self._before.get((entity, file.name), ({"load_id": None, "rows": None}, False))
+        self._after.setdefault((entity, file.name), {**state, **UNREAD, "refused": why, "bytes": file.size})
 
     def forget(self, entity: str, file: str) -> None:
         """What was read of the file counts, but it is read again with the next run, whatever it looks like."""

@@ -16,15 +16,17 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion import keys, rawlog
+from ingestion import rawlog
 from ingestion.about import Finding
 from ingestion.buckets import Bucket
+from ingestion.file_notes import FileNotes
 from ingestion.file_state import FileStates, State, is_known, state_of_read
+from ingestion.keys import Shared, without_doubled
 from ingestion.landing import Landing
 from ingestion.mapping import FileMapping, load
 from ingestion.mapping_sql import Mapped, mapped, stage_events
 from ingestion.places import Folder, Place, Stored
-from ingestion.tabular import Dialect, RefusedError, Relation, read, read_plain
+from ingestion.tabular import Dialect, RefusedError, Relation, read, read_plain, rows_of
 from salesgauge.errors import SalesgaugeError
 from salesgauge.process import Process
 from salesgauge.progress import Reporter
@@ -62,7 +64,7 @@ def extract_files(
         entities = {fed for entry in source.files for fed in entry.feeds}
         for entity, cursor in states.cursors(entities, place.exists).items():
             landing.cursor(entity, cursor)
-        for text in run.shared.texts():
+        for text in run.notes.texts():
             landing.note(text)
     finally:
         place.close()
@@ -129,7 +131,7 @@ def _find(place: Place, entries: list[FileMapping]) -> tuple[dict[Stored, list[F
 
 @dataclass
 class _Run:
-    """The files of one run. ``done`` counts those that were read, ``shared`` collects what is said of rows with the same key."""
+    """The files of one run. ``done`` counts those that were read, ``notes`` collects what is said at its end."""
 
     process: Process
     landing: Landing
@@ -138,7 +140,7 @@ class _Run:
     states: FileStates
     problems: list[str]
     done: int = 0
-    shared: keys.Notes = field(default_factory=keys.Notes)
+    notes: FileNotes = field(default_factory=FileNotes)
 
     def load(self, file: Stored, entries: list[FileMapping]) -> None:
         """Land ``file`` for the entries to which it is new; a problem where it can't be read."""
@@ -170,16 +172,17 @@ class _Run:
                     self.problems.append(f"{file.name}: changed while it was read; the next run reads it again")
                     self._forget(unread, file.name)
         except OSError as error:
-            self.problems.append(f"{file.name}: can't be read: {error.strerror or error}")
+            why = f"can't be read: {error.strerror or error}"
+            self.problems.append(f"{file.name}: {why}")
             for entry in unread:
                 for fed in entry.feeds:
-                    self.states.hold(fed, file.name)
+                    self.states.hold(fed, file, why)
 
     def _land(self, entry: FileMapping, file: SourceFile, hashed: Future[State]) -> None:
-        refused = land(self.process, self.landing, file, self.name, self.shared)
+        landed = land(self.process, self.landing, file, self.name, self.notes)
         state = hashed.result()
         for fed in entry.feeds:
-            state = self.states.read(fed, file.name, state, self.landing.load_id, refused)
+            state = self.states.read(fed, file.name, state, self.landing.load_id, landed.refused, landed.rows)
         if state["refused"]:
             self.problems.append(f"{file.name}: refused: {state['refused']}")
 
@@ -197,44 +200,62 @@ class _Run:
                 self.states.forget(fed, file)
 
 
-def land(process: Process, landing: Landing, file: SourceFile, source: str, shared: keys.Notes) -> str | None:
-    """Land one file; returns why it was refused, or None. What is to be said of rows with the same key goes to ``shared``."""
+@dataclass(frozen=True)
+class Landed:
+    """What came of a file: why it was ``refused`` (None: it was not), and how many rows it has, where that can be told."""
+
+    refused: str | None
+    rows: int | None
+
+
+def land(process: Process, landing: Landing, file: SourceFile, source: str, notes: FileNotes) -> Landed:
+    """Land one file. What people should know of it goes to ``notes``. OSError where it can't be got at."""
     entry = file.entry
     dialect = _dialect(entry)
+    rows = None
     with tempfile.TemporaryDirectory(dir=landing.folder) as folder:
         try:
-            is_landed = _land_clean(landing, file, dialect, source, Path(folder))
-            if is_landed and not (entry.stages and entry.stages.entered):
-                return None
+            rows = _land_clean(landing, file, dialect, source, Path(folder))
+            if rows is not None and not (entry.stages and entry.stages.entered):
+                return Landed(None, rows)
+            is_landed = rows is not None
             relation = read(landing.con, file.path, dialect, Path(folder), entry.sources)
+            rows = relation.received()
             _check_columns(entry, relation)
-            rows = mapped(entry, relation.sql, relation.columns, source=source, file=file.name)
+            found = mapped(
+                entry, relation.sql, relation.columns, source=source, file=file.name, numeric=relation.numeric
+            )
             if not is_landed:
-                rows = _landed(landing, file, relation, rows, shared)
+                found = _landed(landing, file, relation, found, notes)
+            if relation.encoding:
+                notes.encoding(file.name, relation.encoding, relation.line)
         except RefusedError as error:
-            landing.refuse(entry.entity, file.name, str(error))
-            return str(error)
-        except duckdb.InvalidInputException as error:
-            said = f"it is damaged: {str(error).splitlines()[0][:200]}"
-            landing.refuse(entry.entity, file.name, said)
-            return said
+            return _refused(landing, file, dialect, str(error), rows)
+        except (duckdb.InvalidInputException, duckdb.InternalException, duckdb.FatalException) as error:
+            landing.renew()
+            return _refused(landing, file, dialect, f"it is damaged: {str(error).splitlines()[0][:200]}", rows)
         except duckdb.IOException as error:
             # it was moved away, or a disk is out of order: no fault of what is in it
             raise OSError(str(error).splitlines()[0][:200]) from error
         if entry.stages and entry.stages.entered:
-            good = landing.good_rows(rows.table, rows.sql, rows.also)
+            good = landing.good_rows(found.table, found.sql, found.also)
             table, sql = stage_events(entry, good, process, source=source)
             landing.relation(table, sql)
-    return None
+    return Landed(None, rows)
 
 
-def _landed(landing: Landing, file: SourceFile, relation: Relation, rows: Mapped, shared: keys.Notes) -> Mapped:
+def _refused(landing: Landing, file: SourceFile, dialect: Dialect, why: str, rows: int | None) -> Landed:
+    landing.refuse(file.entry.entity, file.name, why)
+    return Landed(why, rows if rows is not None else rows_of(file.path, dialect))
+
+
+def _landed(landing: Landing, file: SourceFile, relation: Relation, rows: Mapped, notes: FileNotes) -> Mapped:
     """Land the rows of a file, but for those that stand in it twice; the rows that were landed. RefusedError where its key is none."""
-    found = keys.Shared(rows.sql)
+    found = Shared(rows.sql)
     if file.entry.is_keyed:
         good = landing.good_rows(rows.table, rows.sql, rows.also)
-        found = keys.without_doubled(landing.con, file.entry, rows, good)
-        shared.add(file.entry.entity, file.name, found)
+        found = without_doubled(landing.con, file.entry, rows, good)
+        notes.shared(file.entry.entity, file.name, found)
     landing.relation(
         rows.table,
         found.sql,
@@ -247,8 +268,8 @@ def _landed(landing: Landing, file: SourceFile, relation: Relation, rows: Mapped
     return replace(rows, sql=found.sql)
 
 
-def _land_clean(landing: Landing, file: SourceFile, dialect: Dialect, source: str, folder: Path) -> bool:
-    """Land the rows of a file that is well-formed, and all of them good, in one pass; False, and nothing landed, where it is not."""
+def _land_clean(landing: Landing, file: SourceFile, dialect: Dialect, source: str, folder: Path) -> int | None:
+    """Land the rows of a file that is well-formed, and all of them good, in one pass; how many. None, and nothing landed, where it is not."""
     original = None
     if dialect.format == "parquet":
         original = landing.original(file.path)
@@ -256,25 +277,23 @@ def _land_clean(landing: Landing, file: SourceFile, dialect: Dialect, source: st
     else:
         relation = None if file.entry.needs_lines else read_plain(file.path, dialect, file.entry.sources)
     if relation is None:
-        return False
+        return None
     _check_columns(file.entry, relation)
     rows = mapped(
         file.entry, relation.sql, relation.columns, source=source, file=file.name, first_line=relation.first_line
     )
-    with ThreadPoolExecutor(1) as beside:  # rows are counted beside their loading
-        received = beside.submit(relation.received).result
-        is_landed = landing.relation_if_clean(
-            rows.table,
-            rows.sql,
-            received=received,
-            also=rows.also,
-            as_received=rows.as_received,
-            original=original,
-            is_keyed=file.entry.is_keyed,
-        )
+    is_landed = landing.relation_if_clean(
+        rows.table,
+        rows.sql,
+        received=relation.received(),
+        also=rows.also,
+        as_received=rows.as_received,
+        original=original,
+        is_keyed=file.entry.is_keyed,
+    )
     if original and not is_landed:
         original.unlink()
-    return is_landed
+    return relation.received() if is_landed else None
 
 
 def _check_columns(entry: FileMapping, relation: Relation) -> None:
@@ -298,7 +317,15 @@ def _shown(columns: list[str]) -> str:
 def _dialect(entry: FileMapping) -> Dialect:
     sheet = entry.sheet if isinstance(entry.sheet, str) else entry.sheet - 1
     return Dialect(
-        entry.kind, entry.encoding, entry.field_delimiter, entry.quote, sheet, entry.skip, entry.numbers.decimal
+        entry.kind,
+        entry.encoding,
+        entry.field_delimiter,
+        entry.quote,
+        sheet,
+        entry.skip,
+        entry.numbers.decimal,
+        money=frozenset(entry.money.values()),
+        nulls=frozenset(entry.nulls),
     )
 
 

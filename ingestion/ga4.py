@@ -273,7 +273,7 @@ def _land_clean(landing: Landing, files: list[tuple[Path, _File]], work: Path) -
                 "union all select file, day, record from ga4_repeated"
             )
         events = events_of(f"(select *, cast(null as bigint) as line from ({lines}))")
-        return landing.relation_if_clean(EVENTS, events, received=lambda: received - repeats, duplicates=repeats)
+        return landing.relation_if_clean(EVENTS, events, received=received - repeats, duplicates=repeats)
     except (duckdb.Error, EOFError, zlib.error, gzip.BadGzipFile):
         return False  # it is found out which file, and which line
 

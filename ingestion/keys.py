@@ -6,7 +6,6 @@ Which of a record's versions counts is decided by the models (``dbt_project/macr
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -20,7 +19,6 @@ _MOST = 0.01  # the share of rows that may be older versions of others
 _TINY = 100  # rows: of fewer some may be, whatever their share
 _SOME = 5
 _SHOWN = 40
-_NAMED = 3  # files in a note
 _PERSONAL = {"first_name", "last_name", "name", "email", "phone"}
 
 
@@ -126,34 +124,3 @@ def _told(entry: FileMapping) -> list[str]:
     """The columns of the file that an example may show: those that are mapped, but for what names a person."""
     personal = {source for name, source in entry.columns.items() if entry.canonical(name) in _PERSONAL}
     return [name for name in entry.sources if name not in personal]
-
-
-class Notes:
-    """What is said at the end of a run about rows that share a key, by entity."""
-
-    def __init__(self) -> None:
-        self._files: dict[str, list[tuple[str, Shared]]] = {}
-
-    def add(self, entity: str, file: str, shared: Shared) -> None:
-        """Rows of ``file`` share a key."""
-        if shared.duplicates or shared.superseded:
-            self._files.setdefault(entity, []).append((file, shared))
-
-    def texts(self) -> list[str]:
-        """One sentence an entity."""
-        return [_note(entity, files) for entity, files in self._files.items()]
-
-
-def _note(entity: str, files: list[tuple[str, Shared]]) -> str:
-    counts: Mapping[str, int] = {
-        "is a duplicate (left out)|are duplicates (left out)": sum(shared.duplicates for _, shared in files),
-        "is an older version of a record (superseded)|are older versions of a record (superseded)": sum(shared.superseded for _, shared in files),
-    }  # fmt: skip
-    said = [f"{count:,} row{'s' * (count != 1)} {words.split('|')[count != 1]}" for words, count in counts.items() if count]  # fmt: skip
-    places = [
-        f"{file} lines {shared.example[0]:,} and {shared.example[1]:,}"
-        for file, shared in files[:_NAMED]
-        if shared.example
-    ]
-    more = f" and {len(files) - _NAMED:,} more files" if len(files) > _NAMED else ""
-    return f"{entity}: {', '.join(said)}: rows of a file share a key, such as {'; '.join(places)}{more}"

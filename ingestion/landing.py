@@ -9,7 +9,7 @@ import json
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -71,12 +71,20 @@ class Landing:
             shutil.rmtree(leftover, ignore_errors=True)
         self.folder = home / uuid.uuid4().hex[:8]
         self.folder.mkdir(parents=True)
-        self.con = connect(":memory:")
-        self.con.execute(f"set memory_limit = '{_MEMORY}'")
-        self.con.execute(f"set temp_directory = {quote(str(self.folder / 'spill'))}")
+        self._connect()
         self.load_id = rawlog.next_load_id(self.company, self.source, self.received_at)
         self._previous = rawlog.cursors(self.company, self.source)
         return self
+
+    def _connect(self) -> None:
+        self.con = connect(":memory:")
+        self.con.execute(f"set memory_limit = '{_MEMORY}'")
+        self.con.execute(f"set temp_directory = {quote(str(self.folder / 'spill'))}")
+
+    def renew(self) -> None:
+        """Open ``con`` anew: an error within DuckDB makes it unusable. What was landed stays, tables that others made on it are gone."""
+        self.con.close()
+        self._connect()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -147,7 +155,7 @@ class Landing:
         table: RawTable,
         sql: str,
         *,
-        received: Callable[[], int],
+        received: int,
         duplicates: int = 0,
         also: Sequence[RawColumn] = (),
         as_received: Sequence[AsReceived] | None = None,
@@ -158,7 +166,7 @@ class Landing:
 
         The same holds where ``is_keyed`` and two rows have the same key.
 
-        ``received`` is called when the rows are written. Columns that were received as they were typed (``AsReceived.is_copied``) are not kept twice.
+        Columns that were received as they were typed (``AsReceived.is_copied``) are not kept twice.
         ``original``: the Parquet file in the landing's folder whose rows ``sql`` gives, all in their order; it is kept itself instead.
         """
         query, types = self._completed(table, sql, also)
@@ -166,13 +174,12 @@ class Landing:
         try:
             for is_lean in (True, False) if not original and self._is_same(checked, as_received or ()) else (False,):
                 file, loaded = self._good(table, checked, types, as_received, is_lean=is_lean, original=original)
-                count = received()
-                if loaded == count and not (is_keyed and self._shares_a_key(table, file)):
+                if loaded == received and not (is_keyed and self._shares_a_key(table, file)):
                     self._keep(table.name, file, loaded)
                     if original and loaded:
                         self._originals[self._name_of(original)] = original
-                    self._rows[table.name] = self._rows.get(table.name, 0) + count
-                    self._count(table.name, TableCount(count + duplicates, loaded, 0, duplicates))
+                    self._rows[table.name] = self._rows.get(table.name, 0) + received
+                    self._count(table.name, TableCount(received + duplicates, loaded, 0, duplicates))
                     return True
                 file.unlink()
         except (duckdb.InvalidInputException, duckdb.IOException, duckdb.NotImplementedException):

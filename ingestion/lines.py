@@ -82,6 +82,11 @@ def path_literal(path: Path) -> str:
     return quote(re.sub(r"[*?\[]", r"[\g<0>]", str(path)))
 
 
+def json_path(name: str) -> str:
+    """The JSON path of the field ``name`` of an object; a name that begins with ``$`` is one."""
+    return name if name.startswith("$") else f'$."{name}"'
+
+
 def identifier(name: str) -> str:
     """``name`` as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'

@@ -146,7 +146,7 @@ class FileMapping(_Strict):
     path: str
     entity: str
     format: Literal["csv", "excel", "parquet", "jsonl"] | None = None
-    encoding: Encoding = "utf-8"
+    encoding: Encoding | None = None
     delimiter: Character | None = None
     quote: Character = '"'
     sheet: str | int = 1
@@ -277,6 +277,11 @@ class FileMapping(_Strict):
         """Whether the mapping says what identifies a record; else each row is one."""
         given = {self.canonical(name) for name in (*self.columns, *self.constants)}
         return bool(self.key) or self.definition.key in given
+
+    @property
+    def money(self) -> dict[str, str]:
+        """The columns of the file that hold amounts, by canonical column."""
+        return {self.canonical(name): source for name, source in self.columns.items() if self._type(name) == "decimal"}
 
     @property
     def key_sources(self) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ingestion.lines import identifier, quote
+from ingestion.lines import identifier, json_path, quote
 from ingestion.mapping import STAGE_COLUMN, DateRule, FileMapping, Numbers
 from ingestion.raw_tables import AsReceived, RawColumn, RawTable
 from ingestion.rawlog import FILE_COLUMNS
@@ -17,6 +17,12 @@ from salesgauge.entities import DUCKDB_TYPES, ENTITIES, Column, Entity
 from salesgauge.process import Process
 
 _OFFSET = "'[0-9]{2}:[0-9]{2}.*(Z| UTC|[+-][0-9]{2}(:?[0-9]{2})?)$'"
+_AMOUNT_WORDS = (
+    "an amount with '.' before at most two decimals; say how amounts are written, for example numbers: {decimal: ',', group: '.'} or "
+    "numbers: {decimal: '.', group: ','}"
+)
+_BLANKS = " \u00a0\u202f\u2009"
+_SIGNS, _PLAIN_SIGNS = "\u2212\u2019", "-'"
 _CLOSING = ("won", "lost", "disqualified")
 
 
@@ -85,10 +91,11 @@ def mapped(
     source: str,
     file: str,
     first_line: int | None = None,
+    numeric: frozenset[str] = frozenset(),
 ) -> Mapped:
     """The rows of a file, ``relation_sql`` (see ``tabular.Relation``, its columns' types in ``types``), as rows of the mapping's entity.
 
-    ``first_line``: the rows follow each other from there on, so that none needs its ``_line``.
+    ``first_line``: the rows follow each other from there on, so that none needs its ``_line``. ``numeric``: the columns with ``n:<column>``.
     """
     entity = mapping.definition
     values, given, moments = _values(mapping, types, file)
@@ -98,12 +105,12 @@ def mapped(
         if not moment.name.startswith("e:")
     }
     for column in entity.columns:
-        if (
-            column.type in ("decimal", "integer", "float")
-            and given[column.name] == "varchar"
-            and mapping.numbers != Numbers()
-        ):
+        if column.type not in ("decimal", "integer", "float") or given[column.name] != "varchar":
+            continue
+        if "numbers" in mapping.model_fields_set:
             converted[column.name] = (_number(column, mapping.numbers), _number_words(mapping.numbers))
+        elif column.type == "decimal":
+            converted[column.name] = (_amount(mapping, column, numeric), _AMOUNT_WORDS)
     also = tuple(
         RawColumn(moment.name, "timestamp", "", False, identifier(f"d:{moment.name}"), _expected(moment, mapping.kind))
         for moment in moments
@@ -113,6 +120,7 @@ def mapped(
     first = "null" if first_line is None else str(first_line)
     as_received = None if mapping.kind == "jsonl" else tuple(_as_received(mapping, types))
     received = "".join(f", {identifier(one.column)}" for one in as_received or ())
+    received += "".join(f", {identifier(f'n:{name}')}" for name in sorted(numeric))
     sql = (
         f"select {listed}{received}, {quote(source)} as source, {quote(file)} as _file, _line, cast({first} as bigint) as _first_line, "
         f"_reject as _reason, _record as record from ({relation_sql})"
@@ -350,7 +358,9 @@ def _final(moment: _Moment) -> str:
         for minutes in (60, 30)
     )
     return (
-        f"case when {instant} is not null then {instant} when timezone({zone}, {zoned}) <> {local} then null "
+        f"case when {instant} is not null then {instant} "
+        # a day is a day where the clock skips its midnight too: then it begins later
+        f"when timezone({zone}, {zoned}) <> {local} then case when {local} = date_trunc('day', {local}) then timezone('UTC', {zoned}) end "
         f"{earlier}else timezone('UTC', {zoned}) end"
     )
 
@@ -362,20 +372,47 @@ def _expected(moment: _Moment, kind: str) -> str:
 
 
 def _number(column: Column, numbers: Numbers) -> str:
-    """The number that text written with the mapping's marks stands for; null where it is written otherwise."""
+    """The number that text written with the mapping's marks stands for; null where it is written otherwise.
+
+    Below zero is -5, 5- or (5), the sign before or after a currency. Groups of three digits may always be parted by blanks.
+    """
     text = "{value}"
-    for sign in (*numbers.signs, " ", "\u00a0"):
-        text = f"replace({text}, {quote(sign)}, '')"
-    decimal = _escaped(numbers.decimal)
-    whole = f"([0-9]{{{{1,3}}}}({_escaped(numbers.group)}[0-9]{{{{3}}}})+|[0-9]+)" if numbers.group else "[0-9]+"
-    plain = f"replace({text}, {quote(numbers.group)}, '')" if numbers.group else text
-    plain = f"replace({plain}, {quote(numbers.decimal)}, '.')"
-    pattern = quote(f"[-+]?{whole}({decimal}[0-9]+)?")
+    for sign in numbers.signs:
+        text = f"replace({text}, {_in_convert(quote(sign))}, '')"
+    # other blanks, the minus of typesetters and the curled apostrophe
+    text = f"trim(translate({text}, {quote(_BLANKS + _SIGNS)}, {quote(' ' * len(_BLANKS) + _PLAIN_SIGNS)}))"
+    group = numbers.group if numbers.group and numbers.group not in _BLANKS else ""
+    # braces are fields here
+    grouped = "|".join(f"[0-9]{{{{1,3}}}}({_escaped(mark)}[0-9]{{{{3}}}})+" for mark in (" ", group) if mark)
+    digits = f"({grouped}|[0-9]+)({_escaped(numbers.decimal)}[0-9]+)?"
+    pattern = quote(f"[-+]? ?{digits}|[(] ?{digits} ?[)]|{digits} ?-")
+    plain = f"replace(translate({text}, {quote('()+- ' + group)}, ''), {quote(numbers.decimal)}, '.')"
+    plain = f"(case when strpos({text}, '-') + strpos({text}, '(') > 0 then '-' else '' end || {plain})"
     kind = DUCKDB_TYPES[column.type]
     condition = f"regexp_full_match({text}, {pattern})"
     if column.type == "integer":
         condition += f" and try_cast({plain} as double) = try_cast({plain} as bigint)"
     return f"case when {condition} then try_cast({plain} as {kind}) end"
+
+
+def _amount(mapping: FileMapping, column: Column, numeric: frozenset[str]) -> str:
+    """The amount that text stands for of which nobody said how it is written: ``1.234`` may be one and a bit, or a thousand. A number is no text."""
+    kind = DUCKDB_TYPES[column.type]
+    plain = f"try_cast({{value}} as {kind})"
+    # what has a point has it before the last two digits, or it has none
+    cases = f"when strpos({{value}}, '.') = 0 or strpos({{value}}, '.') > length({{value}}) - 3 then {plain} "
+    source = mapping.money.get(column.name)
+    if source in numeric:
+        cases += f"when {_in_convert(identifier(f'n:{source}'))} = 'true' then {plain} "
+    elif source and mapping.kind == "jsonl":
+        path = _in_convert(quote(json_path(source)))
+        cases += f"when try(json_type(record, {path})) in ('DOUBLE', 'DECIMAL') then {plain} "
+    return f"case {cases}end"
+
+
+def _in_convert(sql: str) -> str:
+    """``sql`` as a part of ``RawColumn.convert``, in which braces are fields."""
+    return sql.replace("{", "{{").replace("}", "}}")
 
 
 def _number_words(numbers: Numbers) -> str:

@@ -46,6 +46,17 @@ _QUARANTINE = (
     ("record", "varchar"),
 )
 _STAMP = (("_load_id", "varchar"), ("_loaded_at", "timestamp"))
+_FILES = (
+    ("source", "varchar"),
+    ("table_name", "varchar"),
+    ("file", "varchar"),
+    ("bytes", "bigint"),
+    ("rows", "bigint"),
+    ("is_estimated", "boolean"),
+    ("refused", "varchar"),
+    ("load_id", "varchar"),
+)
+_BYTES_A_ROW = 100  # where no file tells
 FILE_COLUMNS = (("source", "varchar"), ("_file", "varchar"), ("_line", "bigint"))
 
 
@@ -147,6 +158,7 @@ def create_views(con: duckdb.DuckDBPyConnection, company: Company, *, with_parts
             f"{_names(columns)} from ({_select([*columns, *_STAMP], [])})"
         )
         con.execute(f"create view raw_log.{view} as {' union all '.join(parts) or empty}")
+    _create_view_of_files(con, company, [source for source in loads if source not in API_SOURCES])
 
 
 def _create_file_views(con: duckdb.DuckDBPyConnection, company: Company, loads: dict[str, list[str]]) -> None:
@@ -184,6 +196,39 @@ def _create_file_views(con: duckdb.DuckDBPyConnection, company: Company, loads: 
         else:
             query = f"select *, cast(null as integer) as _file_order from ({query})"
         con.execute(f"create view raw_files.{identifier(entity.name)} as {query}")
+
+
+def _create_view_of_files(con: duckdb.DuckDBPyConnection, company: Company, sources: Iterable[str]) -> None:
+    """``raw_log.files``: the files of file sources as the newest run saw them, also those that were refused.
+
+    Of a file that can't be read nobody knows its rows: they are judged by its size, as those of the other files are.
+    """
+    states = [
+        (source, entity, file, state, state.get("bytes", state["size"]))
+        for source in sources
+        for entity, cursor in cursors(company, source).items()
+        for file, state in cursor["files"].items()
+    ]
+    known = [(size, state["rows"]) for *_, state, size in states if state.get("rows") and size > 0]
+    bytes_a_row = sum(size for size, _ in known) / sum(rows for _, rows in known) if known else _BYTES_A_ROW
+    rows = [
+        ", ".join(
+            "null" if value is None else quote(value) if isinstance(value, str) else str(value).lower()
+            for value in (source, entity, file, size, *_rows_of(state, size, bytes_a_row), state.get("refused"), state.get("load_id"))
+        )
+        for source, entity, file, state, size in states
+    ]  # fmt: skip
+    names = _names(_FILES)
+    typed = ", ".join(f"cast({identifier(name)} as {kind}) as {identifier(name)}" for name, kind in _FILES)
+    values = ", ".join(f"({row})" for row in rows) or f"({', '.join('null' for _ in _FILES)})"
+    query = f"select {typed} from (values {values}) as files({names})" + ("" if rows else " where false")
+    con.execute(f"create view raw_log.files as {query}")
+
+
+def _rows_of(state: dict[str, Any], size: int, bytes_a_row: float) -> tuple[int, bool]:
+    """The rows of a file, and whether that is a guess."""
+    rows = state.get("rows")
+    return (max(1, round(size / bytes_a_row)), True) if rows is None else (rows, False)
 
 
 def table_files(company: Company, source: str, table: str) -> list[Path]:

@@ -10,22 +10,37 @@ from __future__ import annotations
 import codecs
 import csv
 import json
+import os
+import re
 import sys
 import uuid
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
+from zipfile import BadZipFile, ZipFile
 
 import duckdb
 
-from ingestion.lines import UNSAFE, identifier, path_literal, quote, read_csv, read_lines, sanitise
+from ingestion.encodings import detect, is_utf8, mark_of
+from ingestion.lines import UNSAFE, identifier, json_path, path_literal, quote, read_csv, read_lines, sanitise
 from salesgauge.errors import SourceError
 
 _BATCH = 20_000
 _BLOCK = 1 << 20
-_MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+# What the first bytes of a file say that it is: the mark, the format of a mapping, and words for it.
+_KINDS = (
+    (b"\xd0\xcf\x11\xe0", "", "an old Excel file (.xls), or one with a password. Save it as .xlsx without a password"),
+    (b"PK\x03\x04", "excel", "an Excel file, whatever its name says. Set `format: excel`"),
+    (b"PAR1", "parquet", "a Parquet file, whatever its name says. Set `format: parquet`"),
+    (b"%PDF", "", "a PDF. Export the data as CSV or Excel"),
+    (b"<!doctype html", "", "a web page. Export the data as CSV or Excel: perhaps a login page was saved"),
+    (b"<html", "", "a web page. Export the data as CSV or Excel: perhaps a login page was saved"),
+)
+_EXCEL_ERRORS = {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"}
 
 
 class RefusedError(SourceError):
@@ -34,15 +49,19 @@ class RefusedError(SourceError):
 
 @dataclass(frozen=True)
 class Dialect:
-    """How the text of a file is to be read. ``decimal`` is the mark that numbers in Excel cells are written with."""
+    """How the text of a file is to be read. ``encoding``: None to find out. Of Excel cells: ``decimal`` is the mark that numbers are written with,
+    ``money`` are the columns of which it is told which cells are numbers, ``nulls`` the words that mean nothing.
+    """
 
     format: str
-    encoding: str = "utf-8"
+    encoding: str | None = None
     delimiter: str = ","
     quote: str = '"'
     sheet: str | int = 0
     skip: int = 0
     decimal: str = "."
+    money: frozenset[str] = frozenset()
+    nulls: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -50,28 +69,40 @@ class Relation:
     """A file as a query. ``sql`` yields ``s:<column>`` for each column in ``columns`` (name → DuckDB type), ``_line``, ``_record`` (JSON), and
     ``_reject``: why the row can't be used at all (then ``_record`` is the row's text). ``received`` counts its rows, where they were not counted yet.
 
-    ``first_line``: the rows follow each other from there on, and ``_line`` may be empty.
+    ``first_line``: the rows follow each other from there on, and ``_line`` may be empty. ``numeric``: the columns x with ``n:x``, true where the value was
+    a number and no text. ``encoding``: what the text is written in, where nobody said so and it is no UTF-8; ``line`` is the first that shows it.
     """
 
     sql: str
     columns: dict[str, str]
     received: Callable[[], int]
     first_line: int | None = None
+    numeric: frozenset[str] = frozenset()
+    encoding: str | None = None
+    line: int | None = None
 
 
 def read(
     con: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect, folder: Path, wanted: Iterable[str] = ()
 ) -> Relation:
-    """The file ``path`` as a relation; working files go to ``folder``. ``wanted``: the JSON paths of a JSON-lines file. RefusedError if it can't be."""
+    """The file ``path`` as a relation; working files go to ``folder``. ``wanted``: its columns that are used (of JSON lines their paths).
+
+    RefusedError if it can't be.
+    """
     try:
+        if other := _other_kind(path, dialect.format):
+            raise RefusedError(f"it is {other}.")
         if dialect.format == "parquet":
             return _parquet(con, path)
         if dialect.format == "excel":
-            return _excel(con, path, dialect, folder)
-        text = _as_utf8(path, dialect.encoding, folder)
+            return _excel(con, path, dialect, folder, set(wanted))
+        encoding, line = (dialect.encoding, None) if dialect.encoding else _detected(path)
+        text = _as_utf8(path, encoding, folder)
         if dialect.format == "jsonl":
-            return _json_lines(con, text, folder, list(wanted))
-        return _csv(con, text, dialect, folder)
+            relation = _json_lines(con, text, folder, list(wanted))
+        else:
+            relation = _csv(con, text, replace(dialect, encoding=encoding), folder)
+        return replace(relation, encoding=None if dialect.encoding or is_utf8(encoding) else encoding, line=line)
     except OSError as error:
         raise RefusedError(f"it can't be read: {error.strerror or error}") from error
 
@@ -79,48 +110,65 @@ def read(
 def read_plain(path: Path, dialect: Dialect, wanted: Iterable[str] = ()) -> Relation | None:
     """A CSV or JSON-lines file as a relation, taken to be well-formed: a row a line, one after the other. None where it is seen not to be.
 
-    Nothing is parsed to find out, and rows are not numbered, which would take the use of more than one core: ``received`` counts line breaks, and is
-    -1 where there are none. If as many rows turn out to be good, the file is what it was taken for; if not, ``read`` it. RefusedError for a header
-    that can't be used.
+    Nothing is parsed to find out, and rows are not numbered, which would take the use of more than one core: line breaks are counted. If as many rows
+    turn out to be good, the file is what it was taken for; if not, ``read`` it. RefusedError for a header that can't be used.
     """
-    if dialect.format not in ("csv", "jsonl") or not _is_utf8(dialect.encoding):
+    if dialect.format not in ("csv", "jsonl") or not is_utf8(dialect.encoding or "utf-8"):
         return None
     try:
-        with path.open("rb") as file:
-            if any(file.read(4).startswith(mark) for mark, _ in _MARKS):
-                return None
+        # before DuckDB sees the file: bytes that are no UTF-8 may end its reader, and all that was open with it
+        lines = _lines_with_text(path, (b"\x00",) if dialect.format == "csv" else UNSAFE)
+        if lines <= 0 or mark_of(path) not in (None, "utf-8"):
+            return None
         header, above = _csv_header(path, dialect) if dialect.format == "csv" else ([], 0)
     except OSError:
         return None
-    if len(header) == 1:
+    if len(header) == 1 or lines == above:
         return None
-
-    def received() -> int:
-        return _lines_with_text(path, (b"\x00",) if header else UNSAFE) - above or -1
-
     if header:
         sql = _numbered(_csv_reader(path, dialect, header, above), header, "cast(null as bigint)")
-        return Relation(sql, dict.fromkeys(header, "varchar"), received, above + 1)
+        return Relation(sql, dict.fromkeys(header, "varchar"), lambda: lines - above, above + 1)
     names = list(wanted)
     return Relation(
-        _parsed(read_lines([path]), names, "cast(null as bigint)"), dict.fromkeys(names, "varchar"), received, 1
+        _parsed(read_lines([path]), names, "cast(null as bigint)"), dict.fromkeys(names, "varchar"), lambda: lines, 1
     )
 
 
-def _is_utf8(encoding: str) -> bool:
-    return encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig")
+def rows_of(path: Path, dialect: Dialect) -> int | None:
+    """How many rows a file that can't be used has, by its line breaks; None where that can't be told. OSError."""
+    if dialect.format not in ("csv", "jsonl"):
+        return None
+    if _other_kind(path, dialect.format):
+        return None
+    with path.open("rb") as file:
+        lines = sum(block.count(b"\n") or block.count(b"\r") for block in iter(lambda: file.read(_BLOCK), b""))
+        is_open = bool(file.tell()) and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) not in (b"\n", b"\r", b"\x00")
+    return max(0, lines + is_open - (dialect.skip + 1 if dialect.format == "csv" else 0))
+
+
+def _other_kind(path: Path, expected: str) -> str | None:
+    """What a file is by its first bytes, where that is not what is expected. OSError."""
+    with path.open("rb") as file:
+        start = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    found = next(((kind, words) for mark, kind, words in _KINDS if start.startswith(mark.lower())), None)
+    return found[1] if found and found[0] != expected else None
+
+
+def _detected(path: Path) -> tuple[str, int | None]:
+    found = detect(path)
+    if found.encoding is None:
+        raise RefusedError(
+            f"line {found.line:,} holds bytes that are no UTF-8 text ({found.sample!r}), and what they are can't be told. Set `encoding` to what the file "
+            "was saved with, for example `encoding: cp1252` (Western Windows), cp1250 (Central Europe), cp1251 (Cyrillic), mac-roman or utf-16."
+        )
+    return found.encoding, found.line
 
 
 def _as_utf8(path: Path, encoding: str, folder: Path) -> Path:
     """The file itself if it is UTF-8, else a copy that is. Bytes that the encoding lacks stay as they are and are found later."""
-    with path.open("rb") as file:
-        start = file.read(4)
-    if _is_utf8(encoding):
-        for mark, name in _MARKS:
-            if start.startswith(mark):
-                raise RefusedError(
-                    f"it begins like {name} text, but is to be read as {encoding}. Set `encoding: {name}`."
-                )
+    if is_utf8(encoding):
+        if (name := mark_of(path)) not in (None, "utf-8"):
+            raise RefusedError(f"it begins like {name} text, but is to be read as {encoding}. Set `encoding: {name}`.")
         return path
     target = folder / f"{uuid.uuid4().hex}.utf8"
     try:
@@ -145,9 +193,10 @@ def _csv(con: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect, folder: P
     if len(header) > 1:
         reader = _csv_reader(path, dialect, header, header_lines)
         try:
-            row = con.execute(f"select count(*) from {reader}").fetchone()
+            lines = _lines_with_text(path)
+            row = con.execute(f"select count(*) from {reader}").fetchone() if lines >= 0 else None
             rows = row[0] if row else 0
-            if rows == _lines_with_text(path) - header_lines:
+            if row and rows == lines - header_lines:
                 sql = _numbered(reader, header, f"{header_lines} + row_number() over ()")
                 return Relation(sql, dict.fromkeys(header, "varchar"), lambda: rows)
         except duckdb.Error:
@@ -209,7 +258,7 @@ def _csv_header(path: Path, dialect: Dialect) -> tuple[list[str], int]:
         except csv.Error as error:
             raise RefusedError(f"its header can't be read: {error}. Check `delimiter` and `quote`.") from error
         lines = dialect.skip + reader.line_num
-    return _names([cell.strip() for cell in header], dialect.encoding), lines
+    return _names([cell.strip() for cell in header], dialect.encoding or "utf-8"), lines
 
 
 def _names(cells: list[Any], encoding: str = "utf-8") -> list[str]:
@@ -279,7 +328,7 @@ def _unusable(cells: list[str], width: int, text: str, dialect: Dialect) -> str 
     if len(cells) != width:
         return f"it has {len(cells)} columns; the header has {width}"
     if any("\udc80" <= character <= "\udcff" for character in text):
-        return f"it holds bytes that are no {dialect.encoding} text; set `encoding`, for example cp1252"
+        return f"it holds bytes that are no {dialect.encoding or 'utf-8'} text; set `encoding`, for example cp1252"
     if "\x00" in text:
         return "it holds a NUL character"
     return None
@@ -288,13 +337,15 @@ def _unusable(cells: list[str], width: int, text: str, dialect: Dialect) -> str 
 # --- Excel, Parquet, JSON lines ---------------------------------------------------------------------------------------------------------------
 
 
-def _excel(con: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect, folder: Path) -> Relation:
+def _excel(con: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect, folder: Path, wanted: set[str]) -> Relation:
     from openpyxl import load_workbook
 
     try:
         book = load_workbook(path, read_only=True, data_only=True)
     except Exception as error:  # openpyxl raises whatever its zip and XML readers do
-        raise RefusedError(f"it is no Excel file (.xlsx): {type(error).__name__}.") from error
+        raise RefusedError(
+            f"it is no Excel file (.xlsx): {type(error).__name__}. Save it as .xlsx, or set `format` to what it is."
+        ) from error
     try:
         names = book.sheetnames
         if isinstance(dialect.sheet, int) and dialect.sheet >= len(names):
@@ -307,16 +358,101 @@ def _excel(con: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect, folder:
         while cells and cells[-1] is None:
             cells.pop()
         header = _names(cells)
-        return _kept(con, folder, header, _excel_records(rows, len(header), dialect.decimal))
+        unknown = _never_calculated(path, sheet._worksheet_path)
+        money = [name for name in header if name in dialect.money]
+        records = _excel_records(rows, header, dialect, wanted, unknown)
+        relation = _kept(con, folder, header, records, [f"n:{name}" for name in money])
+        return replace(relation, numeric=frozenset(money))
+    except (BadZipFile, ElementTree.ParseError, zlib.error, EOFError, KeyError, ValueError) as error:
+        raise RefusedError(
+            f"it is damaged: {type(error).__name__}. Open it in a spreadsheet program, and save it."
+        ) from error
     finally:
         book.close()
 
 
+def _never_calculated(path: Path, sheet: str) -> dict[int, set[int]]:
+    """The cells of a sheet, as row → columns from 0, with a formula whose value was never worked out: programs that write files can't do that.
+
+    The value of a formula may be an empty text: that is one.
+    """
+    with ZipFile(path) as book, book.open(sheet) as text:
+        before, found = b"", False
+        while not found and (block := text.read(_BLOCK)):
+            found = b"<f" in before + block or b":f>" in before + block
+            before = block[-2:]
+    if not found:
+        return {}
+    unknown: dict[int, set[int]] = {}
+    with ZipFile(path) as book, book.open(sheet) as text:
+        line, rows = 0, None
+        for event, row in ElementTree.iterparse(text, events=("start", "end")):
+            if event == "start":
+                rows = row if _tag(row) == "sheetData" else rows
+                continue
+            if _tag(row) != "row" or rows is None:
+                continue
+            line = int(row.get("r") or line + 1)
+            column = -1
+            for cell in row:
+                reference = re.match("[A-Z]+", cell.get("r") or "")
+                column = _column_number(reference.group()) if reference else column + 1
+                parts = {_tag(part): part.text for part in cell}
+                if "f" in parts and not parts.get("v") and cell.get("t") != "str":
+                    unknown.setdefault(line, set()).add(column)
+            rows.clear()  # what was read, so that memory stays flat
+    return unknown
+
+
+def _tag(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def _column_number(letters: str) -> int:
+    """0 for A, 26 for AA."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number - 1
+
+
+def _column_letters(number: int) -> str:
+    letters = ""
+    while number >= 0:
+        number, rest = number // 26 - 1, number % 26
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
 def _excel_records(
-    rows: Iterable[tuple[int, tuple[Any, ...]]], width: int, decimal: str
+    rows: Iterable[tuple[int, tuple[Any, ...]]],
+    header: list[str],
+    dialect: Dialect,
+    wanted: set[str],
+    unknown: dict[int, set[int]],
 ) -> Iterator[tuple[int, list[str] | None, str | None, str | None]]:
+    width = len(header)
+    used = {position: name for position, name in enumerate(header) if name in wanted}
+    money = [position for position, name in enumerate(header) if name in dialect.money]
     for line, row in rows:
-        cells = [_cell(value, decimal) for value in row]
+        cells = [_cell(value, dialect.decimal) for value in row]
+        problems = [
+            f"cell {_column_letters(position)}{line}: a formula that was never calculated; open the file in a spreadsheet program, and save it"
+            for position in sorted(unknown.get(line, set()) & set(used))
+        ]
+        problems += [
+            f"cell {_column_letters(position)}{line}: the error {cells[position]}"
+            for position in used
+            if position < len(cells) and cells[position] in _EXCEL_ERRORS - dialect.nulls
+        ]
+        if problems:
+            yield (
+                line,
+                None,
+                "; ".join(problems),
+                json.dumps(dict(zip(header, cells, strict=False)), ensure_ascii=False),
+            )
+            continue
         if not any(cells):
             continue
         beyond = [cell for cell in cells[width:] if cell]
@@ -324,7 +460,10 @@ def _excel_records(
             text = json.dumps(cells, ensure_ascii=False)
             yield line, None, f"it has {width + len(beyond)} cells; the header has {width}", text
         else:
-            yield line, (cells + [""] * width)[:width], None, None
+            numbers = [
+                "true" if position < len(row) and isinstance(row[position], int | float) else "" for position in money
+            ]
+            yield line, [*(cells + [""] * width)[:width], *numbers], None, None
 
 
 def _cell(value: Any, decimal: str) -> str:
@@ -358,10 +497,8 @@ def _parquet(con: duckdb.DuckDBPyConnection, path: Path) -> Relation:
 
 
 def _json_lines(con: duckdb.DuckDBPyConnection, path: Path, folder: Path, wanted: list[str]) -> Relation:
-    with path.open("rb") as file:
-        is_unsafe = any(byte in block for block in iter(lambda: file.read(_BLOCK), b"") for byte in UNSAFE)
     source = read_lines([path])
-    if is_unsafe or not _is_readable(con, source):
+    if _lines_with_text(path, UNSAFE) < 0 or not _is_readable(con, source):
         safe = sanitise(path, folder)
         source = read_lines([safe.path], safe.longest)
     row = con.execute(f"select count(line) from {source}").fetchone()
@@ -373,7 +510,7 @@ def _json_lines(con: duckdb.DuckDBPyConnection, path: Path, folder: Path, wanted
 
 def _parsed(source: str, wanted: list[str], line: str) -> str:
     """The query for JSON lines: ``line`` is its expression for ``_line``."""
-    paths = ", ".join(quote(name if name.startswith("$") else f'$."{name}"') for name in wanted)
+    paths = ", ".join(quote(json_path(name)) for name in wanted)
     values = "".join(f", v[{position}] as {identifier(f's:{name}')}" for position, name in enumerate(wanted, 1))
     parsed = f"select line, try(json_extract_string(line, [{paths}])) as v, {line} as _line from {source}"
     return (
@@ -405,12 +542,13 @@ def _kept(
     folder: Path,
     header: list[str],
     records: Iterable[tuple[int, list[str] | None, str | None, str | None]],
+    more: Sequence[str] = (),
 ) -> Relation:
-    """Records read in Python as a Parquet file that DuckDB reads on. Written in batches: memory stays flat."""
+    """Records read in Python as a Parquet file that DuckDB reads on. Written in batches: memory stays flat. ``more``: columns after those of the header."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names = [f"s:{name}" for name in header]
+    names = [*(f"s:{name}" for name in header), *more]
     schema = pa.schema(
         [
             *((name, pa.string()) for name in names),
@@ -421,7 +559,7 @@ def _kept(
     )
     target = folder / f"{uuid.uuid4().hex}.parquet"
     received = 0
-    empty: list[str | None] = [None] * len(header)
+    empty: list[str | None] = [None] * len(names)
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
         batch: list[tuple[Any, ...]] = []
 

@@ -50,9 +50,7 @@ def land(landing: Landing, table: RawTable, file: Path, booleans: set[str], anno
     }
     as_received = [AsReceived(name, f"s:{name}", texts.get(name)) for name in names]
     try:
-        if not landing.relation_if_clean(
-            table, rows(is_parallel=True), received=lambda: announced, as_received=as_received
-        ):
+        if not landing.relation_if_clean(table, rows(is_parallel=True), received=announced, as_received=as_received):
             landing.relation(table, rows(is_parallel=False), received=announced, as_received=as_received)
     except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
         said = str(error).splitlines()[0][:200]

@@ -20,7 +20,8 @@ judged_records as (
     select 'deal' as entity, deal_id as record_id, coalesce(exclusion_reason, 'counted') as reason from {{ ref('int_deals') }}
 ),
 
-{# A record that came in right in another load was not rejected in the end. Without a key each rejected line is a record. #}
+{# A record that came in right in another load was not rejected in the end. Without a key each rejected line is a record. A file that was
+   refused as a whole has neither: it is no record. #}
 rejected_records as (
     select distinct
         {{ rejected_entity('quarantine.source', 'quarantine.table_name') }} as entity,
@@ -28,6 +29,7 @@ rejected_records as (
             || '/' || coalesce(cast(quarantine.line as varchar), '') || '/' || coalesce(quarantine.record, '')) as record_id
     from {{ source('raw_log', 'quarantine') }} as quarantine
     where {{ rejected_entity('quarantine.source', 'quarantine.table_name') }} is not null
+        and (quarantine.record is not null or quarantine.line is not null)
 ),
 
 rejected as (

@@ -58,8 +58,8 @@ REFUSED: list[tuple[str, bytes | str, str]] = [
     ("", "1,Ann,2026-01-01\n2,Bob,2026-01-01\n", "Is its first line a header"),
     ("", "id,name,at,name\n1,Ann,2026-01-01,x\n", "its header names the column 'name' twice"),
     ("", 'id,name,at\n1,"Ann,2026-01-01\n2,Bob,2026-01-01\n', "a quoted field that begins in line 2 or later is never"),
-    ("", b"\xff\xfei\x00d\x00", "it begins like utf-16 text"),
-    ("", b"\xe9d,name,at\n1,Ann,2026-01-01\n", "its header is no utf-8 text. Set `encoding`"),
+    ("encoding: utf-8", b"\xff\xfei\x00d\x00", "it begins like utf-16 text"),
+    ("encoding: utf-8", b"\xe9d,name,at\n1,Ann,2026-01-01\n", "its header is no utf-8 text. Set `encoding`"),
     ("encoding: utf-16", b"i\x00d", "it is no utf-16 text"),
     ("format: excel", b"PK\x03\x04\x00\x00", "it is no Excel file"),
     ("format: parquet", b"id,name,at\n", "it is no Parquet file"),
@@ -142,7 +142,7 @@ def test_encodings(crm: Any) -> None:
 
 
 def test_a_row_in_another_encoding_is_quarantined(load_csv: Load, crm: Any) -> None:
-    result = load_csv(b"id,name,at\n1,Zo\xeb,2026-01-01\n2,Bob,2026-01-01\n")
+    result = load_csv(b"id,name,at\n1,Zo\xeb,2026-01-01\n2,Bob,2026-01-01\n", "    encoding: utf-8\n")
     assert result.total == TableCount(2, 1, 1, 0)
     ((_, line, reason, record),) = crm.quarantine()
     assert (line, record) == (2, "1,Zo\\xeb,2026-01-01")

@@ -15,7 +15,7 @@ renamed as (
         {{ clean('pipeline') }} as pipeline,
         {{ clean('stage') }} as stage,
         amount,
-        {{ clean('currency') }} as currency,
+        {{ currency_code('currency') }} as currency,
         created_at,
         closed_at,
         expected_close_date,

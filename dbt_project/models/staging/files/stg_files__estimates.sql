@@ -17,7 +17,7 @@ renamed as (
         sent_at,
         decided_at,
         amount,
-        {{ clean('currency') }} as currency,
+        {{ currency_code('currency') }} as currency,
         {{ source_id('source', 'user_id') }} as user_id,
         coalesce(is_deleted, false) as is_deleted,
         updated_at

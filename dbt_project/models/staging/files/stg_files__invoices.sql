@@ -14,7 +14,7 @@ renamed as (
         paid_at,
         amount,
         paid_amount,
-        {{ clean('currency') }} as currency,
+        {{ currency_code('currency') }} as currency,
         {{ clean('status') }} as status,
         coalesce(is_deleted, false) as is_deleted,
         updated_at

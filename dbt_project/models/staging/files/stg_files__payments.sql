@@ -11,7 +11,7 @@ renamed as (
         {{ source_id('source', 'invoice_id') }} as invoice_id,
         paid_at,
         amount,
-        {{ clean('currency') }} as currency,
+        {{ currency_code('currency') }} as currency,
         {{ clean('method') }} as method,
         coalesce(is_deleted, false) as is_deleted,
         updated_at

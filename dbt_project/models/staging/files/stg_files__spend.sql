@@ -12,7 +12,7 @@ renamed as (
         {{ clean('channel') }} as channel,
         {{ clean('campaign') }} as campaign,
         amount,
-        {{ clean('currency') }} as currency,
+        {{ currency_code('currency') }} as currency,
         updated_at
     from newest
 

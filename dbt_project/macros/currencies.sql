@@ -1,0 +1,48 @@
+{# Currencies as people write them. #}
+
+{# The ISO code of a currency: 'usd', ' US$ ' and '€' are known, nothing stays null, any other word stays as it is, in capitals. A dollar, or a crown,
+   that says no more is the company's, where its currency is one. #}
+{% macro currency_code(value) -%}
+    {%- set written = "nullif(upper(replace(replace(trim(" ~ value ~ "), '.', ''), ' ', '')), '')" -%}
+    {%- set company = "(select run.currency from " ~ source('process', 'run') ~ " as run)" -%}
+    case {{ written }}
+        {%- for code, words in currency_words().items() %}
+        {%- for word in words %}
+        when '{{ word }}' then '{{ code }}'
+        {%- endfor %}
+        {%- endfor %}
+        {%- for code, words, others in shared_currency_words() %}
+        {%- for word in words %}
+        when '{{ word }}' then case when {{ company }} in ('{{ others | join("', '") }}') then {{ company }} else '{{ code }}' end
+        {%- endfor %}
+        {%- endfor %}
+        else {{ written }}
+    end
+{%- endmacro %}
+
+{% macro currency_words() %}
+    {{ return({
+        'USD': ['US$', '$US', 'USD$', '$USD', 'USDOLLAR', 'USDOLLARS'],
+        'CAD': ['C$', 'CA$', 'CAD$', 'CDN$', 'CDN'],
+        'AUD': ['A$', 'AU$', 'AUD$'],
+        'NZD': ['NZ$', 'NZD$'],
+        'MXN': ['MX$', 'MEX$'],
+        'BRL': ['R$'],
+        'EUR': ['€', 'EURO', 'EUROS', 'EUR€', '€EUR'],
+        'GBP': ['£', 'GBP£', '£GBP', 'STG'],
+        'CHF': ['SFR', 'FR'],
+        'INR': ['₹', 'RS'],
+        'PLN': ['ZŁ'],
+        'JPY': ['JP¥', 'YEN'],
+        'CNY': ['CN¥', 'RMB'],
+    }) }}
+{% endmacro %}
+
+{# Words that several countries use: the code that they mean elsewhere, the words, the codes of which the company's is taken. #}
+{% macro shared_currency_words() %}
+    {{ return([
+        ('USD', ['$', 'DOLLAR', 'DOLLARS'], ['USD', 'CAD', 'AUD', 'NZD', 'MXN', 'HKD', 'SGD']),
+        ('SEK', ['KR'], ['SEK', 'NOK', 'DKK']),
+        ('JPY', ['¥'], ['JPY', 'CNY']),
+    ]) }}
+{% endmacro %}

@@ -1,0 +1,58 @@
+"""What people should know of files that were loaded, collected over a run and said once at its end, however many files it is true of.
+
+Why a file was refused does not belong here (``files``): that is an error.
+"""
+
+from __future__ import annotations
+
+from ingestion.keys import Shared
+
+_NAMED = 3  # files in a note
+
+
+class FileNotes:
+    """Collects; ``texts`` says it."""
+
+    def __init__(self) -> None:
+        self._shared: dict[str, list[tuple[str, Shared]]] = {}
+        self._encodings: dict[str, list[str]] = {}
+
+    def shared(self, entity: str, file: str, shared: Shared) -> None:
+        """Rows of ``file`` share a key."""
+        if shared.duplicates or shared.superseded:
+            self._shared.setdefault(entity, []).append((file, shared))
+
+    def encoding(self, file: str, encoding: str, line: int | None) -> None:
+        """The text of ``file`` is no UTF-8, as ``line`` shows, but was taken to be ``encoding``."""
+        place = f"{file} (line {line:,})" if line else file
+        if place not in self._encodings.setdefault(encoding, []):
+            self._encodings[encoding].append(place)
+
+    def texts(self) -> list[str]:
+        """One sentence for each kind of thing."""
+        said = [
+            f"read as {encoding}, not as UTF-8: {_listed(files)}. Set `encoding` in the mapping if it is another"
+            for encoding, files in self._encodings.items()
+        ]
+        return [*said, *(_of_keys(entity, files) for entity, files in self._shared.items())]
+
+
+def _of_keys(entity: str, files: list[tuple[str, Shared]]) -> str:
+    duplicates = sum(shared.duplicates for _, shared in files)
+    superseded = sum(shared.superseded for _, shared in files)
+    said = []
+    if duplicates:
+        said.append(f"{_rows(duplicates, 'is a duplicate', 'are duplicates')} (left out)")
+    if superseded:
+        said.append(f"{_rows(superseded, 'is an older version', 'are older versions')} of a record (superseded)")
+    places = [f"{file} lines {one.example[0]:,} and {one.example[1]:,}" for file, one in files if one.example]
+    return f"{entity}: {', '.join(said)}: rows of a file share a key, such as {_listed(places, '; ')}"
+
+
+def _rows(count: int, one: str, several: str) -> str:
+    return f"1 row {one}" if count == 1 else f"{count:,} rows {several}"
+
+
+def _listed(places: list[str], separator: str = ", ") -> str:
+    more = f" and {len(places) - _NAMED:,} more files" if len(places) > _NAMED else ""
+    return separator.join(places[:_NAMED]) + more
