@@ -18,6 +18,7 @@ import duckdb
 
 from ingestion import rawlog
 from ingestion.lines import path_literal, quote
+from ingestion.phones import phone_keys
 from ingestion.raw_files import remove_unnamed_originals
 from ingestion.suppression import (
     Found,
@@ -26,7 +27,6 @@ from ingestion.suppression import (
     keys_of,
     matching,
     normal_email,
-    normal_phone,
     rewrite,
     scrubbed,
     without,
@@ -63,11 +63,11 @@ def erase(
     """
     wanted = Found(
         frozenset(normal_email(one) for one in emails if "@" in one),
-        frozenset(number for one in phones if (number := normal_phone(one))),
+        frozenset(number for one in phones for number in phone_keys(one)),
     )
     if not wanted:
         raise ConfigurationError(
-            "nothing to look for: give an e-mail address, or a telephone number of at least seven digits."
+            "nothing to look for: give an e-mail address, or a telephone number of at least seven digits that is one person's."
         )
     outcome = Erasure()
     suppressions = Suppressions(company)

@@ -20,11 +20,12 @@ from pathlib import Path
 import duckdb
 
 from ingestion.lines import identifier, quote
+from ingestion.phones import LENGTH, SHORTEST, national, phone_keys
 from ingestion.raw_files import metadata_of_copy, original_of, rows
 from salesgauge.settings import Company
 
 _PARQUET = "format parquet, compression zstd, string_dictionary_page_size_limit 1000"
-_DIGITS = 10  # of a telephone number, from its end: country codes and leading zeros are written or not
+_DIGITS = LENGTH  # of a telephone number, from its end: country codes and leading zeros are written or not
 # The whole local part that RFC 5322 allows, and one without the signs that more often part an address from what is before it (``?email=``, ``**``).
 _DOMAIN = r"@[\p{L}\p{M}\p{N}-]+(?:\.[\p{L}\p{M}\p{N}-]+)+"
 _EMAILS = (
@@ -52,16 +53,15 @@ def normal_email(text: str) -> str:
 
 
 def normal_phone(text: str) -> str:
-    """The last ten digits of a telephone number; empty where there are fewer than seven."""
-    digits = re.sub(r"\D", "", text)
-    return digits[-_DIGITS:] if len(digits) >= 7 else ""
+    """A telephone number as the models compare it; empty where ``text`` is none, or one that names nobody."""
+    return next(iter(phone_keys(text)), "")
 
 
 def phones_in(run: str) -> set[str]:
     """The normal telephone numbers that ``run``, digits and what parts them, may be read to hold.
 
     A number of ten digits begins and ends with a group of digits, so that others may stand beside it, or follows a country code. A shorter one is
-    the whole run: part of it is part of somebody else's.
+    the whole run, with or without its country code and leading zero: part of it is part of somebody else's.
     """
     groups = re.findall("[0-9]+", run)
     found = set()
@@ -77,6 +77,8 @@ def phones_in(run: str) -> set[str]:
                 found.add(digits[-_DIGITS:])
     if 7 <= len(whole := "".join(groups)) < _DIGITS:
         found.add(whole)
+    if SHORTEST <= len(number := national(whole, has_plus=run.startswith("+"))) <= _DIGITS:
+        found.add(number)
     return found
 
 
@@ -92,7 +94,7 @@ def scrubbed(text: str, found: Found) -> str:
     for phone in sorted(found.phones):
         between = r"[() ./\u00a0\u2010-\u2015-]{0,3}"
         number = between.join(phone)
-        text = re.sub(rf"(?<![\w])(?:\+?[0-9]{{1,3}}{between})?\(?{number}(?![\w])", ERASED, text)
+        text = re.sub(rf"(?<![\w])(?:\+?[0-9]{{1,5}}{between}(?:\(0\){between})?)?\(?{number}(?![\w])", ERASED, text)
     return text
 
 

@@ -13,11 +13,6 @@
     regexp_replace({{ value }}, '[^0-9]', '', 'g')
 {%- endmacro %}
 
-{# The last ten digits of a telephone number: country codes are written or not. Null where there are fewer than seven. #}
-{% macro last_digits(value) -%}
-    case when length({{ digits(value) }}) >= 7 then right({{ digits(value) }}, 10) end
-{%- endmacro %}
-
 {% macro matches(value, pattern) -%}
     regexp_full_match({{ value }}, '{{ pattern }}')
 {%- endmacro %}

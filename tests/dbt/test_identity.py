@@ -195,3 +195,46 @@ def test_made_up_addresses_name_nobody_and_a_number_is_one_with_and_without_its_
         "hubspot:6": "email:ann@example.org",
         "hubspot:7": "lead:hubspot:7",
     }
+
+
+def test_a_lead_is_found_by_any_of_its_numbers_and_by_none_that_is_nobodys(
+    bench: Path, new_warehouse: Callable[[datetime], duckdb.DuckDBPyConnection]
+) -> None:
+    leads = [
+        _lead(1, phone="(312) 555-0161 ext. 12"),
+        _lead(2, phone="312-555-0162 / 312-555-0163"),
+        _lead(3, phone="00 44 (0)20 7946 0018"),
+        _lead(4, phone="5.55123E+09"),
+        _lead(5, phone="5,55123E+09"),
+        _lead(6, phone="anonymous"),
+        _lead(7, phone="+266696687"),
+        _lead(8, phone="555-555-5555"),
+        _lead(9, LATE, phone="312 555 0163 or 312 555 0164"),
+        _lead(10, phone="(312) 555-0000"),
+    ]
+    phones = {
+        "ext": "+13125550161", "ext-of-another": "312-555-0161 x99", "first": "3125550162", "second": "(312) 555-0163", "third": "312.555.0164",
+        "abroad": "020 7946 0018", "rounded": "5.55123E+09", "digits of a rounded one": "55512309", "hidden": "+266696687", "also hidden": "Anonymous",
+        "placeholder": "5555555555", "our own": "312-555-0000", "one of two": "312-555-0199; 312-555-0161",
+    }  # fmt: skip
+    with new_warehouse(AS_OF) as con:
+        for name, table in {
+            "raw_hubspot.contacts": leads,
+            "raw_files.appointments": [_appointment(name, phone=phone) for name, phone in phones.items()],
+        }.items():
+            con.register("rows", pa.Table.from_pylist(table))
+            con.execute(f"insert into {name} by name select * from rows")
+            con.unregister("rows")
+        con.execute("insert into process.placeholders values ('312.555.0000')")
+    run_dbt(bench, "run", "--select", "+int_identity_matches", sources=["hubspot", "ga4", "typeform"])
+    with connect(bench / "salesgauge.duckdb") as con:
+        found = dict(con.execute("select record_id, lead_id from intermediate.int_identity_matches").fetchall())
+        persons = dict(con.execute("select lead_id, person_key from intermediate.int_lead_persons").fetchall())
+    assert found == {
+        "calendar:ext": "hubspot:1", "calendar:ext-of-another": "hubspot:1", "calendar:first": "hubspot:2", "calendar:second": "hubspot:9",
+        "calendar:third": "hubspot:9", "calendar:abroad": "hubspot:3", "calendar:one of two": "hubspot:1",
+    }  # fmt: skip
+    assert persons["hubspot:2"] == persons["hubspot:9"] == "phone:3125550162"
+    assert [persons[f"hubspot:{number}"] for number in (4, 5, 6, 7, 8, 10)] == [
+        f"lead:hubspot:{number}" for number in (4, 5, 6, 7, 8, 10)
+    ]

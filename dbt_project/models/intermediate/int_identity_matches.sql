@@ -1,5 +1,5 @@
 -- Which lead a record of another system belongs to, and by which rule: what its source says (id), what people say (manual), the same e-mail, the same
--- telephone number (its last ten digits: E.164 without the country), the same last name and postcode where those are of one person only.
+-- telephone number (one of several, macros/phones.sql), the same last name and postcode where those are of one person only.
 -- Nothing is merged: without a row here, or with `identity.different` in process.yml, the record stands alone again.
 with calls as (
 
@@ -59,7 +59,7 @@ keyed as (
         "at",
         lead_id,
         lower(trim(email)) as email,
-        {{ last_digits('phone') }} as digits,
+        {{ phone_keys('phone') }} as phones,
         lower(trim(last_name)) || '|' || lower(replace(postcode, ' ', '')) as name_postcode
     from records
 
@@ -73,12 +73,24 @@ persons as (
         persons.created_at,
         persons.is_counted,
         persons.valid_email,
-        {{ last_digits('persons.valid_phone') }} as digits,
+        persons.valid_phones,
         lower(trim(leads.last_name)) || '|' || lower(replace(leads.postcode, ' ', '')) as name_postcode
     from {{ ref('int_lead_persons') }} as persons
     inner join {{ ref('int_leads') }} as leads on persons.lead_id = leads.lead_id
     -- nobody knew of a lead before it came
     where persons.created_at <= {{ as_of() }}
+
+),
+
+record_phones as (
+
+    {{ unnest_list('keyed', ['entity', 'record_id', '"at"', 'lead_id'], 'phones') }}
+
+),
+
+lead_phones as (
+
+    {{ unnest_list('persons', ['lead_id'], 'valid_phones') }}
 
 ),
 
@@ -114,10 +126,10 @@ candidates as (
     inner join persons on keyed.email = persons.valid_email
     where keyed.lead_id is null
     union all
-    select keyed.entity, keyed.record_id, keyed.at, persons.lead_id, 'phone', 3
-    from keyed
-    inner join persons on keyed.digits = persons.digits
-    where keyed.lead_id is null
+    select record_phones.entity, record_phones.record_id, record_phones.at, lead_phones.lead_id, 'phone', 3
+    from record_phones
+    inner join lead_phones on record_phones.item = lead_phones.item
+    where record_phones.lead_id is null
     union all
     select keyed.entity, keyed.record_id, keyed.at, persons.lead_id, 'name_postcode', 4
     from keyed

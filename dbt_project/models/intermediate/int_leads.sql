@@ -83,7 +83,7 @@ final as (
         judged.exclusion_reason is null as is_counted,
         coalesce(branches.timezone, run.timezone) as timezone,
         lower(judged.email) as email_key,
-        {{ digits('judged.phone') }} as phone_key
+        {{ phone_key('judged.phone') }} as phone_key
     from judged
     cross join {{ source('process', 'run') }} as run
     left join {{ source('process', 'branches') }} as branches on judged.branch = branches.branch

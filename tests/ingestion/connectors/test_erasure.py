@@ -15,6 +15,7 @@ from ingestion.accounting import TableCount
 from ingestion.erasure import erase
 from ingestion.landing import Landing
 from ingestion.typeform.tables import RESPONSES
+from salesgauge.errors import ConfigurationError
 from salesgauge.process import Process
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
@@ -203,6 +204,23 @@ def test_numbers_that_are_short_or_from_elsewhere_and_days(typeform: Company) ->
     assert notes(typeform) == texts[1:]
     erase(typeform, phones=["+49 (1511) 2345-678"])
     assert notes(typeform) == ["303-555-0112", "2026-01-05 10:15"]
+
+
+def test_a_number_goes_however_the_models_may_have_joined_it(typeform: Company) -> None:
+    texts = [
+        "(312) 555-0142 ext. 7",
+        "+1 312 555 0142",
+        "312-555-0143 / 312-555-0144",
+        "+33 6 12 34 56 78",
+        "from +266696687",
+        "312-555-0145",
+    ]
+    land(typeform, 0, *noted(texts))
+    erase(typeform, phones=["312.555.0142 x 99", "312-555-0199 or 312-555-0144", "06 12 34 56 78"])
+    assert notes(typeform) == texts[4:]
+    with pytest.raises(ConfigurationError, match="nothing to look for"):  # all who hide their number are not one person
+        erase(typeform, phones=["+266696687", "5.55123E+09"])
+    assert notes(typeform) == texts[4:]
 
 
 def test_versions_that_were_loaded_and_those_in_quarantine_are_of_one_person(typeform: Company) -> None:

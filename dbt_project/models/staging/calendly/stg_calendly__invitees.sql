@@ -56,7 +56,7 @@ phones as (
         uri,
         min(item.answer) as phone
     from answers
-    where {{ last_digits('item.answer') }} is not null and (lower(item.question) like '%phone%' or lower(item.question) like '%mobile%' or lower(item.question) like '%cell%')
+    where {{ phone_key('item.answer') }} is not null and (lower(item.question) like '%phone%' or lower(item.question) like '%mobile%' or lower(item.question) like '%cell%')
     group by uri
 
 ),
