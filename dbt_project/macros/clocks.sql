@@ -18,8 +18,30 @@
     timezone('UTC', timezone({{ timezone }}, {{ local_time }}))
 {%- endmacro %}
 
+{% macro is_whole_quarter_hour(at) -%}
+    epoch_us({{ at }}) % 900000000 = 0
+{%- endmacro %}
+
+{# Whether only the day of a moment is known: it is the begin of a day on the company's clock (docs/kpis.md, "Known to the day"). Every offset
+   from UTC is whole quarters of an hour: the cheap question comes first. #}
+{% macro is_day_only(at) -%}
+    ({{ is_whole_quarter_hour(at) }} and {{ at }} = {{ to_utc("date_trunc('day', " ~ to_local(at, company_timezone()) ~ ")", company_timezone()) }})
+{%- endmacro %}
+
+{# The date of a moment where it happened; of one of which only the day is known, that day. #}
 {% macro business_date(at, timezone) -%}
-    cast({{ to_local(at, timezone) }} as date)
+    cast(case
+        when {{ is_day_only(at) }} then {{ to_local(at, company_timezone()) }}
+        else {{ to_local(at, timezone) }}
+    end as date)
+{%- endmacro %}
+
+{# Whether a moment is certainly later than another: what is known to the day is neither before nor after another moment of that day. #}
+{% macro is_after(at, other, timezone) -%}
+    case
+        when {{ is_day_only(at) }} or {{ is_day_only(other) }} then {{ business_date(at, timezone) }} > {{ business_date(other, timezone) }}
+        else {{ at }} > {{ other }}
+    end
 {%- endmacro %}
 
 {# A whole number, so that sums and differences of durations stay exact. #}
@@ -43,6 +65,28 @@
 {# A sale that took longer than ten years is a mistyped date. #}
 {% macro longest_cycle_days() -%}
     3660
+{%- endmacro %}
+
+{% macro whole_days_between(start_date, finish_date) -%}
+    cast(date_diff('day', {{ start_date }}, {{ finish_date }}) as double)
+{%- endmacro %}
+
+{# The same between two recorded moments: whole days where only the day of one of them is known. #}
+{% macro recorded_days_between(start, finish, timezone) -%}
+    case
+        when {{ is_day_only(start) }} or {{ is_day_only(finish) }}
+            then {{ whole_days_between(business_date(start, timezone), business_date(finish, timezone)) }}
+        else {{ local_days_between(start, finish, timezone) }}
+    end
+{%- endmacro %}
+
+{# The same up to a close of the ledger, whose precision stands beside it. #}
+{% macro days_to_close(start, closed_at, precision, timezone) -%}
+    case
+        when {{ precision }} = 'day'
+            then {{ whole_days_between(business_date(start, timezone), business_date(closed_at, timezone)) }}
+        else {{ recorded_days_between(start, closed_at, timezone) }}
+    end
 {%- endmacro %}
 
 {% macro add_minutes(at, minutes) -%}

@@ -67,8 +67,8 @@ balance as (
         coalesce(exits.advanced + exits.skipped + exits.regressed + exits.reopened + exits.won + exits.lost + exits.disqualified
             + exits.pipeline_moved + exits.merged + exits.deleted, 0) + coalesce(staying.still_there, 0) as accounted
     from entries
-    left join exits on entries.stage = exits.stage and entries.month = exits.month
-    left join staying on entries.stage = staying.stage and entries.month = staying.month
+    left join exits on entries.stage = exits.stage and entries.month is not distinct from exits.month
+    left join staying on entries.stage = staying.stage and entries.month is not distinct from staying.month
 
 ),
 
@@ -95,5 +95,5 @@ where entries <> accounted
 union all
 select 'visits are not the entries of counted cases', coalesce(counted_moves.stage, visits.stage), coalesce(counted_moves.month, visits.month), counted_moves.entries, visits.entries
 from counted_moves
-full outer join visits on counted_moves.stage = visits.stage and counted_moves.month = visits.month
+full outer join visits on counted_moves.stage = visits.stage and counted_moves.month is not distinct from visits.month
 where counted_moves.entries is distinct from visits.entries

@@ -1,23 +1,23 @@
 -- Every dated, mapped stage event of a case's records is in the case once, whatever became of it; what was used is a move, in order of time.
 with events as (
 
-    select events.subject_id, count(*) as events
+    select events.subject_type, events.subject_id, count(*) as events
     from {{ ref('int_stage_events') }} as events
     inner join (
-        select lead_id as subject_id from {{ ref('int_cases') }} where lead_id is not null
+        select 'lead' as subject_type, lead_id as subject_id from {{ ref('int_cases') }} where lead_id is not null
         union all
-        select deal_id from {{ ref('int_cases') }} where deal_id is not null
-    ) as subjects on events.subject_id = subjects.subject_id
+        select 'deal', deal_id from {{ ref('int_cases') }} where deal_id is not null
+    ) as subjects on events.subject_type = subjects.subject_type and events.subject_id = subjects.subject_id
     where events.stage_key is not null
-    group by events.subject_id
+    group by events.subject_type, events.subject_id
 
 ),
 
 in_cases as (
 
-    select subject_id, count(*) filter (where disposition <> 'implied') as events
+    select subject_type, subject_id, count(source_stage) filter (where not is_observed) as events
     from {{ ref('int_case_events') }}
-    group by subject_id
+    group by subject_type, subject_id
 
 ),
 
@@ -25,7 +25,7 @@ used as (
 
     select case_id, count(*) as moves
     from {{ ref('int_case_events') }}
-    where disposition in ('used', 'implied')
+    where disposition in ('used', 'implied', 'observed')
     group by case_id
 
 ),
@@ -39,9 +39,9 @@ moves as (
 
 )
 
-select 'an event is missing in its case or stands there twice' as finding, events.subject_id as record_id, events.events as expected, in_cases.events as found
+select 'an event is missing in its case or stands there twice' as finding, events.subject_type || ' ' || events.subject_id as record_id, events.events as expected, in_cases.events as found
 from events
-left join in_cases on events.subject_id = in_cases.subject_id
+left join in_cases on events.subject_type = in_cases.subject_type and events.subject_id = in_cases.subject_id
 where events.events is distinct from in_cases.events
 union all
 select 'used events are not the moves', coalesce(used.case_id, moves.case_id), used.moves, moves.moves

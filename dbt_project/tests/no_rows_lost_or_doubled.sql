@@ -8,7 +8,7 @@ with counts as (
     select
         'fct_closed_deal',
         (select count(*) from {{ ref('fct_closed_deal') }}),
-        (select count(*) from {{ ref('fct_deal') }} where outcome in ('won', 'lost') and not is_undated)
+        (select count(*) from {{ ref('fct_deal') }} where outcome in ('won', 'lost'))
     union all
     select
         'fct_speed_to_lead',

@@ -197,6 +197,9 @@ def sales_cycle(facts: Facts) -> pd.DataFrame:
             "median_first_close_days": percentile(_known(first_close, kept), 0.5),
             "median_first_touch_days": percentile(_known(first_touch, kept), 0.5),
             "negative_cycles": int(negative[members].sum()),
+            # the log knows when each deal was created and when it was closed
+            "from_lead": 0,
+            "undated": 0,
         }
 
     rows = rollup(won, "closed_date", values)
@@ -204,7 +207,8 @@ def sales_cycle(facts: Facts) -> pd.DataFrame:
     created = sums(facts.deals.assign(won=facts.deals["is_won"].astype(int)), "created_date", ["won"])
     medians = medians.merge(created[created["won"] > 0][KEYS], on=KEYS)
     rows = rows.merge(medians, on=KEYS, how="outer")
-    rows[["n", "negative_cycles"]] = rows[["n", "negative_cycles"]].fillna(0).astype(int)
+    counts = ["n", "negative_cycles", "from_lead", "undated"]
+    rows[counts] = rows[counts].fillna(0).astype(int)
     return rows.assign(is_low_n=rows["n"] < LOW_N)
 
 
@@ -217,6 +221,7 @@ def win_loss(facts: Facts) -> pd.DataFrame:
     frame = frame.assign(won_cents=cents * frame["deals_won"], lost_cents=cents * frame["deals_lost"])
     rows = sums(frame, "closed_date", ["deals_won", "deals_lost", "disqualified", "won_cents", "lost_cents"])
     rows["n"] = rows["deals_won"] + rows["deals_lost"]
+    rows["undated"] = 0
     rows = _with_shares(rows, {"win_rate": ("deals_won", "n", "low", "high")})
     rows["win_rate_by_amount"] = [
         quotient(won, won + lost) for won, lost in zip(rows["won_cents"], rows["lost_cents"], strict=True)

@@ -49,6 +49,8 @@ TARGET_KPIS: Mapping[str, str] = {
     "nps": "points",
     "csat": "share",
 }
+# In place of a stage: the activity is none. It stays in the process map and leaves the ledger.
+IGNORE = "ignore"
 SEGMENT_TYPES = (
     "branch", "rep", "team", "channel", "campaign", "service_line", "job_type", "customer_type", "process_version", "pipeline",
 )  # fmt: skip
@@ -109,8 +111,10 @@ def _stage_mapping(document: Any) -> Iterator[Mistake]:
     for source, pipelines in _dict(_dict(document).get("stage_mapping")).items():
         for pipeline, mapping in _dict(pipelines).items():
             for source_stage, stage in _dict(mapping).items():
-                if isinstance(stage, str) and stage not in known:
-                    place = ("stage_mapping", source, pipeline, source_stage)
+                place = ("stage_mapping", source, pipeline, source_stage)
+                if str(source_stage) == "*" and stage != IGNORE:
+                    yield place, f"{_dotted(place)}: what is not named can only be ignored; expected '*': {IGNORE}"
+                elif isinstance(stage, str) and stage not in {*known, IGNORE}:
                     yield (
                         place,
                         f"{_dotted(place)} names the stage '{stage}', which process.stages does not have{suggest(stage, known)}",

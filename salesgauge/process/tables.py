@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
+from salesgauge.process.checks import IGNORE
 from salesgauge.process.model import DEFINITION_VERSION, LOWER_IS_BETTER, Process
 
 _COLUMNS = {
@@ -22,7 +23,7 @@ _COLUMNS = {
     "required_fields": "stage varchar, object varchar, field varchar, weight double",
     "exit_criteria": "stage varchar, criterion varchar, expression varchar",
     "loss_reasons": "stage varchar, reason varchar",
-    "stage_mapping": "source varchar, pipeline varchar, source_stage varchar, stage varchar",
+    "stage_mapping": "source varchar, pipeline varchar, source_stage varchar, stage varchar, is_ignored boolean",
     "targets": "kpi varchar, from_stage varchar, to_stage varchar, segment_type varchar, segment varchar, before_value double, "
     "target_value double, direction varchar, effective_from date",
     "activity_classes": "type varchar, class varchar",
@@ -94,7 +95,7 @@ def _rows(process: Process, as_of: datetime) -> dict[str, list[Sequence[Any]]]:
         "exit_criteria": [(stage.key, criterion, text) for stage in stages for criterion, text in stage.exit.items()],
         "loss_reasons": [(stage.key, reason) for stage in stages for reason in stage.reasons],
         "stage_mapping": [
-            (source, pipeline, source_stage, stage)
+            (source, pipeline, source_stage, None if stage == IGNORE else stage, stage == IGNORE)
             for source, pipelines in process.stage_mapping.items()
             for pipeline, mapping in pipelines.items()
             for source_stage, stage in mapping.items()

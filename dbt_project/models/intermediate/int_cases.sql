@@ -1,33 +1,34 @@
--- One journey: a lead and the deal that continues it; every other deal is a case of its own.
-with dated_deals as (
-
-    select
-        deals.deal_id,
-        deals.lead_id,
-        deals.created_at
-    from {{ ref('int_deals') }} as deals
-    inner join (select distinct subject_id from {{ ref('int_stage_events') }} where subject_type = 'deal' and stage_key is not null) as events
-        on deals.deal_id = events.subject_id
-    where deals.is_counted and deals.created_at is not null
-
-),
-
-continuing as (
+-- One journey: a lead and the deal that continues it; every other deal is a case of its own. A lead and a deal may have the same id.
+with continuing as (
 
     select
         leads.lead_id,
-        dated_deals.deal_id,
-        row_number() over (partition by leads.lead_id order by dated_deals.created_at, dated_deals.deal_id) as place
+        deals.deal_id,
+        -- a deal of which nobody knows when it was created stays with the lead that it names
+        row_number() over (
+            partition by leads.lead_id
+            order by case when deals.created_at is null then 1 else 0 end, deals.created_at, deals.deal_id
+        ) as place
     from {{ ref('int_leads') }} as leads
-    inner join dated_deals on leads.lead_id = dated_deals.lead_id and dated_deals.created_at >= leads.created_at
+    inner join {{ ref('int_deals') }} as deals on leads.lead_id = deals.lead_id
+    left join (
+        select distinct subject_id
+        from {{ ref('int_stage_events') }}
+        where subject_type = 'deal' and stage_key is not null
+    ) as dated on deals.deal_id = dated.subject_id
+    left join {{ ref('int_present_stages') }} as present
+        on present.subject_type = 'deal' and deals.deal_id = present.subject_id and present.stage_key is not null
     where leads.is_counted
+        and deals.is_counted
+        and (dated.subject_id is not null or present.subject_id is not null)
+        and coalesce(not {{ is_after('leads.created_at', 'deals.created_at', 'leads.timezone') }}, true)
 
 ),
 
 lead_cases as (
 
     select
-        leads.lead_id as case_id,
+        'lead/' || leads.lead_id as case_id,
         leads.lead_id,
         continuing.deal_id,
         leads.is_counted
@@ -40,7 +41,7 @@ lead_cases as (
 deal_cases as (
 
     select
-        deals.deal_id as case_id,
+        'deal/' || deals.deal_id as case_id,
         cast(null as varchar) as lead_id,
         deals.deal_id,
         deals.is_counted

@@ -6,20 +6,22 @@ with entries as (
         case_id as record_id,
         stage,
         "at",
-        row_number() over (partition by case_id order by place) as place
+        time_precision,
+        place
     from {{ ref('int_case_events') }}
-    where disposition in ('used', 'implied')
+    where disposition in ('used', 'implied', 'observed')
 
     union all
 
     select
         'deal' as record_type,
         subject_id as record_id,
-        stage_key as stage,
+        stage,
         "at",
-        row_number() over (partition by subject_id order by "at", source_order, stage_key, source_stage, pipeline) as place
-    from {{ ref('int_stage_events') }}
-    where subject_type = 'deal' and stage_key is not null
+        time_precision,
+        place
+    from {{ ref('int_case_events') }}
+    where subject_type = 'deal'
 
 ),
 
@@ -39,6 +41,7 @@ classed as (
         changes.record_id,
         changes.stage,
         changes.at,
+        changes.time_precision,
         changes.place,
         stages.kind,
         stages.stage_order,
@@ -57,7 +60,8 @@ last_entries as (
         record_id,
         stage as current_stage,
         outcome,
-        "at" as last_at
+        "at" as last_at,
+        time_precision as last_precision
     from classed
     where place_from_end = 1
 
@@ -77,6 +81,36 @@ breaks as (
 
 ),
 
+-- work that was sold moves on after the sale: the sale stays the close
+closes as (
+
+    select
+        classed.*,
+        row_number() over (
+            partition by classed.record_type, classed.record_id
+            order by
+                case when classed.kind = 'won' then 0 else 1 end,
+                case when classed.kind = 'won' then -classed.place else classed.place end
+        ) as choice
+    from classed
+    inner join last_entries on classed.record_type = last_entries.record_type and classed.record_id = last_entries.record_id
+    left join breaks on classed.record_type = breaks.record_type and classed.record_id = breaks.record_id
+    where last_entries.outcome = 'won' and classed.place > coalesce(breaks.place, 0)
+
+),
+
+summed as (
+
+    select
+        record_type,
+        record_id,
+        min(case when outcome <> 'open' then "at" end) as first_closed_at,
+        max(case when kind in ('open', 'won') then stage_order end) as reached_order
+    from classed
+    group by record_type, record_id
+
+),
+
 final as (
 
     select
@@ -84,21 +118,15 @@ final as (
         last_entries.record_id,
         last_entries.current_stage,
         last_entries.outcome,
-        case last_entries.outcome
-            when 'open' then null
-            -- work that was sold moves on after the sale: the sale stays the close
-            when 'won' then coalesce(
-                max(case when classed.kind = 'won' and classed.place > coalesce(breaks.place, 0) then classed.at end),
-                min(case when classed.place > coalesce(breaks.place, 0) then classed.at end)
-            )
-            else last_entries.last_at
-        end as closed_at,
-        min(case when classed.outcome <> 'open' then classed.at end) as first_closed_at,
-        max(case when classed.kind in ('open', 'won') then classed.stage_order end) as reached_order
+        case last_entries.outcome when 'open' then null when 'won' then closes.at else last_entries.last_at end as closed_at,
+        case last_entries.outcome when 'open' then null when 'won' then closes.time_precision else last_entries.last_precision end as close_precision,
+        last_entries.last_precision = 'none' as is_undated,
+        summed.first_closed_at,
+        summed.reached_order
     from last_entries
-    inner join classed on last_entries.record_type = classed.record_type and last_entries.record_id = classed.record_id
-    left join breaks on last_entries.record_type = breaks.record_type and last_entries.record_id = breaks.record_id
-    group by last_entries.record_type, last_entries.record_id, last_entries.current_stage, last_entries.outcome, last_entries.last_at
+    inner join summed on last_entries.record_type = summed.record_type and last_entries.record_id = summed.record_id
+    left join closes
+        on last_entries.record_type = closes.record_type and last_entries.record_id = closes.record_id and closes.choice = 1
 
 )
 

@@ -1,4 +1,5 @@
--- Every dated entry into a stage up to as_of, mapped to the stages of process.yml; stage_key is null where nothing maps it (kpi_unmapped_stages).
+-- Every dated entry into a stage up to as_of, mapped to the stages of process.yml; stage_key is null where nothing maps it (kpi_unmapped_stages)
+-- and where process.yml ignores it.
 with logged as (
 
     {{ canonical('stage_events') }}
@@ -40,7 +41,9 @@ from_history as (
         changes.source_stage,
         case when changes.subject_type = 'deal' then coalesce(pipelines.pipeline, records.pipeline) end as pipeline,
         changes.at,
-        changes.source_order
+        changes.source_order,
+        cast(null as varchar) as owner_id,
+        false as is_ordered
     from stage_changes as changes
     inner join {{ ref('int_segments') }} as records
         on changes.subject_type = records.subject_type and changes.subject_id = records.subject_id
@@ -59,7 +62,9 @@ from_logs as (
         events.stage as source_stage,
         coalesce(events.pipeline, records.pipeline) as pipeline,
         events.at,
-        events.source_order
+        events.source_order,
+        events.owner_id,
+        coalesce(events.is_ordered, false) as is_ordered
     from logged as events
     inner join {{ ref('int_segments') }} as records
         on events.subject_type = records.subject_type and events.subject_id = records.subject_id
@@ -84,28 +89,22 @@ keyed as (
 
 ),
 
--- a mapping of the event's own pipeline before one of any pipeline; a word that is itself a stage of the process needs none
 mapped as (
 
     select
         keyed.subject_type,
         keyed.subject_id,
-        coalesce(exact.stage, general.stage, stages.stage) as stage_key,
+        {{ mapped_stage() }} as stage_key,
+        {{ is_ignored_stage('keyed') }} as is_ignored,
         keyed.source_stage,
         keyed.pipeline,
         keyed.at,
         keyed.source_order,
+        keyed.is_ordered,
+        keyed.owner_id,
         keyed.source
     from keyed
-    left join {{ source('process', 'stage_mapping') }} as exact
-        on keyed.source = exact.source
-        and keyed.source_stage = exact.source_stage
-        and exact.pipeline = case when keyed.subject_type = 'lead' then 'lead' else keyed.pipeline end
-    left join {{ source('process', 'stage_mapping') }} as general
-        on keyed.source = general.source
-        and keyed.source_stage = general.source_stage
-        and general.pipeline = '*'
-    left join {{ source('process', 'stages') }} as stages on keyed.source_stage = stages.stage
+    {{ join_stage_mapping('keyed') }}
 
 )
 

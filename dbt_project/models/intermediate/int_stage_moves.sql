@@ -8,12 +8,15 @@ with entries as (
         events.stage as to_stage,
         events.pipeline,
         events.at as moved_at,
+        events.time_precision,
+        events.owner_id,
+        events.is_observed,
         stages.stage_order as to_order,
         stages.kind as to_kind,
         row_number() over (partition by events.case_id order by events.place) as sequence
     from {{ ref('int_case_events') }} as events
     inner join {{ ref('int_process_stages') }} as stages on events.stage = stages.stage
-    where events.disposition in ('used', 'implied')
+    where events.disposition in ('used', 'implied', 'observed')
 
 ),
 
@@ -50,7 +53,10 @@ moves as (
             when paired.to_stage = stages.next_stage then 'advance'
             else 'skip'
         end as kind,
-        paired.moved_at
+        paired.moved_at,
+        paired.time_precision,
+        paired.owner_id,
+        paired.is_observed
     from paired
     left join {{ ref('int_process_stages') }} as stages on paired.from_stage = stages.stage
 
@@ -66,9 +72,16 @@ last_moves as (
 
 removed as (
 
-    select lead_id as case_id, exclusion_reason, removed_at from {{ ref('int_leads') }}
+    select cases.case_id, leads.exclusion_reason, leads.removed_at
+    from {{ ref('int_cases') }} as cases
+    inner join {{ ref('int_leads') }} as leads on cases.lead_id = leads.lead_id
+
     union all
-    select deal_id as case_id, exclusion_reason, removed_at from {{ ref('int_deals') }}
+
+    select cases.case_id, deals.exclusion_reason, deals.removed_at
+    from {{ ref('int_cases') }} as cases
+    inner join {{ ref('int_deals') }} as deals on cases.deal_id = deals.deal_id
+    where cases.lead_id is null
 
 ),
 
@@ -85,7 +98,10 @@ closings as (
         last_moves.to_order as from_order,
         cast(null as integer) as to_order,
         case removed.exclusion_reason when 'merged' then 'merge' else 'delete' end as kind,
-        greatest(last_moves.moved_at, least(coalesce(removed.removed_at, last_moves.moved_at), {{ as_of() }})) as moved_at
+        greatest(last_moves.moved_at, least(coalesce(removed.removed_at, last_moves.moved_at), {{ as_of() }})) as moved_at,
+        case when coalesce(removed.removed_at, last_moves.moved_at) is null then 'none' else 'moment' end as time_precision,
+        cast(null as varchar) as owner_id,
+        false as is_observed
     from last_moves
     inner join removed on last_moves.case_id = removed.case_id
     where removed.exclusion_reason in ('merged', 'deleted')

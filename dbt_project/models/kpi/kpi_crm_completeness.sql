@@ -60,7 +60,7 @@ current_visits as (
     inner join {{ source('process', 'stages') }} as stages on visits.stage = stages.stage
     left join last_activity_of_lead as of_lead on visits.lead_id = of_lead.lead_id
     left join last_activity_of_deal as of_deal on visits.deal_id = of_deal.deal_id
-    where visits.left_at is null and stages.kind = 'open' and stages.days_in_stage is not null
+    where visits.exit_kind is null and stages.kind = 'open' and stages.days_in_stage is not null
     group by 1, 2
 ),
 

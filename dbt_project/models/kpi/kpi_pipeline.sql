@@ -28,7 +28,7 @@ current_visits as (
     from {{ ref('fct_stage_visit') }} as visits
     left join {{ source('process', 'branches') }} as branches on visits.branch = branches.branch
     cross join {{ source('process', 'run') }} as run
-    where visits.left_at is null and visits.deal_id is not null
+    where visits.exit_kind is null and visits.deal_id is not null
 ),
 
 open_deals as (

@@ -1,6 +1,8 @@
 {% set values %}
     {{ count_where('is_counted_cycle') }} as n,
     {{ count_where('is_negative_cycle') }} as negative_cycles,
+    {{ count_where('is_counted_cycle and is_cycle_from_lead') }} as from_lead,
+    {{ count_where('not is_negative_cycle and cycle_days is null') }} as undated,
     avg(cycle) as mean_days,
     stddev_samp(cycle) as deviation_days,
     {{ median_of('cycle') }} as median_days,
@@ -66,6 +68,8 @@ final as (
         rolled.median_first_close_days,
         rolled.median_first_touch_days,
         coalesce(rolled.negative_cycles, 0) as negative_cycles,
+        coalesce(rolled.from_lead, 0) as from_lead,
+        coalesce(rolled.undated, 0) as undated,
         {{ is_low_n('coalesce(rolled.n, 0)') }} as is_low_n,
         {{ kpi_stamp() }}
     from groups

@@ -3,6 +3,7 @@
     {{ count_where('is_won') }} as deals_won,
     {{ count_where('is_lost') }} as deals_lost,
     {{ count_where('is_disqualified') }} as disqualified,
+    {{ count_where('not is_disqualified and closed_date is null') }} as undated,
     sum(case when is_won then {{ amount }} else 0 end) as won_amount,
     sum(case when is_lost then {{ amount }} else 0 end) as lost_amount
 {% endset %}
@@ -51,6 +52,7 @@ final as (
         cast(coalesce(rolled.won_amount, 0) as decimal(18, 2)) as won_amount,
         cast(coalesce(rolled.lost_amount, 0) as decimal(18, 2)) as lost_amount,
         rolled.disqualified,
+        rolled.undated,
         {{ is_low_n('rolled.deals_won + rolled.deals_lost') }} as is_low_n,
         {{ kpi_stamp() }}
     from rolled

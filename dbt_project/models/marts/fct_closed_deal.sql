@@ -2,7 +2,7 @@ with deals as (
 
     select *
     from {{ ref('fct_deal') }}
-    where outcome in ('won', 'lost') and closed_at is not null
+    where outcome in ('won', 'lost')
 
 ),
 
@@ -25,6 +25,7 @@ final as (
         deals.is_lost,
         deals.closed_at,
         deals.closed_date,
+        deals.close_precision,
         deals.first_closed_at,
         deals.amount,
         deals.currency,
@@ -35,6 +36,7 @@ final as (
         deals.first_close_cycle_days,
         deals.first_touch_cycle_days,
         deals.is_negative_cycle,
+        deals.is_cycle_from_lead,
         deals.days_observed,
         deals.branch,
         deals.rep_closed as rep,

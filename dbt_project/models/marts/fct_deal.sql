@@ -8,38 +8,21 @@ with deals as (
 
 ),
 
--- A deal without any dated event stands where its source says, at no time.
-undated_stages as (
-
-    select
-        deals.deal_id,
-        coalesce(exact.stage, general.stage, stages.stage) as stage
-    from deals
-    left join {{ source('process', 'stage_mapping') }} as exact
-        on {{ id_source('deals.deal_id') }} = exact.source and deals.stage = exact.source_stage and deals.pipeline = exact.pipeline
-    left join {{ source('process', 'stage_mapping') }} as general
-        on {{ id_source('deals.deal_id') }} = general.source and deals.stage = general.source_stage and general.pipeline = '*'
-    left join {{ source('process', 'stages') }} as stages on deals.stage = stages.stage
-
-),
-
 stood as (
 
     select
         deals.deal_id,
-        outcomes.record_id is null as is_undated,
-        coalesce(outcomes.current_stage, undated_stages.stage) as current_stage,
-        coalesce(
-            outcomes.outcome,
-            case when stages.kind = 'post_sale' then 'won' else stages.kind end,
-            'open'
-        ) as outcome,
+        coalesce(outcomes.is_undated, true) as is_undated,
+        -- a stage that nothing maps is not the one before it (kpi_unmapped_stages)
+        case when present.subject_id is null or present.stage_key is not null or present.is_ignored then outcomes.current_stage end as current_stage,
+        coalesce(outcomes.outcome, 'open') as outcome,
         outcomes.closed_at,
-        outcomes.first_closed_at
+        outcomes.close_precision,
+        outcomes.first_closed_at,
+        outcomes.record_id is not null as has_stage
     from deals
-    inner join undated_stages on deals.deal_id = undated_stages.deal_id
     left join {{ ref('int_outcomes') }} as outcomes on outcomes.record_type = 'deal' and deals.deal_id = outcomes.record_id
-    left join {{ ref('int_process_stages') }} as stages on undated_stages.stage = stages.stage
+    left join {{ ref('int_present_stages') }} as present on present.subject_type = 'deal' and deals.deal_id = present.subject_id
 
 ),
 
@@ -49,9 +32,11 @@ timed as (
     select
         {{ star_except('deals', ['closed_at']) }},
         stood.is_undated,
+        stood.has_stage,
         stood.current_stage,
         stood.outcome,
         stood.closed_at,
+        stood.close_precision,
         stood.first_closed_at,
         {{ business_date('stood.closed_at', 'deals.timezone') }} as closed_date,
         cases.case_id,
@@ -59,15 +44,30 @@ timed as (
         run.as_of,
         run.currency as company_currency,
         run.as_of_date,
-        case when stood.outcome = 'won' then {{ local_days_between('deals.created_at', 'stood.closed_at', 'deals.timezone') }} end as days_to_close,
-        case when stood.outcome = 'won' then {{ local_days_between('deals.created_at', 'stood.first_closed_at', 'deals.timezone') }} end as days_to_first_close,
-        case when stood.outcome = 'won' then {{ local_days_between('leads.first_touch_at', 'stood.closed_at', 'deals.timezone') }} end as days_from_touch,
-        {{ local_days_between('deals.created_at', 'coalesce(stood.closed_at, run.as_of)', 'deals.timezone') }} as days_seen
+        -- of a deal of which nobody knows when it was created the cycle begins with its lead
+        coalesce(deals.created_at, leads.created_at) as began_at,
+        deals.created_at is null and leads.created_at is not null as is_cycle_from_lead,
+        coalesce(stood.closed_at, case when stood.outcome <> 'open' then run.as_of end) as owned_at
     from deals
     inner join stood on deals.deal_id = stood.deal_id
     cross join {{ source('process', 'run') }} as run
     left join {{ ref('int_cases') }} as cases on deals.deal_id = cases.deal_id
     left join {{ ref('fct_lead') }} as leads on deals.lead_id = leads.lead_id
+
+),
+
+measured as (
+
+    select
+        *,
+        case when outcome = 'won' then {{ days_to_close('began_at', 'closed_at', 'close_precision', 'timezone') }} end as days_to_close,
+        case when outcome = 'won' then {{ recorded_days_between('began_at', 'first_closed_at', 'timezone') }} end as days_to_first_close,
+        case when outcome = 'won' then {{ days_to_close('first_touch_at', 'closed_at', 'close_precision', 'timezone') }} end as days_from_touch,
+        case
+            when outcome <> 'open' then {{ days_to_close('created_at', 'closed_at', 'close_precision', 'timezone') }}
+            when has_stage then {{ local_days_between('created_at', 'as_of', 'timezone') }}
+        end as days_seen
+    from timed
 
 ),
 
@@ -79,7 +79,7 @@ rates as (
         timed.deal_id,
         rates.rate,
         row_number() over (partition by timed.deal_id order by rates.rate_date desc) as place
-    from timed
+    from measured as timed
     inner join {{ source('process', 'exchange_rates') }} as rates
         on timed.currency = rates.currency and rates.rate_date <= coalesce(timed.closed_date, timed.as_of_date)
     where timed.currency <> timed.company_currency
@@ -107,6 +107,7 @@ final as (
         timed.is_undated,
         timed.closed_at,
         timed.closed_date,
+        timed.close_precision,
         timed.first_closed_at,
         cast(case
             when timed.amount < 0 then null
@@ -119,7 +120,8 @@ final as (
         case when timed.days_to_first_close between 0 and {{ longest_cycle_days() }} then timed.days_to_first_close end as first_close_cycle_days,
         case when timed.days_from_touch between 0 and {{ longest_cycle_days() }} then timed.days_from_touch end as first_touch_cycle_days,
         coalesce(timed.days_to_close < 0, false) as is_negative_cycle,
-        case when timed.days_seen >= 0 and not timed.is_undated then timed.days_seen end as days_observed,
+        timed.outcome = 'won' and timed.is_cycle_from_lead as is_cycle_from_lead,
+        case when timed.days_seen >= 0 then timed.days_seen end as days_observed,
         timed.branch,
         users.rep,
         users.user_id as rep_id,
@@ -136,12 +138,12 @@ final as (
         closers.team as team_closed,
         today.rep as rep_current,
         today.user_id as rep_current_id
-    from timed
+    from measured as timed
     left join rates on timed.deal_id = rates.deal_id and rates.place = 1
     left join {{ ref('dim_product') }} as products on timed.product_id = products.product_id
     {{ owner_at('owners', "'deal'", 'timed.deal_id', 'coalesce(timed.created_at, timed.as_of)') }}
     {{ user_of('users', 'owners.owner_id') }}
-    {{ owner_at('closing_owners', "'deal'", 'timed.deal_id', 'timed.closed_at') }}
+    {{ owner_at('closing_owners', "'deal'", 'timed.deal_id', 'timed.owned_at') }}
     {{ user_of('closers', 'closing_owners.owner_id') }}
     {{ owner_at('current_owners', "'deal'", 'timed.deal_id', 'timed.as_of') }}
     {{ user_of('today', 'current_owners.owner_id') }}

@@ -13,8 +13,9 @@ contacts as (
     select
         contacts.lead_id,
         min(case
-            when contacts.is_outreach and contacts.at >= leads.created_at then contacts.at
-            when contacts.is_answered_inbound and contacts.at >= {{ add_minutes('leads.created_at', -60) }} then greatest(contacts.at, leads.created_at)
+            when contacts.is_outreach and not {{ is_after('leads.created_at', 'contacts.at', 'leads.timezone') }} then contacts.at
+            when contacts.is_answered_inbound and not {{ is_after(add_minutes('leads.created_at', -60), 'contacts.at', 'leads.timezone') }}
+                then greatest(contacts.at, leads.created_at)
         end) as first_touch_at
     from {{ ref('int_lead_contacts') }} as contacts
     inner join leads on contacts.lead_id = leads.lead_id
@@ -26,7 +27,7 @@ final as (
 
     select
         leads.lead_id,
-        leads.lead_id as case_id,
+        'lead/' || leads.lead_id as case_id,
         {{ id_source('leads.lead_id') }} as source,
         leads.created_at,
         leads.created_date,
@@ -39,9 +40,13 @@ final as (
         coalesce(outcomes.outcome = 'won', false) as is_won,
         coalesce(outcomes.outcome = 'lost', false) as is_lost,
         coalesce(outcomes.outcome, 'open') = 'open' as is_open,
+        coalesce(outcomes.is_undated, true) as is_undated,
         case when outcomes.outcome = 'won' then outcomes.closed_at end as won_at,
-        case when outcomes.outcome = 'won' then {{ local_days_between('leads.created_at', 'outcomes.closed_at', 'leads.timezone') }} end as days_to_won,
-        {{ local_days_between('leads.created_at', 'coalesce(outcomes.closed_at, run.as_of)', 'leads.timezone') }} as days_observed,
+        case when outcomes.outcome = 'won' then {{ days_to_close('leads.created_at', 'outcomes.closed_at', 'outcomes.close_precision', 'leads.timezone') }} end as days_to_won,
+        case
+            when coalesce(outcomes.outcome, 'open') = 'open' then {{ local_days_between('leads.created_at', 'run.as_of', 'leads.timezone') }}
+            else {{ days_to_close('leads.created_at', 'outcomes.closed_at', 'outcomes.close_precision', 'leads.timezone') }}
+        end as days_observed,
         leads.branch,
         users.rep,
         users.user_id as rep_id,
@@ -57,7 +62,7 @@ final as (
     cross join {{ source('process', 'run') }} as run
     left join contacts on leads.lead_id = contacts.lead_id
     left join {{ ref('int_lead_persons') }} as persons on leads.lead_id = persons.lead_id
-    left join {{ ref('int_outcomes') }} as outcomes on outcomes.record_type = 'case' and leads.lead_id = outcomes.record_id
+    left join {{ ref('int_outcomes') }} as outcomes on outcomes.record_type = 'case' and 'lead/' || leads.lead_id = outcomes.record_id
     left join {{ ref('int_first_owners') }} as first_owners on first_owners.subject_type = 'lead' and leads.lead_id = first_owners.subject_id
     {{ user_of('users', 'first_owners.owner_id') }}
     {{ version_on('versions', 'leads.created_date') }}

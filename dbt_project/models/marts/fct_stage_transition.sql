@@ -5,7 +5,8 @@ with moves as (
         records.source,
         records.timezone,
         {{ record_segments('records') }},
-        {{ business_date('moves.moved_at', 'records.timezone') }} as moved_date
+        {{ business_date('moves.moved_at', 'records.timezone') }} as moved_date,
+        coalesce(moves.moved_at, {{ as_of() }}) as owned_at
     from {{ ref('int_stage_moves') }} as moves
     inner join {{ ref('int_segments') }} as records
         on moves.subject_type = records.subject_type and moves.subject_id = records.subject_id
@@ -26,10 +27,11 @@ final as (
         moves.kind,
         moves.moved_at,
         moves.moved_date,
-        owners.owner_id,
+        moves.time_precision,
+        -- who did the step, where the source says so
+        coalesce(moves.owner_id, owners.owner_id) as owner_id,
         moves.source,
-        -- every source of today has a history of its own: no move is guessed from the versions of successive loads
-        false as is_observed,
+        moves.is_observed,
         cases.is_counted,
         moves.branch,
         users.rep,
@@ -44,8 +46,8 @@ final as (
         moves.pipeline
     from moves
     inner join {{ ref('int_cases') }} as cases on moves.case_id = cases.case_id
-    {{ owner_at('owners', 'moves.subject_type', 'moves.subject_id', 'moves.moved_at') }}
-    {{ user_of('users', 'owners.owner_id') }}
+    {{ owner_at('owners', 'moves.subject_type', 'moves.subject_id', 'moves.owned_at') }}
+    {{ user_of('users', 'coalesce(moves.owner_id, owners.owner_id)') }}
     {{ version_on('versions', 'moves.moved_date') }}
 
 )

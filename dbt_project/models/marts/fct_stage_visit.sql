@@ -3,6 +3,8 @@ with moves as (
     select
         moves.*,
         lead(moves.moved_at) over (partition by moves.case_id order by moves.sequence) as left_at,
+        lead(moves.time_precision) over (partition by moves.case_id order by moves.sequence) as exit_precision,
+        lead(moves.owner_id) over (partition by moves.case_id order by moves.sequence) as exit_owner_id,
         lead(moves.kind) over (partition by moves.case_id order by moves.sequence) as exit_kind,
         lead(moves.to_stage) over (partition by moves.case_id order by moves.sequence) as exit_to_stage
     from {{ ref('int_stage_moves') }} as moves
@@ -18,6 +20,7 @@ visits as (
         moves.*,
         records.timezone,
         {{ record_segments('records') }},
+        coalesce(moves.moved_at, {{ as_of() }}) as owned_at,
         {{ business_date('moves.moved_at', 'records.timezone') }} as entered_date,
         {{ business_date('moves.left_at', 'records.timezone') }} as left_date,
         row_number() over (partition by moves.case_id, moves.to_stage order by moves.sequence) as visit_number
@@ -36,7 +39,7 @@ clocked as (
     from visits
     {{ opening_before('began', 'visits.branch', 'visits.moved_at') }}
     {{ opening_before('ended', 'visits.branch', 'visits.left_at') }}
-    where visits.left_at is not null
+    where visits.time_precision = 'moment' and visits.exit_precision = 'moment'
 
 ),
 
@@ -56,10 +59,15 @@ final as (
         visits.left_date,
         visits.exit_kind,
         visits.exit_to_stage,
-        {{ local_days_between('visits.moved_at', 'visits.left_at', 'visits.timezone') }} as days,
+        visits.time_precision,
+        visits.exit_precision,
+        case
+            when 'day' in (visits.time_precision, visits.exit_precision) then {{ whole_days_between('visits.entered_date', 'visits.left_date') }}
+            else {{ local_days_between('visits.moved_at', 'visits.left_at', 'visits.timezone') }}
+        end as days,
         clocked.open_hours,
-        entry_owners.owner_id as owner_entry,
-        exit_owners.owner_id as owner_exit,
+        coalesce(visits.owner_id, entry_owners.owner_id) as owner_entry,
+        coalesce(visits.exit_owner_id, exit_owners.owner_id) as owner_exit,
         visits.branch,
         users.rep,
         users.user_id as rep_id,
@@ -75,9 +83,9 @@ final as (
     from visits
     inner join {{ ref('int_cases') }} as cases on visits.case_id = cases.case_id
     left join clocked on visits.case_id = clocked.case_id and visits.sequence = clocked.sequence
-    {{ owner_at('entry_owners', 'visits.subject_type', 'visits.subject_id', 'visits.moved_at') }}
+    {{ owner_at('entry_owners', 'visits.subject_type', 'visits.subject_id', 'visits.owned_at') }}
     {{ owner_at('exit_owners', 'visits.subject_type', 'visits.subject_id', 'visits.left_at') }}
-    {{ user_of('users', 'entry_owners.owner_id') }}
+    {{ user_of('users', 'coalesce(visits.owner_id, entry_owners.owner_id)') }}
     {{ version_on('versions', 'visits.entered_date') }}
     {{ version_on('exit_versions', 'visits.left_date') }}
 

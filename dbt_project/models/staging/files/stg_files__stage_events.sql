@@ -51,6 +51,7 @@ renamed as (
         "at",
         {{ source_id('source', 'owner_id') }} as owner_id,
         coalesce(source_order, _line) as source_order,
+        source_order is not null as is_ordered,
         updated_at
     from newest
 
