@@ -172,6 +172,7 @@
         select
             lead_id,
             contact_id,
+            created_at,
             case when row_number() over contact = 1 then timestamp '1900-01-01' else created_at end as valid_from,
             coalesce(lead(created_at) over contact, timestamp '9999-12-31') as valid_to
         from (select *, min(is_gone) over (partition by contact_id) as least_gone from contact_keys) as contact_keys
@@ -195,12 +196,57 @@
     {%- endif %}
 {%- endmacro %}
 
-{# Of a record's links (in CTE `associations`) the first one of each given type: the ids of a link are sorted. #}
+{# Whose a record with several contacts is (from_id, contact_id): of the newest one that there was when the record came, before any that came later;
+   of two of one moment the higher id. In an account with leads as objects it is the newest lead that counts. `records`: a relation with id and created_at. #}
+{% macro hubspot_main_contacts(from_type, records, with_merges=false) -%}
+    select from_id, {{ first_item('to_ids') }} as contact_id
+    from associations
+    where from_type = '{{ from_type }}' and to_type = 'contacts' and {{ list_length('to_ids') }} = 1
+    union all
+    select from_id, contact_id
+    from (
+        select
+            links.from_id,
+            links.item as contact_id,
+            row_number() over (
+                partition by links.from_id
+                order by
+                    case when known.is_gone then 1 else 0 end,
+                    case when known.created_at <= records.created_at then 0 when known.created_at is not null then 1 else 2 end,
+                    case when known.created_at <= records.created_at then known.created_at end desc,
+                    known.created_at,
+                    {{ id_order('links.item', 'desc') }}
+            ) as place
+        from ({{ unnest_list('associations', ['from_id', 'from_type', 'to_type'], 'to_ids') }}) as links
+        inner join ({{ records }}) as records on links.from_id = records.id
+        left join {% if hubspot_lead_object() == 'leads' -%}
+        (select contact_id as id, created_at, valid_from, valid_to, false as is_gone from lead_contacts) as known
+            on links.item = known.id and records.created_at >= known.valid_from and records.created_at < known.valid_to
+        {%- else -%}
+        (
+            select
+                contacts.id,
+                {{ 'least(contacts.created_at, minted.created_at)' if with_merges else 'contacts.created_at' }} as created_at,
+                coalesce(contacts.is_archived, false) as is_gone
+            from ({{ newest_version(source('raw_hubspot', 'contacts'), ['id']) }}) as contacts
+            {% if with_merges -%}
+            left join ({{ hubspot_minted('contacts') }}) as minted on contacts.id = minted.survivor_id and minted.place = 1
+            {%- endif %}
+        ) as known
+            on links.item = known.id
+        {%- endif %}
+        where links.from_type = '{{ from_type }}' and links.to_type = 'contacts'
+            and links.from_id in (select from_id from associations where from_type = '{{ from_type }}' and to_type = 'contacts' and {{ list_length('to_ids') }} > 1)
+    ) as ranked
+    where place = 1
+{%- endmacro %}
+
+{# Of a record's links (in CTE `associations`) the first one of each given type: the lowest id. #}
 {% macro hubspot_first_links(from_type, to_types) -%}
     select
         from_id
         {%- for to_type in to_types %},
-        max(case when to_type = '{{ to_type }}' then {{ first_item('to_ids') }} end) as {{ {'companies': 'company'}.get(to_type, to_type[:-1]) }}_id
+        max(case when to_type = '{{ to_type }}' then {{ lowest_id('to_ids') }} end) as {{ {'companies': 'company'}.get(to_type, to_type[:-1]) }}_id
         {%- endfor %}
     from associations
     where from_type = '{{ from_type }}'

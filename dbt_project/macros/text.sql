@@ -60,6 +60,16 @@
     {{ list }}[1]
 {%- endmacro %}
 
+{# Ids that are numbers, written as text, in the order of the numbers. #}
+{% macro id_order(id, direction='asc') -%}
+    length({{ id }}) {{ direction }}, {{ id }} {{ direction }}
+{%- endmacro %}
+
+{# Of a list of such ids the lowest. #}
+{% macro lowest_id(ids) -%}
+    case when len({{ ids }}) > 1 then list_sort(list_transform({{ ids }}, lambda id: {'digits': length(id), 'id': id}))[1].id else {{ ids }}[1] end
+{%- endmacro %}
+
 {# Of a list of structs the first one whose flag is set, else the first one. #}
 {% macro first_marked(list, flag) -%}
     coalesce(list_filter({{ list }}, item -> item."{{ flag }}")[1], {{ list }}[1])

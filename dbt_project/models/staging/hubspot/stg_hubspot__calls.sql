@@ -12,7 +12,7 @@ associations as (
 
 links as (
 
-    {{ hubspot_first_links('calls', ['contacts', 'deals']) }}
+    {{ hubspot_first_links('calls', ['deals']) }}
 
 ),
 
@@ -28,6 +28,12 @@ parsed as (
 ),
 
 -- What people pick after a call (the disposition) tells more than its status, which is completed also where a machine answered.
+main_contacts as (
+
+    {{ hubspot_main_contacts('calls', 'select id, ' ~ parse_timestamp('properties.hs_timestamp') ~ ' as created_at from parsed') }}
+
+),
+
 words as (
 
     {{ outcome_words('parsed', ['properties.hs_call_disposition', 'properties.hs_call_status'], 'hubspot') }}
@@ -58,12 +64,13 @@ renamed as (
         {{ parse_timestamp('parsed.properties.hs_timestamp') }} as at,
         {{ try_cast(clean('parsed.properties.hs_call_duration'), 'double') }} / 1000 as duration_seconds,
         {{ source_id("'hubspot'", 'parsed.properties.hubspot_owner_id') }} as user_id,
-        {{ hubspot_lead_id('links.contact_id') }} as lead_id,
+        {{ hubspot_lead_id('main_contacts.contact_id') }} as lead_id,
         {{ source_id("'hubspot'", 'links.deal_id') }} as deal_id,
         coalesce(parsed.is_archived, false) as is_deleted
     from worded as parsed
     left join links on parsed.id = links.from_id
-    {{ hubspot_join_lead('links.contact_id', parse_timestamp('parsed.properties.hs_timestamp')) }}
+    left join main_contacts on parsed.id = main_contacts.from_id
+    {{ hubspot_join_lead('main_contacts.contact_id', parse_timestamp('parsed.properties.hs_timestamp')) }}
 
 )
 

@@ -5,30 +5,46 @@ with source as (
 
 ),
 
+minted as (
+
+    {{ hubspot_minted('deals') }}
+
+),
+
 associations as (
 
     {{ newest_version(source('raw_hubspot', 'associations'), ['from_type', 'from_id', 'to_type']) }}
 
 ),
 
--- the ids of a link are sorted; a deal of several contacts belongs to the first of them
 links as (
 
-    {{ hubspot_first_links('deals', ['contacts', 'companies']) }}
+    {{ hubspot_first_links('deals', ['companies']) }}
 
 ),
 
 {{ hubspot_lead_contacts_cte() }}
 
-absences as (
+-- a deal that a merge made is as old as the one with which it began
+begun as (
 
-    {{ absent_records('hubspot', 'deals') }}
+    select
+        source.id,
+        least(source.created_at, minted.created_at) as created_at
+    from source
+    left join minted on source.id = minted.survivor_id and minted.place = 1
 
 ),
 
-minted as (
+main_contacts as (
 
-    {{ hubspot_minted('deals') }}
+    {{ hubspot_main_contacts('deals', 'select id, created_at from begun', with_merges=true) }}
+
+),
+
+absences as (
+
+    {{ absent_records('hubspot', 'deals') }}
 
 ),
 
@@ -58,7 +74,7 @@ renamed as (
 
     select
         {{ source_id("'hubspot'", 'parsed.id') }} as deal_id,
-        {{ hubspot_lead_id('links.contact_id') }} as lead_id,
+        {{ hubspot_lead_id('main_contacts.contact_id') }} as lead_id,
         {{ source_id("'hubspot'", 'coalesce(survivors.survivor_id, links.company_id)') }} as account_id,
         cast(null as varchar) as product_id,
         {% for column in ['name', 'pipeline', 'stage', 'currency', 'loss_reason', 'budget_band', 'need', 'next_step', 'branch', 'channel', 'campaign', 'service_line', 'job_type', 'customer_type'] -%}
@@ -81,8 +97,9 @@ renamed as (
         {{ hubspot_merged_ids('parsed.properties') }} as merged_ids
     from parsed
     left join links on parsed.id = links.from_id
+    left join main_contacts on parsed.id = main_contacts.from_id
     left join survivors on links.company_id = survivors.retired_id
-    {{ hubspot_join_lead('links.contact_id', 'parsed.created_at') }}
+    {{ hubspot_join_lead('main_contacts.contact_id', 'parsed.created_at') }}
     left join absences on parsed.id = absences.id
     left join minted on parsed.id = minted.survivor_id and minted.place = 1
 

@@ -12,7 +12,7 @@ associations as (
 
 links as (
 
-    {{ hubspot_first_links('meetings', ['contacts', 'deals']) }}
+    {{ hubspot_first_links('meetings', ['deals']) }}
 
 ),
 
@@ -24,6 +24,12 @@ parsed as (
         *,
         {{ hubspot_record(['hs_timestamp', 'hs_createdate', 'hs_meeting_start_time', 'hs_meeting_end_time', 'hs_meeting_outcome', 'hs_object_source', 'hubspot_owner_id']) }} as properties
     from source
+
+),
+
+main_contacts as (
+
+    {{ hubspot_main_contacts('meetings', 'select id, created_at from parsed') }}
 
 ),
 
@@ -45,13 +51,14 @@ renamed as (
         coalesce({{ parse_timestamp('parsed.properties.hs_meeting_start_time') }}, {{ parse_timestamp('parsed.properties.hs_timestamp') }}) as at,
         {{ seconds_between(parse_timestamp('parsed.properties.hs_meeting_start_time'), parse_timestamp('parsed.properties.hs_meeting_end_time')) }} as duration_seconds,
         {{ source_id("'hubspot'", 'parsed.properties.hubspot_owner_id') }} as user_id,
-        {{ hubspot_lead_id('links.contact_id') }} as lead_id,
+        {{ hubspot_lead_id('main_contacts.contact_id') }} as lead_id,
         {{ source_id("'hubspot'", 'links.deal_id') }} as deal_id,
         coalesce(parsed.is_archived, false) as is_deleted
     from parsed
     left join links on parsed.id = links.from_id
+    left join main_contacts on parsed.id = main_contacts.from_id
     left join words on parsed.properties.hs_meeting_outcome = words.written
-    {{ hubspot_join_lead('links.contact_id', 'parsed.created_at') }}
+    {{ hubspot_join_lead('main_contacts.contact_id', 'parsed.created_at') }}
 
 )
 

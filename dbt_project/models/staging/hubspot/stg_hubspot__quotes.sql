@@ -17,20 +17,21 @@ links as (
 
 ),
 
-deal_links as (
-
-    {{ hubspot_first_links('deals', ['contacts']) }}
-
-),
-
 {{ hubspot_lead_contacts_cte() }}
 
 deals as (
 
     select
         id,
+        created_at,
         {{ hubspot_record(['hs_is_closed', 'hs_is_closed_won', 'hs_v2_date_entered_current_stage']) }} as properties
     from ({{ newest_version(source('raw_hubspot', 'deals'), ['id']) }}) as newest
+
+),
+
+deal_links as (
+
+    {{ hubspot_main_contacts('deals', 'select id, created_at from deals', with_merges=true) }}
 
 ),
 

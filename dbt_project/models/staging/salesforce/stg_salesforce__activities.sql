@@ -181,7 +181,11 @@ renamed as (
         {{ source_id("'salesforce'", "case when united.what_id like '006%' then united.what_id end") }} as deal_id,
         united.is_deleted
     from united
-    left join {{ ref('stg_salesforce__lead_contacts') }} as contacts on united.who_id = contacts.contact_id
+    left join {{ ref('stg_salesforce__lead_contacts') }} as contacts
+        on united.who_id = contacts.contact_id
+        -- what is planned exists from when it was set
+        and case when united.type in ('meeting', 'task') then united.created_at else united.at end >= contacts.valid_from
+        and case when united.type in ('meeting', 'task') then united.created_at else united.at end < contacts.valid_to
 
 )
 

@@ -28,7 +28,7 @@ renamed as (
         coalesce(parsed.is_deleted, false) as is_deleted,
         {{ source_id("'salesforce'", 'parsed.fields.MasterRecordId') }} as merged_into_id
     from parsed
-    left join {{ ref('stg_salesforce__lead_contacts') }} as leads on parsed.id = leads.contact_id
+    left join {{ ref('stg_salesforce__lead_contacts') }} as leads on parsed.id = leads.contact_id and leads.is_newest
 
 )
 

@@ -21,7 +21,36 @@ parsed_roles as (
 
 ),
 
--- an opportunity of several persons belongs to the primary one
+leads as (
+
+    {{ newest_version(source('raw_salesforce', 'leads'), ['id']) }}
+
+),
+
+parsed_leads as (
+
+    select
+        id,
+        created_at,
+        coalesce(is_deleted, false) as is_deleted,
+        {{ clean(salesforce_record(['ConvertedOpportunityId']) ~ '.ConvertedOpportunityId') }} as opportunity_id
+    from leads
+
+),
+
+-- what a lead says of itself comes first; of several leads that became one opportunity the newest
+converted as (
+
+    select
+        opportunity_id,
+        id as lead_id,
+        row_number() over (partition by opportunity_id order by is_deleted, created_at desc, id) as place
+    from parsed_leads
+    where opportunity_id is not null
+
+),
+
+-- an opportunity of several persons belongs to the primary one, and to the newest lead that this person was when it came
 persons as (
 
     select
@@ -32,7 +61,11 @@ persons as (
             order by coalesce({{ word_boolean('parsed_roles.fields.IsPrimary') }}, false) desc, parsed_roles.id
         ) as place
     from parsed_roles
-    inner join {{ ref('stg_salesforce__lead_contacts') }} as contacts on parsed_roles.fields.ContactId = contacts.contact_id
+    inner join source as opportunities on parsed_roles.fields.OpportunityId = opportunities.id
+    inner join {{ ref('stg_salesforce__lead_contacts') }} as contacts
+        on parsed_roles.fields.ContactId = contacts.contact_id
+        and opportunities.created_at >= contacts.valid_from
+        and opportunities.created_at < contacts.valid_to
 
 ),
 
@@ -49,7 +82,7 @@ renamed as (
 
     select
         {{ source_id("'salesforce'", 'parsed.id') }} as deal_id,
-        {{ source_id("'salesforce'", 'coalesce(persons.lead_id, contacts.lead_id)') }} as lead_id,
+        {{ source_id("'salesforce'", 'coalesce(converted.lead_id, persons.lead_id, contacts.lead_id)') }} as lead_id,
         {{ source_id("'salesforce'", 'parsed.fields.AccountId') }} as account_id,
         cast(null as varchar) as product_id,
         coalesce({{ salesforce_value(fields, 'pipeline') }}, 'default') as pipeline,
@@ -69,8 +102,12 @@ renamed as (
         case when parsed.is_deleted then parsed.modified_at end as removed_at,
         cast(null as varchar) as merged_ids
     from parsed
+    left join converted on parsed.id = converted.opportunity_id and converted.place = 1
     left join persons on parsed.id = persons.opportunity_id and persons.place = 1
-    left join {{ ref('stg_salesforce__lead_contacts') }} as contacts on parsed.fields.ContactId = contacts.contact_id
+    left join {{ ref('stg_salesforce__lead_contacts') }} as contacts
+        on parsed.fields.ContactId = contacts.contact_id
+        and parsed.created_at >= contacts.valid_from
+        and parsed.created_at < contacts.valid_to
 
 )
 
