@@ -4,6 +4,7 @@ Few, coarse steps: each is one call into the package that does the work.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -16,7 +17,7 @@ import quality
 from orchestration import transform
 from orchestration.resources import CompanyResource, RunLock, load_outcome, run_started, save_outcome
 from quality.results import DbtTestResult
-from salesgauge.errors import AuditError, ConfigurationError, SourceError
+from salesgauge.errors import AfterPublishingError, AuditError, ConfigurationError, SourceError
 from salesgauge.process import Process
 from salesgauge.progress import Reporter
 from salesgauge.settings import API_SOURCES, Company, default_company_root
@@ -231,7 +232,12 @@ def _build(
     # Steps that need a missing model would be skipped, and the run would end well without having published anything.
     if built < len(outcome.models):
         reasons = "\n".join(f"  - {failure}" for failure in quality.dbt_failures(_results(outcome)))
-        raise AuditError(f"Not all models could be built; the version served before is still served.\n{reasons}")
+        raise AuditError(f"Not all models could be built; {_served(directory)}.\n{reasons}")
+
+
+def _served(company: Company) -> str:
+    before = quality.current(company)
+    return f"version {before.name}, served before, is still served" if before else "nothing is published yet"
 
 
 def _check_result(key: dg.AssetCheckKey, test: DbtTestResult) -> dg.AssetCheckResult:
@@ -312,7 +318,7 @@ def published_version(
     directory = company.open()
     if not audit.passed:
         reasons = "\n".join(f"  - {failure}" for failure in audit.failures)
-        raise AuditError(f"The audit failed; the version served before is still served.\n{reasons}")
+        raise AuditError(f"The audit failed; {_served(directory)}.\n{reasons}")
     reporter.step("publish")
     started = run_started(context)
     version = quality.publish(
@@ -322,9 +328,22 @@ def published_version(
         audit=audit,
         semantic_manifest=directory.dbt_target_dir / transform.SEMANTIC_MANIFEST,
     )
-    quality.finish_erasure(directory)
+    with _after_publishing(version.name, "what was erased is not yet gone from the older versions", "salesgauge run"):
+        quality.finish_erasure(directory)
     reporter.done("publish", f"version {version.name}" + (" (unchanged)" if version.unchanged else ""))
     return dg.MaterializeResult(metadata={"version": version.name, "unchanged": version.unchanged})
+
+
+@contextmanager
+def _after_publishing(version: str, what: str, command: str) -> Iterator[None]:
+    """An error of anything that comes after publishing is no error of the version: it says that the version is served, and what is missing."""
+    try:
+        yield
+    except Exception as error:
+        raise AfterPublishingError(
+            f"Version {version} is published and served, but {what}: {type(error).__name__}: {error}. "
+            f"Once that is mended: {command}"
+        ) from error
 
 
 @dg.asset(deps=["published_version"], group_name="reports", kinds={"html"})
@@ -334,6 +353,10 @@ def leadership_report(company: CompanyResource, reporter: ReporterParam) -> dg.M
 
     directory = company.open()
     reporter.step("report")
-    files = reporting.leadership_report(directory.pointer, directory.reports_dir)
+    served = quality.current(directory)
+    with _after_publishing(
+        served.name if served else "", "the leadership report could not be made", "salesgauge report"
+    ):
+        files = reporting.leadership_report(directory.pointer, directory.reports_dir)
     reporter.done("report", files.note or "HTML and PDF")
     return dg.MaterializeResult(metadata={"html": dg.MetadataValue.path(str(files.html)), "note": files.note or ""})

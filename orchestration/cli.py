@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from orchestration.cli_data import erase, quarantine
+from orchestration.cli_data import erase, quarantine, show
 from orchestration.cli_sources import sources
 from salesgauge.errors import SalesgaugeError
 from salesgauge.settings import PROJECT_ROOT, Company
@@ -77,7 +78,8 @@ def init(directory: Path) -> None:
 def run(root: Path, as_of: str | None, sources: tuple[str, ...]) -> None:
     """Load what is new, build, audit, publish, report.
 
-    Exit codes: 0 published; 2 configuration; 3 a source failed (the rest is published); 4 the audit failed (the version before is still served).
+    Exit codes: 0 published; 2 configuration; 3 a source failed (the rest is published); 4 the audit failed (a version served before is still
+    served); 5 published, but something after it failed, such as the report.
     """
     sys.exit(_run(Company.open(root), as_of=as_of, sources=list(sources) or None))
 
@@ -143,17 +145,51 @@ def _print_metrics(store: Any, metric: str | None) -> None:
 @click.pass_obj
 def status(root: Path) -> None:
     """What is published, how fresh each source is, and what is in quarantine."""
-    from orchestration.console import status_table
+    from orchestration.console import newest_remarks, print_remarks, status_table
     from quality import versions
 
     company = Company.open(root)
     console = Console()
     current = next((version for version in versions(company) if version.is_current), None)
     if current is None:
-        console.print("Nothing is published yet. Next: salesgauge run", highlight=False)
+        following = "salesgauge checks says why" if company.warehouse_file.exists() else "salesgauge run"
+        console.print(f"Nothing is published yet. Next: {following}", highlight=False)
         return
     console.print(f"Version {current.name}, as of {current.as_of:%Y-%m-%d %H:%M} UTC", highlight=False)
     console.print(status_table(company))
+    _, found = newest_remarks(company)
+    print_remarks(console, found)
+
+
+@main.command()
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_obj
+def checks(root: Path, style: str) -> None:
+    """Everything that the newest run could not judge, worst first: findings of the audit, what nothing maps, values that can't be true."""
+    from orchestration.console import make_console, newest_remarks
+    from salesgauge.process.checks import unread
+    from salesgauge.remarks import TITLES
+    from salesgauge.yaml_file import load_yaml
+
+    company = Company.open(root)
+    of, found = newest_remarks(company)
+    if style == "json":
+        click.echo(json.dumps([vars(one) for one in found], indent=1, ensure_ascii=False))
+        return
+    console = make_console()
+    console.print(
+        f"What could not be judged in {of}:" if found else f"Nothing is left to say of {of}.", highlight=False
+    )
+    for kind, title in TITLES.items():
+        mine = [one for one in found if one.kind == kind]
+        if mine:
+            console.print(f"{title} ({len(mine):,})", style="bold yellow", highlight=False)
+        for one in mine:
+            console.print(f"  - {one}", highlight=False, markup=False, soft_wrap=True)
+    if keys := unread(load_yaml(company.process_file)):
+        console.print(
+            f"Of process.yml these describe the process, no KPI reads them: {', '.join(keys)}", highlight=False
+        )
 
 
 @main.command()
@@ -261,6 +297,7 @@ def demo_dev(seed: int, crm: str, directory: Path | None, port: int) -> None:
 main.add_command(sources)
 main.add_command(quarantine)
 main.add_command(erase)
+main.add_command(show)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The commands about records that wait in quarantine, and about persons who are to be erased. Added to ``salesgauge`` in ``cli``."""
+"""The commands about single records: where one comes from, those that wait in quarantine, persons who are to be erased. Added to ``salesgauge`` in ``cli``."""
 
 from __future__ import annotations
 
@@ -104,6 +104,35 @@ def quarantine_replay(root: Path, record_ids: tuple[str, ...], source: str | Non
             if outcome.by_day
             else "Next: salesgauge run publishes them."
         )
+
+
+@click.command()
+@click.argument("key")
+@click.pass_obj
+def show(root: Path, key: str) -> None:
+    """Print the record that KEY names, with its source, file and line.
+
+    KEY is written source:id; a masked one (source:…123), as logs and checks show it, finds every record whose id ends so.
+    """
+    from orchestration.records import MOST, find_records
+
+    found = find_records(Company.open(root), key)
+    for place, one in enumerate(found):
+        if place:
+            click.echo("")
+        where = {"file": one.file, "line": one.line, "load_id": one.load_id, "loaded_at": one.loaded_at}
+        click.echo(f"{'key':<10} {one.key}")
+        click.echo(
+            f"{'table':<10} {one.table}" + (f" ({one.versions} versions, the newest)" if one.versions > 1 else "")
+        )
+        for name, value in where.items():
+            if value not in (None, ""):
+                click.echo(f"{name:<10} {value}")
+        for remark in one.remarks:
+            click.echo(f"{'note':<10} {remark}")
+        click.echo(f"record\n{_pretty(one.record)}")
+    if len(found) == MOST:
+        click.echo(f"\nThe first {MOST} are shown; the whole key names one.")
 
 
 @click.command()

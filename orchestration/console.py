@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from orchestration.exports import unread_exports
 from orchestration.pipeline import RunOutcome
+from salesgauge.remarks import SHOWN, Remark, remarks, shortened
 from salesgauge.settings import Company
-from salesgauge.warehouse import open_published
+from salesgauge.warehouse import connect, open_published
 
 HEADLINE_KPIS = 14
 
@@ -78,15 +82,44 @@ def print_summary(console: Console, company: Company, outcome: RunOutcome) -> No
         for name, source in outcome.sources.items():
             for note in source.get("notes") or ():
                 console.print(f"{name}: {note}", style="yellow", highlight=False, markup=False, soft_wrap=True)
-    if outcome.exit_code in (0, 3) and company.pointer.exists():
+    if outcome.exit_code in (0, 3, 5) and company.pointer.exists():
         con = open_published(company.pointer)
         try:
             console.print(_scorecard_table(con))
             for line in _score_lines(con):
                 console.print(line, highlight=False)
+            print_remarks(console, remarks(con))
         finally:
             con.close()
     _print_end(console, company, outcome)
+
+
+def print_remarks(console: Console, found: list[Remark]) -> None:
+    """What could not be judged, three lines of each kind."""
+    for title, lines in shortened(found):
+        console.print(f"{title}:", style="bold yellow", highlight=False)
+        for line in lines:
+            console.print(f"  - {line}", highlight=False, markup=False, soft_wrap=True)
+
+
+def newest_remarks(company: Company) -> tuple[str, list[Remark]]:
+    """What the newest run could not judge, and of which warehouse that is said: the one that was not published where its audit failed.
+
+    ConfigurationError where there is neither.
+    """
+    if company.warehouse_file.exists():
+        with suppress(duckdb.Error):  # a run is writing it, or did not come to its audit
+            con = connect(company.warehouse_file, read_only=True)
+            try:
+                if con.execute("from quality.checks where not passed and severity = 'error' limit 1").fetchone():
+                    return "the newest run, which was not published", remarks(con)
+            finally:
+                con.close()
+    con = open_published(company.pointer)
+    try:
+        return f"version {company.pointer.resolve().parent.name}", remarks(con)
+    finally:
+        con.close()
 
 
 def _sources_table(sources: dict[str, dict[str, Any]]) -> Table:
@@ -153,16 +186,36 @@ def _print_end(console: Console, company: Company, outcome: RunOutcome) -> None:
     else:
         console.print(f"[red]Exit {outcome.exit_code}[/red] after {outcome.seconds:.0f} s", highlight=False)
         console.print(outcome.error or "", style="red", highlight=False, markup=False, soft_wrap=True)
+        if outcome.exit_code == 5:
+            console.print(f"[green]Version {outcome.version} is served[/green]", highlight=False)
     if outcome.report_note:
         console.print(outcome.report_note, highlight=False, markup=False)
     for label, path in (("report", outcome.report), ("data", company.pointer), ("alerts and logs", company.logs_dir)):
         if path and Path(path).exists():
             console.print(f"  {label:<16}{path}", highlight=False, markup=False, soft_wrap=True)
-    console.print(
-        f"  ask             salesgauge --company {company.root} query win_rate --by rep --grain quarter",
-        highlight=False,
-        soft_wrap=True,
-    )
+    _print_next(console, company, outcome)
+
+
+_NEXT = {
+    2: (),  # the error says what to change
+    3: ("sources check", "quarantine list"),
+    4: ("checks", "quarantine list"),
+    5: ("report",),
+}
+
+
+def _print_next(console: Console, company: Company, outcome: RunOutcome) -> None:
+    """Where to look next, whatever became of the run."""
+    command = f"salesgauge --company {company.root}"
+    lines = [("next", f"{command} {one}") for one in _NEXT.get(outcome.exit_code, ())]
+    unread = unread_exports(company)
+    lines += [("not read", f"{path}: {command} sources init {path} writes a mapping for it") for path in unread[:SHOWN]]
+    if len(unread) > SHOWN:
+        lines.append(("not read", f"and {len(unread) - SHOWN} more files in {company.data_dir}"))
+    if company.pointer.exists():
+        lines.append(("ask", f"{command} query win_rate --by rep --grain quarter"))
+    for label, text in lines:
+        console.print(f"  {label:<16}{text}", highlight=False, markup=False, soft_wrap=True)
 
 
 def status_table(company: Company) -> Table:

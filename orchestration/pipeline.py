@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from salesgauge.errors import AuditError, ConfigurationError, SalesgaugeError, SourceError
+from salesgauge.errors import AfterPublishingError, AuditError, ConfigurationError, SalesgaugeError, SourceError
 from salesgauge.process import Process
 from salesgauge.progress import SILENT, Reporter
 from salesgauge.settings import Company
@@ -34,7 +34,10 @@ DAGSTER_SETTINGS = {
 
 @dataclass
 class RunOutcome:
-    """What a run came to. ``exit_code``: 0 published, 2 configuration, 3 a source failed, 4 audit failed, 1 anything else."""
+    """What a run came to.
+
+    ``exit_code``: 0 published, 2 configuration, 3 a source failed, 4 the audit failed, 5 published but something after it failed, 1 anything else.
+    """
 
     exit_code: int
     version: str | None = None
@@ -130,9 +133,10 @@ def _outcome(company: Company, result: object) -> RunOutcome:
         elif event.event_type_value == "ASSET_MATERIALIZATION":
             _note(outcome, data.materialization)
     failed = {name: source["error"] for name, source in outcome.sources.items() if source["state"] == "failed"}
-    if outcome.exit_code == 0 and failed:
-        outcome.exit_code = SourceError.exit_code
-        outcome.error = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+    if outcome.exit_code in (0, AfterPublishingError.exit_code) and failed:
+        reasons = [outcome.error or "", *(f"{name}: {reason}" for name, reason in failed.items())]
+        outcome.exit_code = outcome.exit_code or SourceError.exit_code
+        outcome.error = "; ".join(reason for reason in reasons if reason)
     if outcome.exit_code == 0 and not result.success:  # type: ignore[attr-defined]
         outcome.exit_code, outcome.error = 1, "the run did not end; see the run in Dagster"
     return outcome
@@ -150,7 +154,9 @@ def _note(outcome: RunOutcome, materialization: object) -> None:
 
 def _failure(error: object) -> tuple[int, str]:
     """Exit code and message of a failed step: those of our own error in its chain of causes, else of the innermost one."""
-    kinds = {kind.__name__: kind.exit_code for kind in (ConfigurationError, SourceError, AuditError)}
+    kinds = {
+        kind.__name__: kind.exit_code for kind in (ConfigurationError, SourceError, AuditError, AfterPublishingError)
+    }
     while True:
         name, message = error.cls_name or "", str(error.message).strip()  # type: ignore[attr-defined]
         if name in kinds or error.cause is None:  # type: ignore[attr-defined]

@@ -17,6 +17,7 @@ from filelock import FileLock
 
 from ingestion import rawlog
 from quality.results import DbtTestResult
+from quality.rules import rule_of
 from salesgauge.errors import AuditError, ConfigurationError
 from salesgauge.process import Process
 from salesgauge.progress import SILENT, Reporter
@@ -253,10 +254,17 @@ def _outcome(results: Iterable[Any]) -> Outcome:
             failures=result.failures or 0,
             severity=str(node.config.severity).lower(),
             message=str(result.message or ""),
+            rule=_rule(node),
+            sql=(getattr(node, "compiled_code", None) or "") if result.failures else "",
         )
         outcome.tests.append(test)
         outcome.test_ids[node.unique_id] = test
     return outcome
+
+
+def _rule(node: Any) -> str:
+    generic = getattr(node, "test_metadata", None)
+    return rule_of(generic.name if generic else "", generic.kwargs if generic else {}, node.description or "")
 
 
 def _tested_table(node: Any) -> str:

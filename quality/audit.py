@@ -51,7 +51,7 @@ def audit(
     volumes = measure_volumes(con, as_of=as_of, before=before, accepted=names(company, "accept_volume_drop"))
     scores = write_scores(con)
     checks = [
-        *(dbt_check(DbtTestResult.of(result)) for result in dbt_results),
+        *(dbt_check(DbtTestResult.of(result), con) for result in dbt_results),
         *_suite_checks(con),
         *balances(con),
         *nothing_loaded(con),
@@ -101,7 +101,9 @@ def _failures(checks: Iterable[Check]) -> tuple[Failure, ...]:
 def _failure(check: Check) -> Failure:
     what = f"{check.name}: {check.observed}, expected {check.expected}"
     if check.origin == "dbt":
-        what = f"the dbt test {check.name} {check.observed}"
+        rule = f"{check.expected}: " if check.expected != "pass" else ""
+        what = f"{rule}the dbt test {check.name} {check.observed}"
     if check.examples:
-        what += f"; e.g. {', '.join(check.examples)}"
+        separator = " | " if check.origin == "dbt" else ", "
+        what += f"; e.g. {separator.join(check.examples)}"
     return Failure(what=what, where=check.table, count=check.failing_rows or None, action=check.action)

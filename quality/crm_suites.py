@@ -239,12 +239,15 @@ FRESHNESS = Suite(
     "kpi.kpi_reconciliation",
     {"days_behind": "date_diff('second', newest_at, as_of) / 86400.0"},
     (
-        between(
-            "days_behind",
-            None,
-            STALE_DAYS,
-            severity="warn",
-            action="The source gives nothing newer: look at its last load in quality.loads.",
+        replace(
+            between(
+                "days_behind",
+                None,
+                STALE_DAYS,
+                severity="warn",
+                action="The source gives nothing newer: look at its last load (salesgauge status), or at as_of.",
+            ),
+            meaning=f"the newest record of each source is at most {STALE_DAYS} days old",
         ),
     ),
     key="source",

@@ -12,23 +12,28 @@ from typing import Any
 import duckdb
 
 from quality.hashes import fingerprint, table_hash
+from quality.masking import mask_key
 from quality.results import Check, DbtTestResult
+from quality.suites import INVARIANT
 from salesgauge.errors import ConfigurationError
 from salesgauge.settings import Company, parse_utc
 
 MAX_QUARANTINE_SHARE = 0.2
 SMALL_LOAD = 50
+SHOWN_ROWS = 3
 NOT_PASSED = {"fail": "failed", "error": "could not be run", "skipped": "was not run"}
 # Errors of these kinds quote a value of a record; others quote names of columns and tables, which people need.
 _QUOTES_VALUES = re.compile(r"Conversion Error|Invalid Input Error|Constraint Error|Out of Range Error")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_LABEL = re.compile(r"[a-z_ ]{1,60}")
 _PERSONAL = re.compile(r"[^\s@'\"<>]+@[^\s@'\"<>]+|\+?\d[\d\s().\-]{7,}\d")
 _RELOAD = (
     "Reload the source; if it stays, the load's accounting is broken: report it with the load's id from raw_log.loads."
 )
 
 
-def dbt_check(result: DbtTestResult) -> Check:
+def dbt_check(result: DbtTestResult, con: duckdb.DuckDBPyConnection | None = None) -> Check:
+    """The test as a check; with ``con``, the warehouse, the first rows that break its rule are named."""
     outcome = NOT_PASSED.get(result.status, result.status)
     message = f" ({safe_message(result.message)})" if result.message and result.status == "error" else ""
     return Check(
@@ -39,10 +44,34 @@ def dbt_check(result: DbtTestResult) -> Check:
         severity="warn" if result.severity == "warn" and result.status != "error" else "error",
         passed=result.status in ("pass", "success"),
         observed=f"{outcome}{message}",
-        expected="pass",
+        expected=result.rule or "pass",
         failing_rows=result.failures if result.status in ("fail", "warn") else None,
-        action="The failing rows: dbt's compiled SQL of this test, run on var/warehouse/salesgauge.duckdb.",
+        examples=_breaking_rows(con, result) if con is not None and result.status in ("fail", "warn") else (),
+        action=INVARIANT,
     )
+
+
+def _breaking_rows(con: duckdb.DuckDBPyConnection, result: DbtTestResult) -> tuple[str, ...]:
+    """The first rows that a failed test finds, each as its columns with masked keys."""
+    if not result.sql:
+        return ()
+    try:
+        rows = con.execute(f"select * from ({result.sql}) as broken limit {SHOWN_ROWS}")
+        names = [column[0] for column in rows.description or ()]
+        found = rows.fetchall()
+    except duckdb.Error:
+        return ()  # the test itself could be run; what it found is only an example
+    return tuple(
+        " ".join(f"{name}={_shown(value)}" for name, value in zip(names, row, strict=True) if value is not None)
+        for row in found
+    )
+
+
+def _shown(value: Any) -> str:
+    """A value of a failing row for people: keys are masked, words that are no key and no label are not shown."""
+    if not isinstance(value, str):
+        return f"{value:%Y-%m-%d}" if hasattr(value, "strftime") else str(value)
+    return value if _LABEL.fullmatch(value) else mask_key(value)
 
 
 def safe_message(message: str) -> str:

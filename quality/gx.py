@@ -7,13 +7,13 @@ counts and masked keys.
 from __future__ import annotations
 
 import logging
-import re
 import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from quality.masking import mask_key
 from quality.results import Check, Severity
 from quality.suites import Expect, Suite
 
@@ -27,7 +27,6 @@ MANY = "So many point to a mistake in the source's mapping (sources/*.yml, or th
 
 _COUNTS_ONLY = {"result_format": "BASIC", "exclude_unexpected_values": True, "partial_unexpected_count": 0}
 _WITH_KEYS = {"result_format": "SUMMARY", "exclude_unexpected_values": True, "partial_unexpected_count": EXAMPLES}
-_SAFE_KEY = re.compile(r"[a-z0-9_]{1,40}")
 
 
 class SuiteRunner:
@@ -88,19 +87,6 @@ class SuiteRunner:
         if expect.mostly < 1:
             arguments["mostly"] = expect.mostly
         return getattr(self._gx.expectations, expect.kind)(**arguments)
-
-
-def mask_key(key: object) -> str:
-    """A key that tells records apart in a log without showing an e-mail address, a phone number or a whole id.
-
-    >>> mask_key("hubspot:123456"), mask_key("jane@example.com")
-    ('hubspot:…456', '…')
-    """
-    source, colon, rest = str(key).rpartition(":")
-    if not re.fullmatch(r"[\w\-]+", rest) or not _SAFE_KEY.fullmatch(source or "x"):
-        return "…"
-    prefix = f"{source}{colon}" if source else ""
-    return f"{prefix}…{rest[-3:]}" if len(rest) > 3 else f"{prefix}{rest}" if source else "…"
 
 
 def _check(suite: Suite, expect: Expect, result: Any, rows: int, examples: tuple[str, ...]) -> Check:

@@ -15,6 +15,7 @@ class DbtTestResult:
     """The outcome of one dbt data test, or of a model that could not be built.
 
     ``status`` is dbt's word: pass, warn, fail, error, skipped. ``severity`` is what the project gave the test: error or warn.
+    ``rule`` says in words what is tested, ``sql`` finds the rows that break it (both empty where nothing is known).
     """
 
     name: str
@@ -23,6 +24,8 @@ class DbtTestResult:
     failures: int
     severity: str
     message: str
+    rule: str = ""
+    sql: str = ""
 
     @classmethod
     def of(cls, result: DbtTestResult | Mapping[str, Any] | Any) -> DbtTestResult:
@@ -32,7 +35,7 @@ class DbtTestResult:
         values = (
             dict(result)
             if isinstance(result, Mapping)
-            else {name: getattr(result, name) for name in cls.__dataclass_fields__}
+            else {name: getattr(result, name, "") for name in cls.__dataclass_fields__}
         )
         return cls(
             name=str(values["name"]),
@@ -41,6 +44,8 @@ class DbtTestResult:
             failures=int(values.get("failures") or 0),
             severity=str(values.get("severity") or "error").lower(),
             message=str(values.get("message") or ""),
+            rule=str(values.get("rule") or ""),
+            sql=str(values.get("sql") or ""),
         )
 
 

@@ -91,7 +91,7 @@ create or replace table quality.scores (dimension varchar, level varchar, object
 _CHECKS = """
 create or replace table quality.checks (
     origin varchar, suite varchar, name varchar, table_name varchar, severity varchar, passed boolean,
-    observed varchar, expected varchar, rows_checked bigint, failing_rows bigint, examples varchar
+    observed varchar, expected varchar, rows_checked bigint, failing_rows bigint, examples varchar, action varchar
 )
 """
 
@@ -128,8 +128,9 @@ def write_checks(con: duckdb.DuckDBPyConnection, checks: Iterable[Check]) -> Non
             check.rows,
             check.failing_rows,
             ", ".join(check.examples) or None,
+            check.action,
         )
         for check in checks
     ]
     if rows:
-        con.executemany("insert into quality.checks values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        con.executemany("insert into quality.checks values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)

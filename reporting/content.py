@@ -17,6 +17,7 @@ import duckdb
 
 from reporting.numbers import KPI_ORDER
 from salesgauge.errors import ConfigurationError
+from salesgauge.remarks import remarks, shortened
 
 Row = dict[str, Any]
 MONTHS_BACK = 13
@@ -62,6 +63,7 @@ class Report:
     loads: Section
     records: Section
     checks: Section
+    remarks: list[tuple[str, list[str]]]
 
 
 def _with_any(section: Section, columns: tuple[str, ...], reason: str) -> Section:
@@ -133,7 +135,7 @@ def read(con: duckdb.DuckDBPyConnection, pointer: Path) -> Report:
         reps=_accuracy(reader, "rep", "horizon_bucket = 'all'"),
         pipeline=reader.section(
             """
-            select pipeline.stage, pipeline.deals, pipeline.amount, pipeline.weighted_amount, pipeline.median_age_days
+            select coalesce(pipeline.stage, '(no stage)') as stage, pipeline.deals, pipeline.amount, pipeline.weighted_amount, pipeline.median_age_days
             from kpi.kpi_pipeline as pipeline
             left join process.stages as stages on pipeline.stage = stages.stage
             where pipeline.segment_type = 'total'
@@ -179,6 +181,7 @@ def read(con: duckdb.DuckDBPyConnection, pointer: Path) -> Report:
             "select count(*) as checks, count(*) filter (where not passed) as failed from quality.checks having count(*) > 0",
             "No checks are kept with this version.",
         ),
+        remarks=shortened(remarks(con)),
     )
 
 

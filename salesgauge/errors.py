@@ -22,6 +22,12 @@ class SourceError(SalesgaugeError):
 
 
 class AuditError(SalesgaugeError):
-    """The audit found data that must not be published. The version served before is still served."""
+    """The audit found data that must not be published. A version served before is still served."""
 
     exit_code = 4
+
+
+class AfterPublishingError(SalesgaugeError):
+    """Something that comes after publishing failed (the report, say). The new version is served."""
+
+    exit_code = 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from quality.rules import rule_of
 from tests.dbt.project import PROJECT
 
 Model = dict[str, Any]
@@ -140,3 +141,14 @@ def test_nothing_reads_the_clock() -> None:
     ]
     assert len(sql) > 100
     assert [path.name for path in sql if clock.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_every_test_of_the_models_says_its_rule_in_words(manifest: dict[str, Any]) -> None:
+    tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
+    assert len(tests) > 100
+    silent = []
+    for node in tests:
+        generic = node.get("test_metadata") or {"name": "", "kwargs": {}}
+        if not rule_of(generic["name"], generic["kwargs"], node.get("description") or ""):
+            silent.append(node["name"])
+    assert silent == []

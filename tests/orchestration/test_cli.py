@@ -9,9 +9,11 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from orchestration.assets import _after_publishing
 from orchestration.cli import main
 from orchestration.console import print_summary
 from orchestration.pipeline import RunOutcome
+from salesgauge.errors import AfterPublishingError
 from salesgauge.settings import Company
 
 
@@ -50,7 +52,7 @@ def test_a_wrong_process_file_names_the_line(company: str) -> None:
     assert "process.yml:6: company.currency" in result.output
 
 
-@pytest.mark.parametrize("command", [["query", "win_rate"], ["report"], ["rollback"]])
+@pytest.mark.parametrize("command", [["query", "win_rate"], ["report"], ["rollback"], ["checks"]])
 def test_nothing_published_is_said(company: str, command: list[str]) -> None:
     result = call("--company", company, *command)
     assert result.exit_code == 2
@@ -68,12 +70,47 @@ def test_no_company_here(tmp_path: Path) -> None:
     assert "salesgauge init" in result.output
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["query"], ["init"], ["demo"], ["demo", "run"], ["rollback"]])
+@pytest.mark.parametrize(
+    "command", [[], ["run"], ["query"], ["init"], ["demo"], ["demo", "run"], ["rollback"], ["checks"], ["show"]]
+)
 def test_help_teaches(command: list[str]) -> None:
     result = call(*command, "--help")
     assert result.exit_code == 0
     assert "Usage:" in result.output
     assert len(result.output.splitlines()) >= 6
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (3, ["sources check", "quarantine list", "old.csv: salesgauge", "sources init"]),
+        (4, ["checks", "quarantine list"]),
+        (2, ["sources init"]),
+    ],
+)
+def test_a_run_that_failed_says_what_to_do_next(company: str, code: int, words: list[str]) -> None:
+    (Path(company) / "data" / "old.csv").write_text("id\n1\n", encoding="utf-8")
+    output = io.StringIO()
+    print_summary(Console(file=output, width=100), Company.open(company, {}), RunOutcome(code, error="it failed"))
+    text = output.getvalue()
+    assert "it failed" in text and all(word in text for word in words)
+    assert "query win_rate" not in text, "nothing is published that could be asked"
+
+
+def test_what_fails_after_publishing_is_no_failure_of_the_version() -> None:
+    with (
+        pytest.raises(
+            AfterPublishingError, match=r"Version 000007 is published and served, but the report .*ValueError: odd"
+        ) as caught,
+        _after_publishing("000007", "the report could not be made", "salesgauge report"),
+    ):
+        raise ValueError("odd")
+    assert caught.value.exit_code == 5
+    output = io.StringIO()
+    outcome = RunOutcome(5, version="000007", error=str(caught.value))
+    print_summary(Console(file=output, width=100), Company(Path("/nowhere"), {}, {}, {}), outcome)
+    assert "Exit 5" in output.getvalue() and "Version 000007 is served" in output.getvalue()
+    assert "salesgauge --company /nowhere report" in output.getvalue()
 
 
 def test_the_end_of_a_run_tells_what_to_know_of_the_numbers(company: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -11,7 +11,9 @@ import duckdb
 import pytest
 
 from quality import Check, DbtTestResult
+from quality.audit import dbt_failures
 from quality.gate import balances, dbt_check, emptied, nothing_loaded, quarantine, refused_files, safe_message
+from quality.rules import rule_of
 from salesgauge.errors import ConfigurationError
 from salesgauge.settings import Company
 
@@ -38,6 +40,36 @@ def test_what_a_dbt_test_means(status: str, severity: str, passed: bool, stops: 
     assert (check.passed, check.severity == "error" and not check.passed) == (passed, stops)
     assert check.observed == words
     assert check.failing_rows == (3 if status in ("fail", "warn") else None)
+
+
+def test_a_failed_dbt_test_says_its_rule_and_names_three_rows(con: duckdb.DuckDBPyConnection) -> None:
+    sql = "select lead_id, created_at, 'jane@example.com' as email, 'inquiry' as stage, 2 as copies from marts.fct_lead order by lead_id"
+    rule = rule_of("grain", {"columns": ["lead_id"]})
+    result = DbtTestResult("grain_fct_lead", "fct_lead", "fail", 120, "error", "", rule, sql)
+    check = dbt_check(result, con)
+    assert check.expected == "lead_id is never empty and names one row" and len(check.examples) == 3
+    assert check.examples[0] == "lead_id=hubspot:…000 created_at=2026-01-01 email=… stage=inquiry copies=2"
+    (failure,) = dbt_failures([result])
+    assert str(failure).startswith(
+        "fct_lead: lead_id is never empty and names one row: the dbt test grain_fct_lead failed (120 rows)."
+    )
+    assert dbt_check(replace(result, sql="select nothing"), con).examples == ()
+    assert dbt_check(replace(result, status="pass"), con).examples == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "description", "words"),
+    [
+        ("grain", {"columns": ["a", "b"]}, "", "a, b are never empty and name one row"),
+        ("accepted_values", {"column_name": "kind", "values": ["won", "lost"]}, "", "kind is one of: won, lost"),
+        ("relationships", {"column_name": "lead_id", "to": "ref('fct_lead')", "field": "lead_id"}, "", "every lead_id is a lead_id of fct_lead"),
+        ("kpi_share", {"columns": ["win_rate"]}, "", "win_rate is a share from 0 to 1"),
+        ("", {}, "A mart has exactly\nits rows.", "A mart has exactly its rows"),
+        ("something_new", {}, "", ""),
+    ],
+)  # fmt: skip
+def test_the_rule_of_a_test_in_words(kind: str, arguments: dict[str, object], description: str, words: str) -> None:
+    assert rule_of(kind, arguments, description) == words
 
 
 @pytest.mark.parametrize(

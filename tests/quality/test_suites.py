@@ -6,7 +6,8 @@ import duckdb
 import pytest
 
 from quality import crm_suites, mart_suites
-from quality.gx import SuiteRunner, mask_key
+from quality.gx import SuiteRunner
+from quality.masking import mask_key
 from quality.results import Check
 from quality.volumes import measure_volumes
 

@@ -376,3 +376,32 @@ def test_pdf(published, tools, tmp_path):
 def test_the_pdf_fetches_nothing():
     with pytest.raises(ValueError, match="fetches nothing"):
         pdf._refuse("file:///etc/passwd")
+
+
+def test_an_open_deal_without_a_stage_is_shown_as_such(published, tools, tmp_path):
+    def fill(con):
+        tools.plausible(con)
+        con.execute(
+            "insert into kpi.kpi_pipeline (segment_type, segment, stage, deals) values ('total', 'total', null, 4)"
+        )
+
+    _, page = made(published, tmp_path, fill)
+    assert page.row("(no stage)")[1] == "4"
+
+
+def test_what_could_not_be_judged_stands_at_the_end(published, tools, tmp_path):
+    def fill(con):
+        tools.plausible(con)
+        con.execute(
+            "create or replace table kpi.kpi_unmapped_values (field varchar, value varchar, records bigint, amount double)"
+        )
+        con.execute(
+            f"insert into kpi.kpi_unmapped_values select 'branch', '{HOSTILE}' || i, i, null from range(1, 6) t(i)"
+        )
+
+    _, page = made(published, tmp_path, fill)
+    last = page.text[page.text.index("Where the numbers come from") :]
+    assert last.index("What nothing maps") < last.index("Findings of the audit")
+    assert f"The branch '{HOSTILE}5' is not known: 5 records" in last and f"{HOSTILE}2'" not in last
+    assert "And 2 more: salesgauge checks" in last
+    assert "script" not in page.tags
