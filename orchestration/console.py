@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from contextlib import suppress
@@ -209,7 +210,10 @@ def _print_next(console: Console, company: Company, outcome: RunOutcome) -> None
     command = f"salesgauge --company {company.root}"
     lines = [("next", f"{command} {one}") for one in _NEXT.get(outcome.exit_code, ())]
     unread = unread_exports(company)
-    lines += [("not read", f"{path}: {command} sources init {path} writes a mapping for it") for path in unread[:SHOWN]]
+    lines += [
+        ("not read", f"{path}: {command} sources init {shlex.quote(str(path))} writes a mapping for it")
+        for path in unread[:SHOWN]
+    ]
     if len(unread) > SHOWN:
         lines.append(("not read", f"and {len(unread) - SHOWN} more files in {company.data_dir}"))
     if company.pointer.exists():
