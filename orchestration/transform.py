@@ -264,7 +264,7 @@ def _outcome(results: Iterable[Any]) -> Outcome:
 
 def _rule(node: Any) -> str:
     generic = getattr(node, "test_metadata", None)
-    return rule_of(generic.name if generic else "", generic.kwargs if generic else {}, node.description or "")
+    return rule_of(generic.name if generic else "", generic.kwargs if generic else {}, node.raw_code or "")
 
 
 def _tested_table(node: Any) -> str:

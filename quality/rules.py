@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
 
-def rule_of(kind: str, arguments: Mapping[str, Any], description: str = "") -> str:
-    """The rule of a test: its ``description``, else that of its ``kind`` (the generic test's name) with its ``arguments``; empty for an unknown kind.
+def rule_of(kind: str, arguments: Mapping[str, Any], sql: str = "") -> str:
+    """The rule of a test: that of its ``kind`` (the generic test's name) with its ``arguments``, else the comment with which its ``sql`` begins.
 
     >>> rule_of("grain", {"columns": ["deal_id"]})
     'deal_id is never empty and names one row'
     """
-    if description.strip():
-        return " ".join(description.split()).rstrip(".")
     columns = ", ".join(str(column) for column in arguments.get("columns") or [])
     column = arguments.get("column_name", "")
     words = {
@@ -28,7 +27,15 @@ def rule_of(kind: str, arguments: Mapping[str, Any], description: str = "") -> s
         "unique": f"no {column} stands there twice",
         "relationships": f"every {column} is a {arguments.get('field')} of {_table(str(arguments.get('to', '')))}",
     }
-    return words.get(kind, "")
+    return words.get(kind) or _comment(sql)
+
+
+def _comment(sql: str) -> str:
+    """The first sentence of the comment with which ``sql`` begins; empty where it has none."""
+    lines = [line.strip() for line in sql.strip().splitlines()]
+    comment = itertools.takewhile(lambda line: line.startswith("--"), lines)
+    text = " ".join(line.removeprefix("--").strip() for line in comment)
+    return text.partition(". ")[0].rstrip(".")
 
 
 def _table(reference: str) -> str:

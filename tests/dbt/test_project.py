@@ -149,6 +149,6 @@ def test_every_test_of_the_models_says_its_rule_in_words(manifest: dict[str, Any
     silent = []
     for node in tests:
         generic = node.get("test_metadata") or {"name": "", "kwargs": {}}
-        if not rule_of(generic["name"], generic["kwargs"], node.get("description") or ""):
+        if not rule_of(generic["name"], generic["kwargs"], node["raw_code"]):
             silent.append(node["name"])
     assert silent == []

@@ -58,18 +58,18 @@ def test_a_failed_dbt_test_says_its_rule_and_names_three_rows(con: duckdb.DuckDB
 
 
 @pytest.mark.parametrize(
-    ("kind", "arguments", "description", "words"),
+    ("kind", "arguments", "sql", "words"),
     [
         ("grain", {"columns": ["a", "b"]}, "", "a, b are never empty and name one row"),
         ("accepted_values", {"column_name": "kind", "values": ["won", "lost"]}, "", "kind is one of: won, lost"),
         ("relationships", {"column_name": "lead_id", "to": "ref('fct_lead')", "field": "lead_id"}, "", "every lead_id is a lead_id of fct_lead"),
         ("kpi_share", {"columns": ["win_rate"]}, "", "win_rate is a share from 0 to 1"),
-        ("", {}, "A mart has exactly\nits rows.", "A mart has exactly its rows"),
+        ("", {}, "-- A mart has exactly\n-- its rows. And more.\nselect 1", "A mart has exactly its rows"),
         ("something_new", {}, "", ""),
     ],
 )  # fmt: skip
-def test_the_rule_of_a_test_in_words(kind: str, arguments: dict[str, object], description: str, words: str) -> None:
-    assert rule_of(kind, arguments, description) == words
+def test_the_rule_of_a_test_in_words(kind: str, arguments: dict[str, object], sql: str, words: str) -> None:
+    assert rule_of(kind, arguments, sql) == words
 
 
 @pytest.mark.parametrize(
