@@ -21,6 +21,7 @@ linked as (
         completed.submitted_at,
         completed.nps_score,
         completed.csat_score,
+        completed.other_scale,
         completed.comment,
         lower(completed.email) as email_key,
         leads.lead_id,
@@ -56,6 +57,7 @@ final as (
         linked.submitted_at,
         linked.nps_score,
         linked.csat_score,
+        linked.other_scale,
         linked.comment,
         coalesce(linked.lead_id, deals.lead_id, by_email.lead_id) as lead_id,
         linked.deal_id

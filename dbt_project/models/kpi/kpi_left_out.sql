@@ -48,6 +48,13 @@ findings as (
     from {{ ref('int_survey_answers') }} as answers
     inner join {{ ref('fct_survey_response') }} as responses on answers.response_id = responses.response_id
     where not (answers.csat_score between 1 and 5)
+    union all
+    select
+        'survey_response', answers.response_id, 'score', answers.other_scale,
+        'a scale of other steps than 0 to 10 or 1 to 5', 'NPS, CSAT'
+    from {{ ref('int_survey_answers') }} as answers
+    inner join {{ ref('fct_survey_response') }} as responses on answers.response_id = responses.response_id
+    where answers.other_scale is not null
 ),
 
 final as (

@@ -12,6 +12,7 @@ renamed as (
         submitted_at,
         nps_score,
         csat_score,
+        cast(null as varchar) as other_scale,
         {{ clean('comment') }} as comment,
         {{ clean('email') }} as email,
         {{ source_id('source', 'lead_id') }} as lead_id,

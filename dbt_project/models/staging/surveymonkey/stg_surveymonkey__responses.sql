@@ -1,4 +1,4 @@
--- Answers to the questions that hold scores, comment and e-mail address. Of a scale the weight counts, or the word where it is a number.
+-- Answers to the questions that hold scores, comment and e-mail address. Of a scale the number counts that the choices say, else their weight.
 with source as (
 
     {{ newest_version(source('raw_surveymonkey', 'responses'), ['id']) }}
@@ -58,9 +58,20 @@ choice_lists as (
 
 ),
 
-choices as (
+listed_choices as (
 
     {{ unnest_list('choice_lists', ['survey_id', 'question_id'], 'choices') }}
+
+),
+
+choices as (
+
+    select
+        *,
+        row_number() over (
+            partition by survey_id, question_id, coalesce(item.is_na, false) order by {{ try_cast('item.position', 'bigint') }}, position
+        ) as place
+    from listed_choices
 
 ),
 
@@ -70,7 +81,15 @@ named as (
         answered.id,
         questions.role,
         {{ first_item('answered.item.answers') }}.text as text,
-        coalesce({{ try_cast('choices.item.weight', 'bigint') }}, {{ try_cast('choices.item.text', 'bigint') }}) as score
+        questions.first_step,
+        questions.span,
+        case
+            when coalesce(choices.item.is_na, false) then null
+            when questions.scored_by = 'place' then choices.place + questions.first_step - 1
+            when questions.scored_by = 'text' then {{ number_in_text('choices.item.text') }}
+            when questions.scored_by = 'weight' then {{ try_cast('choices.item.weight', 'bigint') }}
+        end as score,
+        case when not coalesce(choices.item.is_na, false) then choices.item.text end as choice
     from answered
     inner join {{ ref('stg_surveymonkey__questions') }} as questions
         on answered.survey_id = questions.survey_id and answered.item.id = questions.question_id
@@ -85,8 +104,12 @@ scores as (
 
     select
         id,
-        max(case when role = 'nps' then score end) as nps_score,
-        max(case when role = 'csat' then score end) as csat_score,
+        max(case when role = 'nps' then {{ scale_score('role', 'score', 'first_step', 'span') }} end) as nps_score,
+        max(case when role = 'csat' then {{ scale_score('role', 'score', 'first_step', 'span') }} end) as csat_score,
+        max(case
+            when role in ('nps', 'csat') and score is null then role || ': ' || choice
+            else {{ other_scale('role', 'score', 'first_step', 'span') }}
+        end) as other_scale,
         max(case when role = 'comment' then text end) as comment,
         max(case when role = 'email' then text end) as email
     from named
@@ -102,6 +125,7 @@ final as (
         case when parsed.response.response_status = 'completed' then parsed.modified_at end as submitted_at,
         scores.nps_score,
         scores.csat_score,
+        scores.other_scale,
         {{ clean('scores.comment') }} as comment,
         coalesce({{ clean('scores.email') }}, {{ clean('parsed.response.custom_variables.email') }}, {{ clean('parsed.response.metadata.contact.email.value') }}) as email,
         {{ source_id("'" ~ var('surveymonkey_records') ~ "'", 'parsed.response.custom_variables.lead_id') }} as lead_id,
