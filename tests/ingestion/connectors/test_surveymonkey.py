@@ -217,7 +217,10 @@ def test_what_people_say_of_questions_holds(account: Any) -> None:
     one.run()
     by_wording = one.answers()
     assert all(row[1] is None for row in by_wording.values()), "the NPS question was named as the satisfaction score"
-    assert any(row[2] == 10 for row in by_wording.values())
+    assert all(row[2] is None for row in by_wording.values()), "eleven steps are no scale of 1 to 5"
+    with connect(one.company.warehouse_file) as con:
+        left_out = con.execute("select distinct other_scale from staging.stg_surveymonkey__responses").fetchall()
+    assert ("csat: 10 on a scale of 0 to 10",) in left_out
 
 
 def test_the_limits_of_the_minute_and_of_the_day(account: Any, tmp_path: Path, log: CompanyLog) -> None:
