@@ -12,7 +12,7 @@ State = Literal["loaded", "unchanged", "failed"]
 class TableCount:
     """Records of one table in one load: ``received = loaded + quarantined + duplicates`` always holds.
 
-    ``superseded``: those of the loaded ones that are older versions of a record of the same file.
+    ``superseded``: those of the loaded ones that are older versions of a record of the same file. ``filtered``: rows besides, which the mapping leaves out.
     """
 
     received: int = 0
@@ -20,6 +20,7 @@ class TableCount:
     quarantined: int = 0
     duplicates: int = 0
     superseded: int = 0
+    filtered: int = 0
 
     def __add__(self, other: TableCount) -> TableCount:
         return TableCount(
@@ -28,6 +29,7 @@ class TableCount:
             self.quarantined + other.quarantined,
             self.duplicates + other.duplicates,
             self.superseded + other.superseded,
+            self.filtered + other.filtered,
         )
 
 

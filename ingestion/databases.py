@@ -216,5 +216,4 @@ class _Database:
 
 def _order(entry: TableMapping, reflected: Any) -> list[str]:
     """The columns by which a table is read in a fixed order: the mapped key, else the primary key, else all columns."""
-    key = [source for name, source in entry.columns.items() if entry.canonical(name) == entry.definition.key]
-    return [*(entry.key or key), *(column.name for column in reflected.primary_key)] or [c.name for c in reflected.c]
+    return [*entry.key_sources, *(column.name for column in reflected.primary_key)] or [c.name for c in reflected.c]

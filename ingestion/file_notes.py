@@ -15,12 +15,18 @@ class FileNotes:
 
     def __init__(self) -> None:
         self._shared: dict[str, list[tuple[str, Shared]]] = {}
+        self._filtered: dict[str, list[tuple[str, int]]] = {}
         self._encodings: dict[str, list[str]] = {}
 
     def shared(self, entity: str, file: str, shared: Shared) -> None:
         """Rows of ``file`` share a key."""
         if shared.duplicates or shared.superseded:
             self._shared.setdefault(entity, []).append((file, shared))
+
+    def filtered(self, entity: str, file: str, rows: int) -> None:
+        """``where`` left out so many rows of ``file``."""
+        if rows:
+            self._filtered.setdefault(entity, []).append((file, rows))
 
     def encoding(self, file: str, encoding: str, line: int | None) -> None:
         """The text of ``file`` is no UTF-8, as ``line`` shows, but was taken to be ``encoding``."""
@@ -34,6 +40,11 @@ class FileNotes:
             f"read as {encoding}, not as UTF-8: {_listed(files)}. Set `encoding` in the mapping if it is another"
             for encoding, files in self._encodings.items()
         ]
+        for entity, filtered in self._filtered.items():
+            count = sum(rows for _, rows in filtered)
+            said.append(
+                f"{entity}: {_rows(count, 'was', 'were')} left out by `where`: {_listed([file for file, _ in filtered])}"
+            )
         return [*said, *(_of_keys(entity, files) for entity, files in self._shared.items())]
 
 

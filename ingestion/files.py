@@ -6,9 +6,11 @@ A file is loaded when its content, or the mapping, is new; a file that does not 
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import tempfile
+from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,13 +20,14 @@ import duckdb
 
 from ingestion import rawlog
 from ingestion.about import Finding
+from ingestion.archives import unpacked
 from ingestion.buckets import Bucket
 from ingestion.file_notes import FileNotes
 from ingestion.file_state import FileStates, State, is_known, state_of_read
 from ingestion.keys import Shared, without_doubled
 from ingestion.landing import Landing
 from ingestion.mapping import FileMapping, load
-from ingestion.mapping_sql import Mapped, mapped, stage_events
+from ingestion.mapping_sql import Mapped, left_out, mapped, stage_events
 from ingestion.places import Folder, Place, Stored
 from ingestion.tabular import Dialect, RefusedError, Relation, read, read_plain, rows_of
 from salesgauge.errors import SalesgaugeError
@@ -32,7 +35,7 @@ from salesgauge.process import Process
 from salesgauge.progress import Reporter
 from salesgauge.settings import Company, SourceSettings
 
-_MEANING = 3  # raise it when the same mapping comes to mean something else: every file is then read again
+_MEANING = 4  # raise it when the same mapping comes to mean something else: every file is then read again
 
 
 @dataclass(frozen=True)
@@ -99,8 +102,8 @@ def check(company: Company, process: Process, name: str) -> list[Finding]:
 
 
 def _checked_entry(place: Place, entry: FileMapping) -> Finding:
-    files = place.find(entry.path)
-    what = f"{entry.path} in {place.words}: {len(files):,} file{'s' * (len(files) != 1)} for {entry.entity}"
+    files = list({file.name: file for path in entry.path for file in place.find(path)}.values())
+    what = f"{', '.join(entry.path)} in {place.words}: {len(files):,} file{'s' * (len(files) != 1)} for {entry.entity}"
     if not files:
         advice = (
             "" if entry.optional else "No file matches. Correct `path`, or set `optional: true` if that is no mistake."
@@ -119,13 +122,16 @@ def _find(place: Place, entries: list[FileMapping]) -> tuple[dict[Stored, list[F
     files: dict[Stored, list[FileMapping]] = {}
     problems = []
     for entry in entries:
-        found = place.find(entry.path)
-        if not found and not entry.optional:
-            problems.append(
-                f"no file matches '{entry.path}' in {place.words} (set `optional: true` if that is no mistake)"
-            )
-        for file in found:
-            files.setdefault(file, []).append(entry)
+        for path in entry.path:
+            found = place.find(path)
+            if not found and not entry.optional:
+                problems.append(
+                    f"no file matches '{path}' in {place.words} (set `optional: true` if that is no mistake)"
+                )
+            for file in found:
+                entries_of = files.setdefault(file, [])
+                if entry not in entries_of:  # two patterns may match it
+                    entries_of.append(entry)
     return files, problems
 
 
@@ -211,10 +217,11 @@ class Landed:
 def land(process: Process, landing: Landing, file: SourceFile, source: str, notes: FileNotes) -> Landed:
     """Land one file. What people should know of it goes to ``notes``. OSError where it can't be got at."""
     entry = file.entry
-    dialect = _dialect(entry)
+    dialect = _dialect(entry, file.name)
     rows = None
     with tempfile.TemporaryDirectory(dir=landing.folder) as folder:
         try:
+            file = replace(file, path=unpacked(file.path, Path(folder), kind=entry.kind, member=entry.member))
             rows = _land_clean(landing, file, dialect, source, Path(folder))
             if rows is not None and not (entry.stages and entry.stages.entered):
                 return Landed(None, rows)
@@ -222,11 +229,13 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str, note
             relation = read(landing.con, file.path, dialect, Path(folder), entry.sources)
             rows = relation.received()
             _check_columns(entry, relation)
+            relation, filtered = _filtered(landing, entry, relation)
+            notes.filtered(entry.entity, file.name, filtered)
             found = mapped(
                 entry, relation.sql, relation.columns, source=source, file=file.name, numeric=relation.numeric
             )
             if not is_landed:
-                found = _landed(landing, file, relation, found, notes)
+                found = _landed(landing, file, relation, found, notes, filtered)
             if relation.encoding:
                 notes.encoding(file.name, relation.encoding, relation.line)
         except RefusedError as error:
@@ -249,7 +258,20 @@ def _refused(landing: Landing, file: SourceFile, dialect: Dialect, why: str, row
     return Landed(why, rows if rows is not None else rows_of(file.path, dialect))
 
 
-def _landed(landing: Landing, file: SourceFile, relation: Relation, rows: Mapped, notes: FileNotes) -> Mapped:
+def _filtered(landing: Landing, entry: FileMapping, relation: Relation) -> tuple[Relation, int]:
+    """The rows of a file that ``where`` reads, and how many it leaves out."""
+    if entry.where is None:
+        return relation, 0
+    left = left_out(entry, relation.columns)
+    # a line is that of the file: it is counted before rows go
+    (count,) = landing.con.execute(f"select count(*) from ({relation.sql}) where {left}").fetchone() or (0,)
+    kept = relation.received() - count
+    return replace(relation, sql=f"select * from ({relation.sql}) where not {left}", received=lambda: kept), count
+
+
+def _landed(
+    landing: Landing, file: SourceFile, relation: Relation, rows: Mapped, notes: FileNotes, filtered: int
+) -> Mapped:
     """Land the rows of a file, but for those that stand in it twice; the rows that were landed. RefusedError where its key is none."""
     found = Shared(rows.sql)
     if file.entry.is_keyed:
@@ -262,6 +284,7 @@ def _landed(landing: Landing, file: SourceFile, relation: Relation, rows: Mapped
         received=relation.received() - found.duplicates,
         duplicates=found.duplicates,
         superseded=found.superseded,
+        filtered=filtered,
         also=rows.also,
         as_received=rows.as_received,
     )
@@ -271,6 +294,8 @@ def _landed(landing: Landing, file: SourceFile, relation: Relation, rows: Mapped
 def _land_clean(landing: Landing, file: SourceFile, dialect: Dialect, source: str, folder: Path) -> int | None:
     """Land the rows of a file that is well-formed, and all of them good, in one pass; how many. None, and nothing landed, where it is not."""
     original = None
+    if file.entry.where is not None:
+        return None
     if dialect.format == "parquet":
         original = landing.original(file.path)
         relation: Relation | None = read(landing.con, original or file.path, dialect, folder)
@@ -297,14 +322,25 @@ def _land_clean(landing: Landing, file: SourceFile, dialect: Dialect, source: st
 
 
 def _check_columns(entry: FileMapping, relation: Relation) -> None:
-    missing = [name for name in entry.sources if name not in relation.columns]
+    missing = entry.missing(relation.columns)
     if not missing:
         return
     names = ", ".join(f"'{name}'" for name in missing)
-    hint = " Is its first line a header, and is `delimiter` right?" if len(missing) == len(entry.sources) else ""
+    hint = "".join(_near(name, relation.columns) for name in missing)
+    if not any(name in relation.columns for name in entry.sources):
+        hint += " Is its first line a header, and is `delimiter` right?"
     raise RefusedError(
         f"it lacks the column{'s' * (len(missing) > 1)} {names}; it has{_shown(list(relation.columns))}.{hint}"
     )
+
+
+def _near(name: str, columns: Collection[str]) -> str:
+    """What of the file's columns was probably meant."""
+    cut = next((column for column in columns if column.startswith(f"{name} #")), None)
+    if cut:
+        return f" Write '{cut}' in quotes: in YAML a # after a blank begins a comment."
+    near = difflib.get_close_matches(name, list(columns), n=1, cutoff=0.75)
+    return f" Is '{near[0]}' meant by '{name}'?" if near else ""
 
 
 def _shown(columns: list[str]) -> str:
@@ -314,17 +350,17 @@ def _shown(columns: list[str]) -> str:
     return f": {', '.join(columns)[:300]}"
 
 
-def _dialect(entry: FileMapping) -> Dialect:
+def _dialect(entry: FileMapping, file: str) -> Dialect:
     sheet = entry.sheet if isinstance(entry.sheet, str) else entry.sheet - 1
     return Dialect(
         entry.kind,
         entry.encoding,
-        entry.field_delimiter,
+        entry.delimiter_of(file),
         entry.quote,
         sheet,
         entry.skip,
         entry.numbers.decimal,
-        money=frozenset(entry.money.values()),
+        money=frozenset(entry.money),
         nulls=frozenset(entry.nulls),
     )
 

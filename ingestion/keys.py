@@ -91,7 +91,7 @@ def _no_key(
     ).fetchall()[0]
     found = con.execute(f"select _line, cast(record as varchar) from ({rows.sql}) where _line in ({first}, {second}) order by 1").fetchall()  # fmt: skip
     records = [(line, _fields(record)) for line, record in found]
-    names = entry.key_sources
+    names = [name for name in entry.key_sources if any(name in fields for _, fields in records)]
     differing = [name for name in _told(entry) if name not in names and len({fields.get(name) for _, fields in records}) > 1]  # fmt: skip
     shown = [*names, *differing[:3]]
     told = [
@@ -122,5 +122,5 @@ def _fields(record: str) -> dict[str, str]:
 
 def _told(entry: FileMapping) -> list[str]:
     """The columns of the file that an example may show: those that are mapped, but for what names a person."""
-    personal = {source for name, source in entry.columns.items() if entry.canonical(name) in _PERSONAL}
+    personal = {source for name, rule in entry.rules.items() if name in _PERSONAL for source in rule.names}
     return [name for name in entry.sources if name not in personal]

@@ -131,6 +131,7 @@ class Landing:
         *,
         duplicates: int = 0,
         superseded: int = 0,
+        filtered: int = 0,
         received: int | None = None,
         also: Sequence[RawColumn] = (),
         as_received: Sequence[AsReceived] | None = None,
@@ -141,14 +142,14 @@ class Landing:
         ``_line`` (place in the source; default: place in the query, for quarantined rows), ``_file``, and ``_reason`` (not null: quarantine the row
         for it).
         ``also``: columns of the query that must fit too, but are not written. ``received``: the number of rows, where it is known. ``duplicates`` were
-        received too but left out; ``superseded`` of the rows are older versions of others. ``as_received``: keep
+        received too but left out; ``superseded`` of the rows are older versions of others, ``filtered`` rows were left out before. ``as_received``: keep
         these columns of the source instead of ``record``, which is far cheaper than JSON and says the same.
         """
         query, types = self._completed(table, sql, also)
         if received is None:
             received = self._scalar(f"select count(*) from ({sql})")
         count = self._write(table, query, types, received, also, as_received)
-        return self._count(table.name, count + TableCount(duplicates, 0, 0, duplicates, superseded))
+        return self._count(table.name, count + TableCount(duplicates, 0, 0, duplicates, superseded, filtered))
 
     def relation_if_clean(
         self,
@@ -444,14 +445,23 @@ class Landing:
             count = self.counts.get(table, TableCount())
             cursor = json.dumps(cursors[table], sort_keys=True) if table in cursors else None
             rows.append(
-                (table, count.received, count.loaded, count.quarantined, count.duplicates, count.superseded, cursor)
+                (
+                    table,
+                    count.received,
+                    count.loaded,
+                    count.quarantined,
+                    count.duplicates,
+                    count.superseded,
+                    count.filtered,
+                    cursor,
+                )
             )
         self.con.execute(
             "create or replace temp table accounting (table_name varchar, received bigint, loaded bigint, quarantined bigint, "
-            "duplicates bigint, superseded bigint, cursor json)"
+            "duplicates bigint, superseded bigint, filtered bigint, cursor json)"
         )
         if rows:
-            self.con.executemany("insert into accounting values (?, ?, ?, ?, ?, ?, ?)", rows)
+            self.con.executemany("insert into accounting values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         target = self._path("_accounting")
         self.con.execute(
             f"copy (select *, {self._stamp()} from accounting order by table_name) to {quote(str(target))} ({_PARQUET})"

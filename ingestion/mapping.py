@@ -1,28 +1,38 @@
 """``sources/<name>.yml``: how files map to canonical entities, with its checks. Reading files belongs to ``tabular``, the SQL to ``mapping_sql``.
 
-``location`` names a bucket (``s3://bucket/prefix``); without it files are below the data directory. An entry names the files (``path``, a glob), how they are written (``format, encoding, delimiter, quote, sheet, skip, nulls,
-dates, numbers``), and what they hold: ``entity``, ``columns`` (canonical column: the file's column), ``constants``, ``values`` (canonical column:
-{value in the file: value}), ``key`` (the file's columns that identify a record), ``stages`` (stage and stage events of deals or leads), ``order``
-(``file``, or a column: what comes first where times are equal).
+The options are the fields of the models below; their descriptions and examples are what people read of them. A document is checked as a whole:
+every mistake is told with file, line and key.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, TypeVar
 
 import duckdb
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from sqlglot import exp
 
 from ingestion.buckets import check_location
 from salesgauge.entities import ENTITIES, Entity
 from salesgauge.errors import ConfigurationError
+from salesgauge.names import suggest
 from salesgauge.process import Process
+from salesgauge.process.expressions import read_condition
 from salesgauge.process.model import Timezone
-from salesgauge.yaml_file import line_of, load_model, load_yaml
+from salesgauge.yaml_file import Place, load_model
 
 ALIASES = {
     "owner": "owner_id",
@@ -34,10 +44,23 @@ ALIASES = {
     "job": "job_id",
 }
 STAGE_COLUMN = {"deals": "stage", "leads": "status"}
+PACKED = (".gz", ".zip")
 _FORMATS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".xlsx": "excel", ".xlsm": "excel", ".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl",
+    ".xes": "xes",
 }  # fmt: skip
+# What an event log in XES calls the parts of an event.
+_XES = {
+    "columns": {
+        "deal": "case:concept:name",
+        "stage": "concept:name",
+        "at": "time:timestamp",
+        "owner": {"column": "org:resource", "optional": True},
+    },
+    "dates": {"format": "iso8601", "timezone": "UTC"},
+}
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_OF_FILES = {"path", "format", "encoding", "delimiter", "quote", "sheet", "skip", "member"}
 
 
 def _as_text(value: Any) -> Any:
@@ -45,6 +68,24 @@ def _as_text(value: Any) -> Any:
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _as_list(value: Any) -> Any:
+    return value if value is None or isinstance(value, list) else [value]
+
+
+def _as_name(value: Any) -> Any:
+    """The name of a column of the file, as text."""
+    if value is None or value == "":
+        raise ValueError(
+            "is empty; expected the name of a column of the file. A name that begins with # stands in quotes: in YAML # begins a comment"
+        )
+    return value if isinstance(value, dict | list) else _as_text(value)
+
+
+def _as_rule(value: Any) -> Any:
+    """A column of the file may be named alone; a list says several names."""
+    return value if isinstance(value, dict | ColumnRule) else {"column": _as_list(_as_name(value))}
 
 
 def _date_format(value: str) -> str:
@@ -74,26 +115,107 @@ def _one_character(value: str) -> str:
     return value
 
 
+def _condition(value: str) -> str:
+    read_condition(value)
+    return value
+
+
 def _location(value: str) -> str:
     check_location(value)
     return value
 
 
 Text = Annotated[str, BeforeValidator(_as_text)]
+Name = Annotated[str, BeforeValidator(_as_name)]
+Names = Annotated[list[Name], BeforeValidator(_as_list)]
 DateFormat = Annotated[str, AfterValidator(_date_format)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
 Character = Annotated[str, AfterValidator(_one_character)]
+Condition = Annotated[str, AfterValidator(_condition)]
+Duration = Literal["seconds", "minutes", "hours", "mm:ss", "hh:mm"]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class DateRule(_Strict):
-    """How dates and times are written. ``timezone`` is that of times without an offset."""
+class ColumnRule(_Strict):
+    """A column of the file, or what several of them say together. A name alone, or a list of names, is ``column``."""
 
-    format: list[DateFormat] | None = None
-    timezone: Timezone | None = None
+    column: Names = Field(
+        default_factory=list,
+        description="the file's column; of several names the first that the file has",
+        examples=["Amount", ["Amount", "Deal Value"]],
+    )
+    join: Names = Field(
+        default_factory=list,
+        description="columns whose texts are put together: first and last name, or day and time",
+        examples=[["First Name", "Last Name"], ["Date", "Time"]],
+    )
+    separator: str = Field(default=" ", description="what stands between the texts of `join`", examples=[", "])
+    json_path: str | None = Field(
+        default=None,
+        alias="json",
+        description="the place of the value in a column whose cells hold JSON",
+        examples=["$.utm.campaign"],
+    )
+    optional: bool = Field(default=False, description="a file may lack it; then it is empty", examples=[True])
+
+    @field_validator("json_path")
+    @classmethod
+    def _is_a_path(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        path = value if value.startswith("$") else f'$."{value}"'
+        try:
+            duckdb.execute("select json_extract_string('{}', $1)", [path])
+        except duckdb.Error as error:
+            raise ValueError("is no place in JSON; expected for example $.utm.campaign") from error
+        return path
+
+    @model_validator(mode="after")
+    def _is_one_or_the_other(self) -> ColumnRule:
+        if bool(self.column) == bool(self.join):
+            raise ValueError("needs either column or join")
+        if self.join and self.json_path:
+            raise ValueError("json belongs to column, not to join")
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """Every column of a file that it may read."""
+        return [*self.column, *self.join]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is the value of one column, as it stands there."""
+        return bool(self.column) and self.json_path is None
+
+    def found(self, columns: Collection[str]) -> list[str]:
+        """Those of its columns that are read from a file with ``columns``."""
+        there = [name for name in self.names if name in columns]
+        return there if self.join else there[:1]
+
+    def is_missing(self, columns: Collection[str]) -> bool:
+        """Whether a file with ``columns`` lacks what it needs."""
+        found = self.found(columns)
+        return not self.optional and (len(found) < len(self.join) if self.join else not found)
+
+
+Rule = Annotated[ColumnRule, BeforeValidator(_as_rule)]
+
+
+class DateRule(_Strict):
+    """How dates and times are written."""
+
+    format: list[DateFormat] | None = Field(
+        default=None,
+        description="strftime codes, or iso8601; of several the first that fits",
+        examples=["%d/%m/%Y %H:%M", ["%m/%d/%Y %I:%M %p", "%m/%d/%Y"], "iso8601"],
+    )
+    timezone: Timezone | None = Field(
+        default=None, description="the zone of times without an offset", examples=["America/Chicago", "UTC"]
+    )
 
     @field_validator("format", mode="before")
     @classmethod
@@ -102,9 +224,13 @@ class DateRule(_Strict):
 
 
 class Dates(DateRule):
-    """The rule for all columns, and rules for single ones (by canonical name, or by the source's name for columns of ``stages.entered``)."""
+    """The rule for all columns, and rules for single ones."""
 
-    columns: dict[str, DateRule] = Field(default_factory=dict)
+    columns: dict[str, DateRule] = Field(
+        default_factory=dict,
+        description="other rules for single columns, by our name or the file's",
+        examples=[{"expected_close_date": {"format": "%Y%m%d"}}],
+    )
 
     def rule(self, *names: str) -> DateRule:
         """The rule for the column that is called any of ``names``: its own, completed by the general one."""
@@ -113,11 +239,19 @@ class Dates(DateRule):
 
 
 class Numbers(_Strict):
-    """How numbers are written: the decimal mark, the mark between groups of three digits, and signs to leave out (currencies, units, %)."""
+    """How numbers in text are written."""
 
-    decimal: Character = "."
-    group: Character | None = None
-    signs: list[Text] = Field(default_factory=list)
+    decimal: Character = Field(default=".", description="the decimal mark", examples=[","])
+    group: Character | None = Field(
+        default=None,
+        description="the mark between groups of three digits; blanks there are always read",
+        examples=[".", "'"],
+    )
+    signs: list[Text] = Field(
+        default_factory=list,
+        description="signs to leave out: currencies, units, %",
+        examples=[["$"], ["€", "EUR"]],
+    )
 
     @model_validator(mode="after")
     def _marks_differ(self) -> Numbers:
@@ -127,45 +261,118 @@ class Numbers(_Strict):
 
 
 class CurrentStage(_Strict):
-    """The column that holds today's stage, and what its values mean in stages of ``process.yml``; values that it lacks stay as they are."""
+    """The column that holds today's stage."""
 
-    column: str
-    map: dict[Text, str] = Field(default_factory=dict)
+    column: Names = Field(
+        description="the file's column; of several names the first that the file has", examples=["Stage"]
+    )
+    map: dict[Text, str] = Field(
+        default_factory=dict,
+        description="what its values mean in stages of process.yml; values that it lacks stay as they are",
+        examples=[{"Closed Won": "won", "Closed Lost": "lost"}],
+    )
+    optional: bool = Field(default=False, description="a file may lack it", examples=[True])
 
 
 class Stages(_Strict):
-    """``entered``: stage → column with the date on which it was entered. No date, no event."""
+    """The stage of deals or leads, and when they entered stages."""
 
-    current: CurrentStage | None = None
-    entered: dict[str, str] = Field(default_factory=dict)
+    current: CurrentStage | None = Field(default=None, description="today's stage", examples=[{"column": "Stage"}])
+    entered: dict[str, Rule] = Field(
+        default_factory=dict,
+        description="stage → the column with the date on which it was entered. No date, no event",
+        examples=[{"proposal": "Created", "won": "Closed", "lost": "Closed"}],
+    )
 
 
 class FileMapping(_Strict):
     """One entry of ``files``: which files, how they are written, and what their columns are."""
 
-    path: str
-    entity: str
-    format: Literal["csv", "excel", "parquet", "jsonl"] | None = None
-    encoding: Encoding | None = None
-    delimiter: Character | None = None
-    quote: Character = '"'
-    sheet: str | int = 1
-    skip: int = Field(default=0, ge=0)
-    key: list[str] | None = None
-    columns: dict[str, str] = Field(default_factory=dict)
-    constants: dict[str, Text] = Field(default_factory=dict)
-    values: dict[str, dict[Text, Text]] = Field(default_factory=dict)
-    nulls: list[Text] = Field(default_factory=lambda: [""])
-    dates: Dates = Field(default_factory=Dates)
-    numbers: Numbers = Field(default_factory=Numbers)
-    stages: Stages | None = None
-    order: str | None = None
-    optional: bool = False
+    path: Annotated[list[str], BeforeValidator(_as_list)] = Field(
+        min_length=1,
+        description="the file, or a pattern, or a list of both, below the data directory or the location; .gz and .zip are unpacked",
+        examples=["deals.csv", "exports/deals_*.csv.gz", ["old/deals.csv", "new/deals_*.csv"]],
+    )
+    entity: str = Field(description="what a row is", examples=["deals"])
+    format: Literal["csv", "excel", "parquet", "jsonl", "xes"] | None = Field(
+        default=None, description="what kind of file it is, where its ending does not say so", examples=["csv"]
+    )
+    encoding: Encoding | None = Field(
+        default=None,
+        description="what its text is written in; found out where it is UTF-8, UTF-16 or cp1252",
+        examples=["cp1252", "utf-16"],
+    )
+    delimiter: Character | None = Field(
+        default=None, description="what stands between fields: a comma, in .tsv a tab", examples=[";", "tab", "|"]
+    )
+    quote: Character = Field(default='"', description="what stands around fields", examples=["'"])
+    sheet: str | int = Field(default=1, description="the sheet of a workbook, by name or number", examples=["Deals", 2])
+    skip: int = Field(default=0, ge=0, description="lines above the header", examples=[2])
+    member: str | None = Field(
+        default=None, description="which file of a .zip, where it holds several", examples=["deals*.csv"]
+    )
+    where: Condition | None = Field(
+        default=None,
+        description="which rows are read, in terms of the file's columns; the others are counted and left out",
+        examples=["\"Record Type\" = 'Deal' and Amount > 0", "status not in ('Spam', 'Test')"],
+    )
+    key: Names | None = Field(
+        default=None,
+        description="the file's column, or columns together, that identify a record",
+        examples=["Deal ID", ["Case", "Event No"]],
+    )
+    columns: dict[str, Rule] = Field(
+        default_factory=dict,
+        description="our column → the file's",
+        examples=[{"amount": "Amount", "created_at": {"join": ["Date", "Time"]}, "owner": ["Owner", "Rep"]}],
+    )
+    constants: dict[str, Text] = Field(
+        default_factory=dict, description="our column → one value for all rows", examples=[{"currency": "EUR"}]
+    )
+    values: dict[str, dict[Text, Text]] = Field(
+        default_factory=dict,
+        description="our column → what values of the file mean; values that it lacks stay as they are",
+        examples=[{"branch": {"Main St.": "main"}}],
+    )
+    nulls: list[Text] = Field(
+        default_factory=lambda: [""], description="words that mean nothing", examples=[["", "n/a", "-"]]
+    )
+    dates: Dates = Field(
+        default_factory=Dates,
+        description="how dates and times are written; needed where there are any, except in Parquet",
+        examples=[{"format": "%m/%d/%Y", "timezone": "America/Chicago"}],
+    )
+    numbers: Numbers = Field(
+        default_factory=Numbers,
+        description="how numbers in text are written; without it amounts have a . before at most two decimals",
+        examples=[{"decimal": ",", "group": ".", "signs": ["€"]}],
+    )
+    durations: Duration = Field(
+        default="seconds",
+        description="what a plain number, or 12:30, is in columns of seconds; 0:12:30 and 12m 30s are always read",
+        examples=["minutes", "mm:ss"],
+    )
+    stages: Stages | None = Field(
+        default=None,
+        description="today's stage of deals or leads, and the dates on which they entered stages",
+        examples=[{"current": {"column": "Stage", "map": {"Won": "won"}}, "entered": {"won": "Closed"}}],
+    )
+    order: str | None = Field(
+        default=None,
+        description="what comes first where times of events are equal: `file` (the lines), or a column",
+        examples=["file", "Event No"],
+    )
+    optional: bool = Field(default=False, description="no mistake where no file is there", examples=[True])
 
-    @field_validator("key", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _key_as_list(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
+    def _of_xes(cls, value: Any) -> Any:
+        """An event log in XES says itself what its parts are."""
+        if not isinstance(value, dict) or value.get("entity") != "stage_events" or "columns" in value:
+            return value
+        paths = _as_list(value.get("path")) or [""]
+        kinds = {value.get("format") or _FORMATS.get(_suffix(str(path))) for path in paths}
+        return {**_XES, **value} if kinds == {"xes"} else value
 
     @field_validator("sheet")
     @classmethod
@@ -176,91 +383,41 @@ class FileMapping(_Strict):
 
     @field_validator("path")
     @classmethod
-    def _path_stays_inside(cls, value: str) -> str:
-        if not value.strip() or Path(value).is_absolute() or ".." in Path(value).parts:
-            raise ValueError("must be a path inside the data directory, relative to it")
+    def _paths_stay_inside(cls, value: list[str]) -> list[str]:
+        for path in value:
+            if not path.strip() or Path(path).is_absolute() or ".." in Path(path).parts:
+                raise ValueError("must be a path inside the data directory, relative to it")
         return value
 
     @field_validator("entity")
     @classmethod
     def _entity_exists(cls, value: str) -> str:
         if value not in ENTITIES:
-            raise ValueError(f"is no entity; expected one of: {', '.join(ENTITIES)}")
+            raise ValueError(f"is no entity; expected one of: {', '.join(ENTITIES)}{_near(value, ENTITIES)}")
         return value
 
-    @model_validator(mode="after")
-    def _columns_fit_the_entity(self) -> FileMapping:
-        known = {column.name for column in self.definition.columns}
-        for part, names in (("columns", self.columns), ("constants", self.constants), ("values", self.values)):
-            for name in names:
-                if self.canonical(name) not in known:
-                    raise ValueError(
-                        f"{part}.{name} is no column of {self.entity}; expected one of: {', '.join(sorted(known))}"
-                    )
-        given = [self.canonical(name) for name in (*self.columns, *self.constants)]
-        twice = sorted({name for name in given if given.count(name) > 1})
-        if twice:
-            raise ValueError(f"'{twice[0]}' is mapped twice")
-        named = [source for name, source in self.columns.items() if self.canonical(name) == self.definition.key]
-        if self.key and self.definition.key in given and named != self.key:
-            raise ValueError(f"'{self.definition.key}' is mapped twice: by key and by columns or constants")
-        if self.order is not None and "source_order" not in known:
-            raise ValueError(f"order can't stand with {self.entity}; it belongs to stage_events and field_history")
-        if self.order is not None and "source_order" in given:
-            raise ValueError("'source_order' is mapped twice: by order and by columns or constants")
-        missing = [name for name in self.definition.required if name not in self.provided]
-        if missing:
-            raise ValueError(
-                f"'{missing[0]}' is required in {self.entity}, but neither columns, constants nor key give it"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _format_is_known(self) -> FileMapping:
-        if self.format is None and Path(self.path).suffix.lower() not in _FORMATS:
-            raise ValueError(
-                f"the format of '{self.path}' can't be told from its ending; set format to csv, excel, parquet or jsonl"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _stages_belong_to_records(self) -> FileMapping:
-        if self.stages is None:
-            return self
-        column = STAGE_COLUMN.get(self.entity)
-        if column is None:
-            raise ValueError(f"stages can't stand with {self.entity}; they belong to deals or leads")
-        if self.stages.current and column in (self.canonical(name) for name in (*self.columns, *self.constants)):
-            raise ValueError(f"'{column}' is mapped twice: by stages.current and by columns or constants")
-        return self
-
-    @model_validator(mode="after")
-    def _dates_are_explicit(self) -> FileMapping:
-        if self.kind == "parquet":
-            return self
-        wanted = [(name, source) for name, source in self.columns.items() if self._type(name) in ("timestamp", "date")]
-        wanted += [(source, source) for source in (self.stages.entered.values() if self.stages else ())]
-        for name, source in wanted:
-            rule = self.dates.rule(name, self.canonical(name), source)
-            if rule.format is None:
-                raise ValueError(f"'{name}' is a date or time: set dates.format, for example \"%Y-%m-%d\" or iso8601")
-            has_offset = all("%z" in text for text in rule.format)
-            if rule.timezone is None and not has_offset and (name == source or self._type(name) == "timestamp"):
-                raise ValueError(f"'{name}' is a time: set dates.timezone, for example America/Chicago, or UTC")
-        return self
+    @property
+    def words(self) -> str:
+        """The paths, as they are said to people."""
+        return "', '".join(self.path)
 
     @property
     def definition(self) -> Entity:
         return ENTITIES[self.entity]
 
     @property
-    def kind(self) -> str:
-        """csv, excel, parquet or jsonl."""
-        return self.format or _FORMATS[Path(self.path).suffix.lower()]
+    def kinds(self) -> set[str | None]:
+        """The formats of the files; None where it can't be told."""
+        return {self.format} if self.format else {_FORMATS.get(_suffix(path)) for path in self.path}
 
     @property
-    def field_delimiter(self) -> str:
-        return self.delimiter or ("\t" if self.path.lower().endswith(".tsv") else ",")
+    def kind(self) -> str:
+        """csv, excel, parquet, jsonl or xes."""
+        return str(next(iter(self.kinds)))
+
+    def delimiter_of(self, file: str) -> str:
+        """What stands between the fields of ``file``."""
+        return self.delimiter or ("\t" if _suffix(file) == ".tsv" else ",")
 
     @property
     def feeds(self) -> list[str]:
@@ -269,30 +426,39 @@ class FileMapping(_Strict):
 
     @property
     def needs_lines(self) -> bool:
-        """Whether the number of a row's line is part of the row: as its key, or as its order."""
-        return self.order == "file" or not self.is_keyed
+        """Whether the number of a row's line is part of the row, as its key or its order, or rows are left out."""
+        return self.order == "file" or not self.is_keyed or self.where is not None
 
     @property
     def is_keyed(self) -> bool:
         """Whether the mapping says what identifies a record; else each row is one."""
-        given = {self.canonical(name) for name in (*self.columns, *self.constants)}
-        return bool(self.key) or self.definition.key in given
+        return bool(self.key) or self.definition.key in self.given
 
     @property
-    def money(self) -> dict[str, str]:
-        """The columns of the file that hold amounts, by canonical column."""
-        return {self.canonical(name): source for name, source in self.columns.items() if self._type(name) == "decimal"}
+    def given(self) -> list[str]:
+        """The canonical columns that ``columns`` and ``constants`` name."""
+        return [self.canonical(name) for name in (*self.columns, *self.constants)]
+
+    @property
+    def rules(self) -> dict[str, ColumnRule]:
+        """Canonical column → where its value comes from."""
+        return {self.canonical(name): rule for name, rule in self.columns.items()}
 
     @property
     def key_sources(self) -> list[str]:
         """The columns of the file that identify a record; none where a constant, or the line, does."""
-        named = [source for name, source in self.columns.items() if self.canonical(name) == self.definition.key]
-        return list(self.key or named)
+        rule = self.rules.get(self.definition.key)
+        return list(self.key or (rule.names if rule else ()))
+
+    @property
+    def money(self) -> set[str]:
+        """The columns of the file that hold amounts."""
+        return {name for column, rule in self.rules.items() if self._type(column) == "decimal" for name in rule.names}
 
     @property
     def provided(self) -> set[str]:
         """The canonical columns that rows of this mapping have."""
-        names = {self.canonical(name) for name in (*self.columns, *self.constants)}
+        names = set(self.given)
         if self.key or self.definition.key not in self.definition.required:
             names.add(self.definition.key)
         if any(name in ("lead", "deal") for name in self.columns) or "subject_type" in self._names:
@@ -303,14 +469,33 @@ class FileMapping(_Strict):
 
     @property
     def sources(self) -> list[str]:
-        """The columns of the file that the mapping uses, each once."""
-        used = [*self.columns.values(), *(self.key or ())]
+        """The columns of the file that the mapping may use, each once."""
+        used = [name for rule in self.columns.values() for name in rule.names] + list(self.key or ())
         if self.stages:
-            used += [self.stages.current.column] if self.stages.current else []
-            used += self.stages.entered.values()
+            used += self.stages.current.column if self.stages.current else []
+            used += [name for rule in self.stages.entered.values() for name in rule.names]
         if self.order not in (None, "file"):
             used.append(str(self.order))
-        return list(dict.fromkeys(used))
+        return list(dict.fromkeys([*used, *self.asked]))
+
+    @property
+    def asked(self) -> list[str]:
+        """The columns that ``where`` names."""
+        tree = read_condition(self.where) if self.where else None
+        return list(dict.fromkeys(node.name for node in tree.find_all(exp.Column))) if tree else []
+
+    def missing(self, columns: Collection[str]) -> list[str]:
+        """The columns that the mapping needs and a file with ``columns`` lacks."""
+        rules = [*self.columns.values(), *(self.stages.entered.values() if self.stages else ())]
+        lacking = [name for rule in rules if rule.is_missing(columns) for name in rule.names if name not in columns]
+        single = [*(self.key or ()), *([str(self.order)] if self.order not in (None, "file") else [])]
+        lacking += [name for name in single if name not in columns]
+        folded = {name.casefold() for name in columns}  # names in a condition know no case
+        lacking += [name for name in self.asked if name.casefold() not in folded]
+        current = self.stages.current if self.stages else None
+        if current and not current.optional and not any(name in columns for name in current.column):
+            lacking += current.column
+        return list(dict.fromkeys(lacking))
 
     def canonical(self, name: str) -> str:
         """The canonical column that ``name`` means: ``owner`` is ``owner_id``; ``deal`` and ``lead`` in an event log are its subject."""
@@ -325,36 +510,121 @@ class FileMapping(_Strict):
         return {column.name for column in self.definition.columns}
 
     def _type(self, name: str) -> str:
-        return self.definition.column(self.canonical(name)).type
+        return self.definition.column(self.canonical(name)).type if self.canonical(name) in self._names else "text"
+
+    def mistakes(self) -> Iterator[tuple[set[str], Place, str]]:
+        """What is wrong with it though each of its options is right: the options that it is about, the place, and the text."""
+        yield from self._unknown_columns()
+        named = [self.canonical(name) for name in (*self.columns, *self.constants)]
+        for twice in sorted({name for name in named if named.count(name) > 1}):
+            yield {"columns", "constants"}, (), f"'{twice}' is mapped twice"
+        rule = self.rules.get(self.definition.key)
+        if self.key and self.definition.key in named and not (rule and rule.is_plain and rule.column == self.key):
+            yield {"key"}, (), f"'{self.definition.key}' is mapped twice: by key and by columns or constants"
+        if self.order is not None and "source_order" not in self._names:
+            yield (
+                {"order"},
+                ("order",),
+                f"order can't stand with {self.entity}; it belongs to stage_events and field_history",
+            )
+        elif self.order is not None and "source_order" in named:
+            yield {"order"}, ("order",), "'source_order' is mapped twice: by order and by columns or constants"
+        for name in self.definition.required:
+            if name not in self.provided:
+                yield (
+                    {"columns", "constants", "key", "stages"},
+                    (),
+                    f"'{name}' is required in {self.entity}, but neither columns, constants nor key give it",
+                )
+        if len(self.kinds) > 1:
+            yield {"path"}, ("path",), "path names files of several formats; make an entry for each, or set format"
+        elif None in self.kinds:
+            yield (
+                {"path"},
+                (),
+                f"the format of '{self.words}' can't be told from its ending; set format to csv, excel, parquet, jsonl or xes",
+            )
+        elif self.format == "xes" and "encoding" in self.model_fields_set:
+            yield {"encoding"}, ("encoding",), "XES says itself what it is written in"
+        yield from self._misplaced_stages()
+        yield from self._unsaid_dates()
+
+    def _unknown_columns(self) -> Iterator[tuple[set[str], Place, str]]:
+        parts: tuple[tuple[str, Mapping[str, Any]], ...] = (
+            ("columns", self.columns),
+            ("constants", self.constants),
+            ("values", self.values),
+        )
+        for part, names in parts:
+            for name in names:
+                if self.canonical(name) not in self._names:
+                    expected = f"expected one of: {', '.join(sorted(self._names))}{_near(name, self._names)}"
+                    yield {part}, (part, name), f"{part}.{name} is no column of {self.entity}; {expected}"
+
+    def _misplaced_stages(self) -> Iterator[tuple[set[str], Place, str]]:
+        if self.stages is None:
+            return
+        column = STAGE_COLUMN.get(self.entity)
+        if column is None:
+            yield {"stages"}, ("stages",), f"stages can't stand with {self.entity}; they belong to deals or leads"
+        elif self.stages.current and column in self.given:
+            yield {"stages"}, (), f"'{column}' is mapped twice: by stages.current and by columns or constants"
+
+    def _unsaid_dates(self) -> Iterator[tuple[set[str], Place, str]]:
+        wanted = [
+            (name, name, rule, self._type(name))
+            for name, rule in self.columns.items()
+            if self._type(name) in ("timestamp", "date")
+        ]
+        entered = self.stages.entered if self.stages else {}
+        wanted += [(rule.names[0], stage, rule, "timestamp") for stage, rule in entered.items()]
+        for shown, name, column, kind in wanted:
+            if self.kind == "parquet" and column.is_plain:
+                continue
+            rule = self.dates.rule(name, self.canonical(name), *column.names)
+            if rule.format is None and self.kind != "parquet":
+                yield (
+                    {"dates"},
+                    (),
+                    f"'{shown}' is a date or time: set dates.format, for example \"%Y-%m-%d\" or iso8601",
+                )
+            elif (
+                rule.timezone is None and kind == "timestamp" and not all("%z" in text for text in rule.format or [""])
+            ):
+                yield {"dates"}, (), f"'{shown}' is a time: set dates.timezone, for example America/Chicago, or UTC"
 
 
 class FileSource(_Strict):
-    """A whole ``sources/<name>.yml``. ``location``: the bucket where the files are, and not the data directory."""
+    """A whole ``sources/<name>.yml``."""
 
-    location: Annotated[str, AfterValidator(_location)] | None = None
-    files: list[FileMapping] = Field(min_length=1)
+    location: Annotated[str, AfterValidator(_location)] | None = Field(
+        default=None,
+        description="the bucket where the files are, where that is not the data directory",
+        examples=["s3://exports/crm"],
+    )
+    files: list[FileMapping] = Field(min_length=1, description="which files there are, and what they hold")
 
 
 class TableMapping(FileMapping):
     """One entry of ``tables``: a table or view (``schema.name``), and what its columns are. How files are written does not apply."""
 
-    table: str
+    table: str = Field(description="the table or view", examples=["crm.deals"])
 
     @model_validator(mode="before")
     @classmethod
     def _named_by_its_table(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        of_files = sorted({"path", "format", "encoding", "delimiter", "quote", "sheet", "skip"} & set(value))
+        of_files = sorted(_OF_FILES & set(value))
         if of_files:
             raise ValueError(f"'{of_files[0]}' says how a file is written; a table has none of it")
-        return {**value, "path": str(value.get("table") or ""), "format": "parquet"}
+        return {**value, "path": str(value.get("table") or "-"), "format": "parquet"}
 
 
 class TableSource(_Strict):
     """``sources/<name>.yml`` of a database. Its address is a secret: ``connection`` of ``[sources.<name>]``."""
 
-    tables: list[TableMapping] = Field(min_length=1)
+    tables: list[TableMapping] = Field(min_length=1, description="which tables are read, and what they hold")
 
 
 Source = TypeVar("Source", bound=BaseModel)
@@ -362,42 +632,78 @@ Source = TypeVar("Source", bound=BaseModel)
 
 def load(path: Path, process: Process) -> FileSource:
     """Read and check ``path`` against the entities and the process. ConfigurationError lists every mistake with file, line and key."""
-    source = _read(path, FileSource)
-    _check_stages(path, process, "files", source.files)
-    return source
+    return _read(path, FileSource, "files", FileMapping, process)
 
 
 def load_tables(path: Path, process: Process) -> TableSource:
     """The same for tables of a database."""
-    source = _read(path, TableSource)
-    _check_stages(path, process, "tables", source.tables)
-    return source
+    return _read(path, TableSource, "tables", TableMapping, process)
 
 
-def _read(path: Path, model: type[Source]) -> Source:
+def _read(path: Path, model: type[Source], part: str, entry: type[FileMapping], process: Process) -> Source:
     if not _NAME.fullmatch(path.stem):
         raise ConfigurationError(
             f"sources/{path.name}: '{path.stem}' is no name for a source; expected lower-case letters, digits and single _ between them."
         )
-    return load_model(path, model)
+
+    def checks(document: Any) -> Iterator[tuple[Place, str]]:
+        entries = document.get(part) if isinstance(document, dict) else None
+        for index, one in enumerate(entries if isinstance(entries, list) else ()):
+            for place, text in _mistakes(one, entry, process):
+                yield (part, index, *place), f"{part}[{index}]{text}"
+
+    return load_model(path, model, checks)
 
 
-def _check_stages(path: Path, process: Process, part: str, entries: Sequence[FileMapping]) -> None:
-    document = load_yaml(path)
-    stages = {stage.key for stage in process.process.stages}
-    problems = []
-    for index, entry in enumerate(entries):
-        if entry.stages is None:
-            continue
-        named = [(("stages", "entered", stage), stage) for stage in entry.stages.entered]
-        if entry.stages.current:
-            named += [(("stages", "current", "map", value), stage) for value, stage in entry.stages.current.map.items()]
-        for location, stage in named:
-            if stage not in stages:
-                line = line_of(document, (part, index, *location))
-                problems.append(
-                    f"{path.name}:{line}: {part}[{index}].{'.'.join(location)}: '{stage}' is no stage of process.yml; "
-                    f"expected one of: {', '.join(sorted(stages))}"
-                )
-    if problems:
-        raise ConfigurationError("\n".join(problems))
+def _mistakes(document: Any, model: type[FileMapping], process: Process) -> Iterator[tuple[Place, str]]:
+    """The mistakes of an entry that no single option shows. Options that are wrong themselves, which are told anyway, are left out."""
+    if not isinstance(document, dict):
+        return
+    wrong: set[str] = set()
+    entry = None
+    kept = dict(document)
+    for _ in range(2):
+        try:
+            entry = model.model_validate(kept)
+            break
+        except ValidationError as error:
+            places = [item["loc"] for item in error.errors() if item["loc"]]
+            wrong |= {str(place[0]) for place in places if place[0] != "columns" or len(place) < 2}
+            kept = {key: value for key, value in document.items() if key not in wrong}
+            if isinstance(kept.get("columns"), dict):
+                names = {place[1] for place in places if place[0] == "columns"}
+                kept["columns"] = {name: rule for name, rule in kept["columns"].items() if name not in names}
+            if "path" in wrong:
+                kept["path"] = "-.csv"
+    if entry is None:
+        return
+    for about, place, text in entry.mistakes():
+        if not about & wrong:
+            yield place, f": {text}"
+    yield from _unknown_stages(entry, process)
+
+
+def _unknown_stages(entry: FileMapping, process: Process) -> Iterator[tuple[Place, str]]:
+    stages = sorted(stage.key for stage in process.process.stages)
+    if entry.stages is None:
+        return
+    named = [(("stages", "entered", stage), stage) for stage in entry.stages.entered]
+    if entry.stages.current:
+        named += [(("stages", "current", "map", value), stage) for value, stage in entry.stages.current.map.items()]
+    for place, stage in named:
+        if stage not in stages:
+            yield (
+                place,
+                f".{'.'.join(place)}: '{stage}' is no stage of process.yml; expected one of: {', '.join(stages)}",
+            )
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    hint = suggest(name, known)
+    return hint if "did you mean" in hint else ""
+
+
+def _suffix(path: str) -> str:
+    """The ending that says what a file is: of ``deals.csv.gz`` that is ``.csv``."""
+    name = PurePosixPath(path.lower())
+    return PurePosixPath(name.stem).suffix if name.suffix in PACKED and PurePosixPath(name.stem).suffix else name.suffix

@@ -6,17 +6,22 @@ moments in UTC. Whether a value fits is decided by ``landing``; the columns made
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from sqlglot import exp
+
 from ingestion.lines import identifier, json_path, quote
-from ingestion.mapping import STAGE_COLUMN, DateRule, FileMapping, Numbers
+from ingestion.mapping import STAGE_COLUMN, ColumnRule, DateRule, FileMapping, Numbers
 from ingestion.raw_tables import AsReceived, RawColumn, RawTable
 from ingestion.rawlog import FILE_COLUMNS
 from salesgauge.entities import DUCKDB_TYPES, ENTITIES, Column, Entity
 from salesgauge.process import Process
+from salesgauge.process.expressions import read_condition
 
 _OFFSET = "'[0-9]{2}:[0-9]{2}.*(Z| UTC|[+-][0-9]{2}(:?[0-9]{2})?)$'"
+_JSON = ("jsonl", "xes")  # formats of which a row is kept as the JSON that it is
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ)
 _AMOUNT_WORDS = (
     "an amount with '.' before at most two decimals; say how amounts are written, for example numbers: {decimal: ',', group: '.'} or "
     "numbers: {decimal: '.', group: ','}"
@@ -104,13 +109,16 @@ def mapped(
         for moment in moments
         if not moment.name.startswith("e:")
     }
+    has_numbers = "numbers" in mapping.model_fields_set
     for column in entity.columns:
-        if column.type not in ("decimal", "integer", "float") or given[column.name] != "varchar":
+        if column.name.endswith("_seconds") and given[column.name] in ("varchar", "time", "interval"):
+            converted[column.name] = (_duration(mapping, column), _duration_words(mapping))
+        elif column.type not in ("decimal", "integer", "float") or given[column.name] != "varchar":
             continue
-        if "numbers" in mapping.model_fields_set:
+        elif has_numbers:
             converted[column.name] = (_number(column, mapping.numbers), _number_words(mapping.numbers))
         elif column.type == "decimal":
-            converted[column.name] = (_amount(mapping, column, numeric), _AMOUNT_WORDS)
+            converted[column.name] = (_amount(mapping, column, types, numeric), _AMOUNT_WORDS)
     also = tuple(
         RawColumn(moment.name, "timestamp", "", False, identifier(f"d:{moment.name}"), _expected(moment, mapping.kind))
         for moment in moments
@@ -118,15 +126,70 @@ def mapped(
     )
     listed = ", ".join(f"{expression} as {identifier(name)}" for name, expression in values.items())
     first = "null" if first_line is None else str(first_line)
-    as_received = None if mapping.kind == "jsonl" else tuple(_as_received(mapping, types))
+    as_received = None if mapping.kind in _JSON else tuple(_as_received(mapping, types))
     received = "".join(f", {identifier(one.column)}" for one in as_received or ())
     received += "".join(f", {identifier(f'n:{name}')}" for name in sorted(numeric))
     sql = (
         f"select {listed}{received}, {quote(source)} as source, {quote(file)} as _file, _line, cast({first} as bigint) as _first_line, "
-        f"_reject as _reason, _record as record from ({relation_sql})"
+        f"{_reason(mapping, types)} as _reason, _record as record from ({relation_sql})"
     )
     table = raw_table(source, entity, converted, filled=_filled(mapping), file=file, first_line=first_line)
     return Mapped(table, _with_moments(sql, moments, mapping.kind), also, as_received)
+
+
+def left_out(mapping: FileMapping, columns: Collection[str]) -> str:
+    """SQL condition, never null, for the rows of a file that ``where`` leaves out; rows that can't be read are none of them."""
+    tree = read_condition(mapping.where or "true")
+    # the types of the literals with which a column is compared decide how its text is read
+    kinds: dict[str, str] = {}
+    for node in tree.walk():
+        sides = [side.unnest() for side in node.iter_expressions()]
+        if isinstance(node, (*_COMPARISONS, exp.In, exp.Between)) and isinstance(sides[0], exp.Column):
+            kinds.update((sides[0].name, kind) for side in sides[1:] if (kind := _kind_of(side)))
+    known = {name.casefold(): name for name in columns}
+
+    def rendered(node: exp.Expression) -> exp.Expression:
+        if not isinstance(node, exp.Column):
+            return node
+        text = exp.column(f"s:{known.get(node.name.casefold(), node.name)}", quoted=True)
+        is_alone = isinstance(node.parent, (exp.And, exp.Or, exp.Not, exp.Paren)) or node.parent is None
+        is_boolean = is_alone or (isinstance(node.parent, exp.Is) and isinstance(node.parent.expression, exp.Boolean))
+        if is_boolean:
+            return exp.TryCast(this=text, to=exp.DataType.build("boolean"))
+        if node.name in kinds:
+            return exp.TryCast(this=text, to=exp.DataType.build(kinds[node.name]))
+        words = [exp.Literal.string(word) for word in sorted({"", *mapping.nulls})]
+        trimmed = exp.Trim(this=exp.cast(text, "varchar"))
+        is_nothing = exp.or_(
+            exp.In(this=trimmed, expressions=words), exp.Is(this=trimmed.copy(), expression=exp.Null())
+        )
+        # an empty cell is another than 'Spam'; that it is empty says only `is null`
+        nothing = exp.Null() if isinstance(node.parent, exp.Is) else exp.Literal.string("")
+        return exp.Case(ifs=[exp.If(this=is_nothing, true=nothing)], default=trimmed.copy())
+
+    return (
+        f"(_reject is null and not coalesce({tree.transform(rendered).sql(dialect='duckdb', comments=False)}, false))"
+    )
+
+
+def _kind_of(literal: exp.Expression) -> str:
+    if isinstance(literal, exp.Neg) or (isinstance(literal, exp.Literal) and not literal.is_string):
+        return "double"
+    if isinstance(literal, exp.Boolean):
+        return "boolean"
+    return "timestamp" if isinstance(literal, exp.Cast) else ""
+
+
+def _reason(mapping: FileMapping, types: Mapping[str, str]) -> str:
+    """Why a row can't be used at all: it can't be read, or a cell that is to hold JSON does not."""
+    rules = [*mapping.columns.values(), *(mapping.stages.entered.values() if mapping.stages else ())]
+    cells = {name for rule in rules if rule.json_path for name in rule.found(types)}
+    reasons = [
+        f"case when not json_valid(nullif(trim({column}), '')) then {quote(f'{name}: it holds no valid JSON')} end"
+        for name in sorted(cells)
+        for column in [f"cast({identifier(f's:{name}')} as varchar)"]
+    ]
+    return f"coalesce({', '.join(['_reject', *reasons])})" if reasons else "_reject"
 
 
 def _filled(mapping: FileMapping) -> set[str]:
@@ -144,7 +207,9 @@ def _as_received(mapping: FileMapping, types: Mapping[str, str]) -> Iterable[AsR
     same: dict[str, str] = {}
     has_words = bool(set(mapping.nulls) - {""})
     maps = {mapping.canonical(name) for name in mapping.values}
-    mapped_to = [(source, mapping.canonical(name)) for name, source in mapping.columns.items()]
+    mapped_to = [
+        (source, name) for name, rule in mapping.rules.items() if rule.is_plain for source in rule.found(types)
+    ]
     if mapping.key and len(mapping.key) == 1:
         mapped_to.append((mapping.key[0], mapping.definition.key))
     for source, name in mapped_to:
@@ -213,9 +278,9 @@ def _values(
 ) -> tuple[dict[str, str], dict[str, str], list[_Moment]]:
     """Expressions by canonical column, their DuckDB types, and the dates and times among them."""
     entity = mapping.definition
-    columns = {mapping.canonical(name): source for name, source in mapping.columns.items()}
+    columns = dict(mapping.rules)
     if mapping.order not in (None, "file"):
-        columns["source_order"] = str(mapping.order)
+        columns["source_order"] = ColumnRule(column=[str(mapping.order)])
     constants = {mapping.canonical(name): text for name, text in mapping.constants.items()}
     maps = {mapping.canonical(name): table for name, table in mapping.values.items()}
     values: dict[str, str] = {}
@@ -227,24 +292,24 @@ def _values(
             DUCKDB_TYPES[column.type],
         )
         if column.name in columns:
-            source = columns[column.name]
-            values[column.name], given[column.name] = _value(
-                source, types[source], mapping.nulls, maps.get(column.name, {})
+            rule = columns[column.name]
+            is_moment = column.type in ("timestamp", "date")
+            values[column.name], given[column.name] = _value_of(
+                mapping, rule, types, maps.get(column.name, {}), is_moment=is_moment
             )
-            if column.type in ("timestamp", "date"):
-                rule = mapping.dates.rule(
-                    column.name, *(name for name in mapping.columns if mapping.canonical(name) == column.name), source
-                )
-                moments.append(_Moment(column.name, given[column.name], column.type, rule))
+            if is_moment:
+                aliases = [name for name in mapping.columns if mapping.canonical(name) == column.name]
+                dates = mapping.dates.rule(column.name, *aliases, *rule.names)
+                moments.append(_Moment(column.name, given[column.name], column.type, dates))
         elif column.name in constants:
             values[column.name], given[column.name] = quote(constants[column.name]), "varchar"
     for name, expression in _derived(mapping, types, file).items():
         values[name], given[name] = expression, DUCKDB_TYPES[entity.column(name).type]
     if mapping.stages:
-        for stage, source in mapping.stages.entered.items():
-            expression, kind = _value(source, types[source], mapping.nulls, {})
-            values[f"e:{stage}"] = expression
-            moments.append(_Moment(f"e:{stage}", kind, "timestamp", mapping.dates.rule(source, stage)))
+        for stage, rule in mapping.stages.entered.items():
+            values[f"e:{stage}"], kind = _value_of(mapping, rule, types, {}, is_moment=True)
+            dates = mapping.dates.rule(*rule.names, stage)
+            moments.append(_Moment(f"e:{stage}", kind, "timestamp", dates))
     return values, given, moments
 
 
@@ -252,7 +317,7 @@ def _derived(mapping: FileMapping, types: Mapping[str, str], file: str) -> dict[
     """Columns that no single column of the file gives: the key, the subject's type, the order, the current stage."""
     entity = mapping.definition
     names = {column.name for column in entity.columns}
-    given = {mapping.canonical(name) for name in (*mapping.columns, *mapping.constants)}
+    given = set(mapping.given)
     derived: dict[str, str] = {}
     if mapping.key:
         texts = ["varchar" if types[source] == "varchar" else "text" for source in mapping.key]
@@ -266,10 +331,39 @@ def _derived(mapping: FileMapping, types: Mapping[str, str], file: str) -> dict[
         derived["source_order"] = "_line"
     if mapping.stages and mapping.stages.current:
         current = mapping.stages.current
-        derived[STAGE_COLUMN[mapping.entity]] = _value(
-            current.column, types[current.column], mapping.nulls, current.map
-        )[0]
+        rule = ColumnRule(column=current.column, optional=current.optional)
+        derived[STAGE_COLUMN[mapping.entity]] = _value_of(mapping, rule, types, current.map)[0]
     return derived
+
+
+def _value_of(
+    mapping: FileMapping,
+    rule: ColumnRule,
+    types: Mapping[str, str],
+    table: Mapping[str, str],
+    *,
+    is_moment: bool = False,
+) -> tuple[str, str]:
+    """What a rule makes of the columns of a file, and its DuckDB type."""
+    # of JSON nobody knows which fields there are: of several names the first that has a value
+    found = [name for name in rule.names if name in types] if mapping.kind in _JSON else rule.found(types)
+    if not found:
+        return "cast(null as varchar)", "varchar"
+    if rule.json_path:
+        cells = [f"cast({identifier(f's:{name}')} as varchar)" for name in found]
+        text = f"case when json_valid({cells[0]}) then json_extract_string({cells[0]}, {quote(rule.json_path)}) end"
+        return _text(text, mapping.nulls, table), "varchar"
+    if rule.column and len(found) == 1:
+        return _value(found[0], types[found[0]], mapping.nulls, table)
+    parts = [_text(f"cast({identifier(f's:{name}')} as varchar)", mapping.nulls, {}) for name in found]
+    if rule.column:
+        return _text(f"coalesce({', '.join(parts)})", mapping.nulls, table), "varchar"
+    if is_moment and len(parts) > 1:
+        # a day of Excel, or of a timestamp, stands before its time of day
+        parts[0] = (
+            f"case when {parts[1]} is not null then regexp_replace({parts[0]}, '[ T]00:00:00(\\.0+)?$', '') else {parts[0]} end"
+        )
+    return _text(f"nullif(concat_ws({quote(rule.separator)}, {', '.join(parts)}), '')", mapping.nulls, table), "varchar"
 
 
 def _value(source: str, given: str, nulls: Iterable[str], table: Mapping[str, str]) -> tuple[str, str]:
@@ -279,6 +373,11 @@ def _value(source: str, given: str, nulls: Iterable[str], table: Mapping[str, st
         if given not in ("text", "uuid", "json") and not table:
             return column, given
         column = f"cast({column} as varchar)"
+    return _text(column, nulls, table), "varchar"
+
+
+def _text(column: str, nulls: Iterable[str], table: Mapping[str, str]) -> str:
+    """The text of a column: trimmed, null words taken out, mapped."""
     # most values have no blank at an end: trimming them all is slow
     trimmed = f"case when {_is_trim(column)} then {column} else trim({column}) end"
     words = sorted(set(nulls))
@@ -288,9 +387,9 @@ def _value(source: str, given: str, nulls: Iterable[str], table: Mapping[str, st
     elif words:
         value = f"case when {trimmed} in ({_texts(words)}) then null else {trimmed} end"
     if not table:
-        return value, "varchar"
+        return value
     cases = " ".join(f"when {quote(key)} then {quote(text)}" for key, text in table.items())
-    return f"case {trimmed} {cases} else {value} end", "varchar"
+    return f"case {trimmed} {cases} else {value} end"
 
 
 def _is_trim(column: str) -> str:
@@ -395,16 +494,17 @@ def _number(column: Column, numbers: Numbers) -> str:
     return f"case when {condition} then try_cast({plain} as {kind}) end"
 
 
-def _amount(mapping: FileMapping, column: Column, numeric: frozenset[str]) -> str:
+def _amount(mapping: FileMapping, column: Column, types: Mapping[str, str], numeric: frozenset[str]) -> str:
     """The amount that text stands for of which nobody said how it is written: ``1.234`` may be one and a bit, or a thousand. A number is no text."""
     kind = DUCKDB_TYPES[column.type]
     plain = f"try_cast({{value}} as {kind})"
     # what has a point has it before the last two digits, or it has none
     cases = f"when strpos({{value}}, '.') = 0 or strpos({{value}}, '.') > length({{value}}) - 3 then {plain} "
-    source = mapping.money.get(column.name)
+    rule = mapping.rules.get(column.name)
+    source = next(iter(rule.found(types)), None) if rule and rule.is_plain else None
     if source in numeric:
         cases += f"when {_in_convert(identifier(f'n:{source}'))} = 'true' then {plain} "
-    elif source and mapping.kind == "jsonl":
+    elif source and mapping.kind in _JSON:
         path = _in_convert(quote(json_path(source)))
         cases += f"when try(json_type(record, {path})) in ('DOUBLE', 'DECIMAL') then {plain} "
     return f"case {cases}end"
@@ -413,6 +513,45 @@ def _amount(mapping: FileMapping, column: Column, numeric: frozenset[str]) -> st
 def _in_convert(sql: str) -> str:
     """``sql`` as a part of ``RawColumn.convert``, in which braces are fields."""
     return sql.replace("{", "{{").replace("}", "}}")
+
+
+def _duration(mapping: FileMapping, column: Column) -> str:
+    """Seconds of a plain number, of 1:02:03, or of 1h 2m 3s; of 12:30 where the mapping says what it is."""
+    kind = mapping.durations
+    factor = {"minutes": 60, "hours": 3600}.get(kind, 1)
+    number = (
+        _number(column, mapping.numbers) if "numbers" in mapping.model_fields_set else "try_cast({value} as double)"
+    )
+    three = "'([0-9]+):([0-5]?[0-9]):([0-5]?[0-9]([.][0-9]+)?)'"
+    worded = "'(([0-9.]+) ?h[a-z]*)?[ ,]*(([0-9.]+) ?m[a-z]*)?[ ,]*(([0-9.]+) ?s[a-z]*)?'"
+
+    def part(pattern: str, place: int, seconds: int) -> str:
+        return f"coalesce(try_cast(regexp_extract({{value}}, {pattern}, {place}) as double), 0) * {seconds}"
+
+    def is_like(pattern: str) -> str:
+        return f"regexp_full_match({{value}}, {pattern})"
+
+    cases = [
+        f"when {number} is not null then {number} * {factor}",
+        f"when {is_like(three)} then {part(three, 1, 3600)} + {part(three, 2, 60)} + {part(three, 3, 1)}",
+    ]
+    if kind in ("mm:ss", "hh:mm"):
+        two = "'([0-9]+):([0-5]?[0-9])'"
+        high, low = (60, 1) if kind == "mm:ss" else (3600, 60)
+        cases.append(f"when {is_like(two)} then {part(two, 1, high)} + {part(two, 2, low)}")
+    lower = worded.replace("[a-z]", "[A-Za-z]").replace("h[", "[hH][").replace("m[", "[mM][").replace("s[", "[sS][")
+    cases.append(
+        f"when {{value}} <> '' and {is_like(lower)} then {part(lower, 2, 3600)} + {part(lower, 4, 60)} + {part(lower, 6, 1)}"
+    )
+    return f"case {' '.join(cases)} end"
+
+
+def _duration_words(mapping: FileMapping) -> str:
+    unit = mapping.durations
+    more = f", {unit}" if ":" in unit else ""
+    plain = unit if more == "" else "seconds"
+    hint = "" if more else "; set durations to mm:ss or hh:mm where it is written like 12:30"
+    return f"a duration: {plain}{more}, h:mm:ss or 1h 2m 3s{hint}"
 
 
 def _number_words(numbers: Numbers) -> str:

@@ -35,6 +35,7 @@ _LOADS = (
     ("quarantined", "bigint"),
     ("duplicates", "bigint"),
     ("superseded", "bigint"),
+    ("filtered", "bigint"),
     ("cursor", "json"),
 )
 _QUARANTINE = (

@@ -1,4 +1,4 @@
-"""Files as DuckDB relations: CSV, Excel, Parquet and JSON lines in one shape. What their columns mean does not belong here (``mapping``).
+"""Files as DuckDB relations: CSV, Excel, Parquet, JSON lines and XES in one shape. What their columns mean does not belong here (``mapping``).
 
 Well-formed files are read by DuckDB itself. Its readers skip or refuse what is malformed, and can't say on which line a row stands once a quoted
 field holds a line break; so a CSV file whose rows don't add up to its lines is read record by record in Python and handed on as Parquet, with the
@@ -17,7 +17,7 @@ import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -27,6 +27,7 @@ import duckdb
 
 from ingestion.encodings import detect, is_utf8, mark_of
 from ingestion.lines import UNSAFE, identifier, json_path, path_literal, quote, read_csv, read_lines, sanitise
+from ingestion.xes import NoLogError, to_json_lines
 from salesgauge.errors import SourceError
 
 _BATCH = 20_000
@@ -96,6 +97,8 @@ def read(
             return _parquet(con, path)
         if dialect.format == "excel":
             return _excel(con, path, dialect, folder, set(wanted))
+        if dialect.format == "xes":
+            return _xes(con, path, folder, list(wanted))
         encoding, line = (dialect.encoding, None) if dialect.encoding else _detected(path)
         text = _as_utf8(path, encoding, folder)
         if dialect.format == "jsonl":
@@ -475,6 +478,9 @@ def _cell(value: Any, decimal: str) -> str:
         return value.isoformat(sep=" ")
     if isinstance(value, date | time):
         return value.isoformat()
+    if isinstance(value, timedelta):
+        minutes, seconds = divmod(round(value.total_seconds()), 60)
+        return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
     if isinstance(value, float):
         text = str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
         return text.replace(".", decimal)
@@ -494,6 +500,15 @@ def _parquet(con: duckdb.DuckDBPyConnection, path: Path) -> Relation:
     sql = f"select *, cast(null as varchar) as _reject, {_record_value(columns)} as _record from ({inner})"
     rows = row[0] if row else 0
     return Relation(sql, columns, lambda: rows, 1)
+
+
+def _xes(con: duckdb.DuckDBPyConnection, path: Path, folder: Path, wanted: list[str]) -> Relation:
+    lines = folder / f"{uuid.uuid4().hex}.jsonl"
+    try:
+        names = to_json_lines(path, lines)
+    except NoLogError as error:
+        raise RefusedError(f"it is no XES event log: {error}.") from error
+    return replace(_json_lines(con, lines, folder, wanted), columns=dict.fromkeys(names, "varchar"))
 
 
 def _json_lines(con: duckdb.DuckDBPyConnection, path: Path, folder: Path, wanted: list[str]) -> Relation:

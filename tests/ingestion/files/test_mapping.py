@@ -61,6 +61,76 @@ def test_a_mistake_is_told_with_its_line(crm: Any, change: tuple[str, str], said
     assert said in str(error.value)
 
 
+def test_all_mistakes_are_told_at_once(crm: Any) -> None:
+    from ingestion.mapping import load
+    from salesgauge.errors import ConfigurationError
+
+    crm.mapping(
+        """files:
+  - path: deals.csv
+    entity: deals
+    colour: red
+    encoding: klingon
+    columns: {price: value, created_at: created, expected_close_date: planned, owner: a, owner_id: b, name: {join: [x], json: $.a}}
+    constants: {stag: x}
+    where: amount >
+    stages: {current: {column: state, map: {Sold: sold}}, entered: {won: closed, gone: closed}}
+  - path: leads.doc
+    entity: lead
+  - path: [a.csv, b.xlsx]
+    entity: calls
+    key: id
+    stages: {entered: {won: closed}}
+"""
+    )
+    with pytest.raises(ConfigurationError) as error:
+        load(crm.company.sources_dir / "crm.yml", crm.process)
+    told = str(error.value).splitlines()
+    for line, said in [
+        (2, "files[0]: 'deal_id' is required in deals, but neither columns, constants nor key give it"),
+        (2, "files[0]: 'owner_id' is mapped twice"),
+        (2, "files[0]: 'created_at' is a date or time: set dates.format"),
+        (2, "files[0]: 'expected_close_date' is a date or time: set dates.format"),
+        (4, "files[0].colour: unknown key"),
+        (5, "files[0].encoding: is no encoding"),
+        (6, "files[0]: columns.price is no column of deals; expected one of: account_id"),
+        (6, "files[0].columns.name: json belongs to column, not to join"),
+        (7, "files[0]: constants.stag is no column of deals; expected one of: account_id"),
+        (8, "files[0].where: can't be read as a condition"),
+        (9, "files[0].stages.current.map.Sold: 'sold' is no stage"),
+        (9, "files[0].stages.entered.gone: 'gone' is no stage"),
+        (11, "files[1].entity: is no entity; expected one of: users"),
+        (12, "files[2]: path names files of several formats"),
+        (15, "files[2]: stages can't stand with calls; they belong to deals or leads"),
+    ]:
+        assert any(text.startswith(f"crm.yml:{line}: {said}") for text in told), (line, said, told)
+    assert any("; did you mean 'leads'" in text for text in told) and any(
+        "did you mean 'stage'" in text for text in told
+    )
+    assert not any("dates.timezone" in text for text in told)
+
+
+def test_every_option_says_what_it_is(crm: Any) -> None:
+    """The reference of the language is made of these."""
+    from pydantic import BaseModel
+
+    from ingestion import mapping
+
+    models = [
+        one
+        for one in vars(mapping).values()
+        if getattr(one, "__module__", "") == mapping.__name__
+        and isinstance(one, type)
+        and issubclass(one, BaseModel)
+        and one.model_fields
+    ]
+    assert len(models) >= 10
+    for model in models:
+        for name, field in model.model_fields.items():
+            assert field.description and "\n" not in field.description, (model.__name__, name)
+            assert field.examples or name in ("files", "tables"), (model.__name__, name)
+
+
 def test_a_mistake_fails_its_source_only(crm: Any) -> None:
     import ingestion
 
