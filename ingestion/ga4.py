@@ -111,7 +111,7 @@ def extract(
     without such a file, ``events_intraday_YYYYMMDD…``. A load holds all rows of each day that it holds; the newest load of a day is the
     day. Exact duplicates within a day are left out and counted; rows of another day or without a time go to quarantine; a file that
     can't be read is refused. A day whose files are gone stays. ``source, medium, campaign`` are the first complete level of: the session's
-    last click (cross-channel, then manual), the event's collected source (a gclid alone: google / cpc), the event's parameters.
+    last click (cross-channel, then manual), the event's collected source, the event's parameters. With a click id of an ad network the visit is paid (cpc).
     """
     place = _place(company.source(SOURCE))
     try:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from demo.crms import crm
@@ -15,6 +18,8 @@ from demo.simulate import simulate
 from orchestration import transform
 from salesgauge.process import Process
 from salesgauge.warehouse import connect
+from tests.dbt.project import run_dbt
+from tests.dbt.raw_rows import fill
 from tests.ingestion.connectors.site import Site, site
 
 SELECT = ("+int_jobs", "+int_invoices", "+int_payments", "+int_estimates", "+int_stage_events")
@@ -162,6 +167,49 @@ def test_housecall_pro_dates_leads_and_takes_jobs_without_an_estimate(log: Compa
             assert con.execute(lead).fetchall() == [(one.now,)]
             deal = "select amount from intermediate.int_deals where deal_id = 'housecall_pro:job_999999999999'"
             assert con.execute(deal).fetchall() == [(Decimal("250.50"),)]
+
+
+def test_servicetitan_work_that_was_promised_before_is_no_opportunity(
+    bench: Path, new_warehouse: Callable[[datetime], duckdb.DuckDBPyConnection]
+) -> None:
+    at = datetime(2026, 6, 1, 10)
+
+    def row(key: str, **record: Any) -> dict[str, Any]:
+        loaded = {"_load_id": "1.1", "_row": 0, "is_active": True}
+        return {"id": key, "created_at": at, "modified_at": at, "record": json.dumps({"id": key, **record}), **loaded}
+
+    def job(key: str, **more: Any) -> dict[str, Any]:
+        done = {"jobStatus": "Completed", "completedOn": "2026-06-02T10:00:00Z", "total": 0.0, "noCharge": False}
+        return row(key, jobNumber=key, customerId="c", **done | more)
+
+    rows = {
+        "raw_servicetitan.jobs": [
+            job("free", noCharge=True, leadCallId="1"),
+            job("recall", recallForId=7, bookingId="2"),
+            job("warranty", warrantyId=8),
+            job("by-type", jobTypeId="9"),
+            job("ahead", recallForId=7, jobStatus="Scheduled", completedOn=None),
+            job("offered", noCharge=True),  # all the same something was offered
+            job("charged", recallForId=7, total=120.0, leadCallId="3"),
+            job("free-too", noCharge=True, leadCallId="3"),
+            job("ordinary", recallForId=None, warrantyId=0),
+        ],
+        "raw_servicetitan.job_types": [row("9", name="AC Warranty Repair")],
+        "raw_servicetitan.estimates": [row("e", jobId="offered", customerId="c", status="Open", subtotal="500")],
+        "raw_servicetitan.calls": [row(key, direction="Inbound", type="Booked") for key in ("1", "3")],
+        "raw_servicetitan.bookings": [row("2", status="Converted")],
+    }  # fmt: skip
+    with new_warehouse(datetime(2026, 6, 17)) as con:
+        fill(con, rows, at)
+    run_dbt(bench, "run", "--select", "+int_deals", "+int_stage_events", sources=["servicetitan"])
+    with connect(bench / "salesgauge.duckdb") as con:
+        deals = con.execute("select deal_id from intermediate.int_deals order by 1").fetchall()
+        moved = con.execute(
+            "select distinct subject_id from staging.stg_servicetitan__stage_events order by 1"
+        ).fetchall()
+        leads = con.execute("select lead_id from intermediate.int_leads").fetchall()
+    expected = [(f"servicetitan:{key}",) for key in ("charged", "offered", "ordinary")]
+    assert (deals, moved, leads) == (expected, expected, [("servicetitan:call-3",)])
 
 
 def test_servicetitan_sales_whose_estimate_has_no_job(log: CompanyLog, tmp_path: Path) -> None:

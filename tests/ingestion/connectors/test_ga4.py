@@ -61,6 +61,7 @@ def write(folder: Path) -> Callable[..., Path]:
     return write
 
 
+ORGANIC = {"manual_source": "google", "manual_medium": "organic", "manual_campaign_name": "(organic)"}
 COLUMNS = (
     "event_day, event_at, event_name, user_pseudo_id, ga_session_id, page_location, source, medium, campaign, form_id"
 )
@@ -120,6 +121,54 @@ def test_text_and_numbers_become_the_same_types(directory: Any, write: Any) -> N
             },
             {},
             ("a", "b", None),
+        ),
+        # a click id makes a visit paid, wherever it stands
+        ({"collected_traffic_source": {**ORGANIC, "gclid": "x"}}, {}, ("google", "cpc", None)),
+        ({"collected_traffic_source": {**ORGANIC, "dclid": "x"}}, {}, ("google", "cpc", None)),
+        ({"collected_traffic_source": ORGANIC}, {"gclid": "x"}, ("google", "cpc", None)),
+        ({"collected_traffic_source": ORGANIC | {"gclid": ""}}, {}, ("google", "organic", "(organic)")),
+        (
+            {"collected_traffic_source": ORGANIC},
+            {"page_location": "https://x.co/?a=1&GBRAID=y"},
+            ("google", "cpc", None),
+        ),
+        (
+            {},
+            {"source": "google", "medium": "organic", "page_location": "https://x.co/?wbraid=y#top"},
+            ("google", "cpc", None),
+        ),
+        ({}, {"page_location": "https://x.co/quote?msclkid=abc"}, ("bing", "cpc", None)),
+        ({}, {"page_location": "https://x.co/quote?msclkid=&valid=1"}, (None, None, None)),
+        (
+            {},
+            {"source": "facebook", "medium": "referral", "page_location": "https://x.co/?fbclid=z"},
+            ("facebook", "referral", None),
+        ),
+        (
+            {
+                "collected_traffic_source": {
+                    "manual_source": "partner",
+                    "manual_medium": "paid_search",
+                    "manual_campaign_name": "may",
+                    "gclid": "x",
+                }
+            },
+            {},
+            ("partner", "paid_search", "may"),
+        ),
+        (
+            {"collected_traffic_source": {"manual_source": "(direct)", "manual_medium": "(none)", "gclid": "x"}},
+            {},
+            ("google", "cpc", None),
+        ),
+        (
+            {
+                "session_traffic_source_last_click": {
+                    "cross_channel_campaign": {"source": "google", "medium": "cpc", "campaign_name": "spring"}
+                }
+            },
+            {"gclid": "x"},
+            ("google", "cpc", "spring"),
         ),
     ],
 )

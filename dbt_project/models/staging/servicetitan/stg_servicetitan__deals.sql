@@ -1,9 +1,9 @@
--- A job is a deal, but not the work that a sold estimate of an earlier job led to. Its inquiry: by call or booking, else the newest one of the
+-- A job is a deal, but not the work that a sold estimate of an earlier job led to, nor a visit without charge, a recall or work under warranty. Its inquiry: by call or booking, else the newest one of the
 -- customer before it; one that was deleted only where there is no other.
 with visits as (
 
     select * from {{ ref('stg_servicetitan__visits') }}
-    where sold_by_visit_id is null
+    where sold_by_visit_id is null and not is_service
 
 ),
 

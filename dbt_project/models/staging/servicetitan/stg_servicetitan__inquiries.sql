@@ -64,6 +64,21 @@ parsed_calls as (
 
 ),
 
+-- by call and booking: whether all that came of it is work that was promised before
+service_only as (
+
+    select call_id, booking_id from {{ ref('stg_servicetitan__visits') }}
+    where is_service
+
+),
+
+sellable as (
+
+    select call_id, booking_id from {{ ref('stg_servicetitan__visits') }}
+    where not is_service
+
+),
+
 united as (
 
     select
@@ -111,6 +126,10 @@ united as (
     from parsed_bookings
     left join parsed_jobs as jobs on parsed_bookings.id = jobs.job.bookingId
     where parsed_bookings.id not in (select lead.bookingId from parsed_leads where lead.bookingId is not null)
+        and (
+            parsed_bookings.id not in (select booking_id from service_only where booking_id is not null)
+            or parsed_bookings.id in (select booking_id from sellable where booking_id is not null)
+        )
     union all
     select
         'call-' || parsed_calls.id,
@@ -135,8 +154,12 @@ united as (
     where lower(parsed_calls.call.direction) = 'inbound' and parsed_calls.call.type in ('Booked', 'Unbooked')
         and parsed_calls.call.lead.id is null
         and parsed_calls.id not in (select coalesce(lead.callId, lead.manualCallId) from parsed_leads where coalesce(lead.callId, lead.manualCallId) is not null)
-        -- a call about work that was sold before is none
+        -- a call about work that was sold or promised before is none
         and (parsed_calls.call.job.id is null or jobs.job is not null)
+        and (
+            parsed_calls.id not in (select call_id from service_only where call_id is not null)
+            or parsed_calls.id in (select call_id from sellable where call_id is not null)
+        )
 
 )
 

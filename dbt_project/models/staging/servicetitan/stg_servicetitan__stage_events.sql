@@ -18,7 +18,7 @@ lead_changes as (
 visits as (
 
     select * from {{ ref('stg_servicetitan__visits') }}
-    where sold_by_visit_id is null
+    where sold_by_visit_id is null and not is_service
 
 ),
 

@@ -13,9 +13,18 @@ parsed as (
         {{ json_struct('record', {
             'jobNumber': 'varchar', 'jobStatus': 'varchar', 'customerId': 'varchar', 'campaignId': 'varchar', 'leadCallId': 'varchar',
             'bookingId': 'varchar', 'soldById': 'varchar', 'createdFromEstimateId': 'varchar', 'businessUnitId': 'varchar', 'jobTypeId': 'varchar',
-            'completedOn': 'varchar', 'total': 'varchar',
+            'completedOn': 'varchar', 'total': 'varchar', 'noCharge': 'boolean', 'recallForId': 'varchar', 'warrantyId': 'varchar',
         }) }} as job
     from source
+
+),
+
+job_types as (
+
+    select
+        id,
+        lower({{ json_struct('record', {'name': 'varchar'}) }}.name) as name
+    from ({{ newest_version(source('raw_servicetitan', 'job_types'), ['id']) }}) as newest
 
 ),
 
@@ -119,6 +128,16 @@ final as (
         {{ parse_timestamp('parsed.job.completedOn') }} as completed_at,
         {{ try_cast('parsed.job.total', 'decimal(18, 2)') }} as total,
         origins.sold_by_visit_id,
+        -- nothing could be sold: work that was promised before, unless something was offered or charged all the same
+        (
+            coalesce(parsed.job.noCharge, false)
+            or nullif(parsed.job.recallForId, '0') is not null
+            or nullif(parsed.job.warrantyId, '0') is not null
+            or coalesce(job_types.name like '%warranty%' or job_types.name like '%recall%', false)
+        )
+        and offers.job_id is null
+        and origins.id is null
+        and coalesce({{ try_cast('parsed.job.total', 'decimal(18, 2)') }}, 0) = 0 as is_service,
         coalesce(offers.offered_at, origins.offered_at) as offered_at,
         coalesce(offers.highest_amount, origins.amount) as highest_amount,
         -- work that was done without an offer was sold on the spot
@@ -140,6 +159,7 @@ final as (
         {{ clean(json_struct('reasons.record', {'name': 'varchar'}) ~ '.name') }} as canceled_for,
         coalesce(sales.sold_by, origins.sold_by, sent.technician_id, parsed.job.soldById) as seller_id
     from parsed
+    left join job_types on parsed.job.jobTypeId = job_types.id
     left join offers on parsed.id = offers.job_id
     left join sales on parsed.id = sales.job_id and sales.place = 1
     left join origins on parsed.id = origins.id
