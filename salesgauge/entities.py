@@ -73,6 +73,7 @@ _PERSON = (
     ("phone", "text", "as written; compared by its digits"),
     ("postcode", "text", ""),
 )
+_MERGED_IDS = ("merged_ids", "text", "ids of records that were merged into this one, parted by ; , or |")
 _STATE = (
     ("is_deleted", "boolean", "deleted or archived in the source"),
     ("merged_into_id", "text", "the surviving record's id"),
@@ -155,6 +156,7 @@ ENTITIES: dict[str, Entity] = {
                 ("status", "text", "stage or status in the source; mapped by stage_mapping, pipeline 'lead'"),
                 ("owner_id", "text", "today's owner", "users"),
                 *_STATE,
+                _MERGED_IDS,
             ),
             ("lead_id",),
         ),
@@ -184,8 +186,21 @@ ENTITIES: dict[str, Entity] = {
                 *_SEGMENTS,
                 ("owner_id", "text", "today's owner", "users"),
                 *_STATE,
+                _MERGED_IDS,
             ),
             ("deal_id",),
+        ),
+        Entity(
+            "deal_leads",
+            "link_id",
+            "a link table: which leads belong to which deals, where a deal may have several and names none itself",
+            _columns(
+                ("link_id", "text", "id in the source; derived from file and line where it has none"),
+                ("deal_id", "text", "", "deals"),
+                ("lead_id", "text", "", "leads"),
+                ("is_primary", "boolean", "the one that counts; else the newest lead created at or before the deal"),
+            ),
+            ("deal_id", "lead_id"),
         ),
         Entity(
             "stage_events",
@@ -252,7 +267,15 @@ ENTITIES: dict[str, Entity] = {
                 ("direction", "text", "inbound or outbound"),
                 ("is_answered", "boolean", ""),
                 ("outcome", "text", "connected, voicemail, no answer, busy …: what denies an answer is believed"),
-                ("duration_seconds", "float", ""),
+                (
+                    "duration_seconds",
+                    "float",
+                    "from the first ring to the end; where it is empty, wait and talk together",
+                ),
+                ("wait_seconds", "float", "until somebody answered, or the caller gave up"),
+                ("talk_seconds", "float", "how long people talked; 0 where nobody answered"),
+                ("queue", "text", "the line or group that was called"),
+                ("agent", "text", "who took it: e-mail or name; finds the user where there is no user_id"),
                 ("from_number", "text", ""),
                 ("to_number", "text", ""),
                 ("channel", "text", ""),

@@ -84,6 +84,11 @@
     string_split({{ value }}, '{{ separator }}')
 {%- endmacro %}
 
+{# A list of ids as people and programs write it ('a, b', 'a;b', '["a","b"]') -> 'a;b'. #}
+{% macro id_list(value) -%}
+    nullif(trim(regexp_replace(regexp_replace({{ value }}, '[\[\]{}"'']', '', 'g'), '\s*[,;|\r\n]+\s*', ';', 'g'), '; '), '')
+{%- endmacro %}
+
 {# Text without the tags of HTML. #}
 {% macro without_tags(value) -%}
     regexp_replace({{ value }}, '<[^>]*>', '', 'g')

@@ -31,10 +31,14 @@ renamed as (
         case
             when call_outcome in ('missed', 'no_answer', 'busy', 'failed', 'planned') then false
             when call_outcome = 'answered' then coalesce(is_answered, true)
-            else is_answered
+            else coalesce(is_answered, talk_seconds > 0)
         end as is_answered,
         coalesce(call_outcome, written) as outcome,
-        duration_seconds,
+        coalesce(duration_seconds, coalesce(wait_seconds, 0) + talk_seconds) as duration_seconds,
+        wait_seconds,
+        talk_seconds,
+        {{ clean('queue') }} as queue,
+        {{ clean('agent') }} as agent,
         {{ clean('from_number') }} as from_number,
         {{ clean('to_number') }} as to_number,
         {{ clean('channel') }} as channel,
@@ -44,7 +48,7 @@ renamed as (
         {{ clean('recording_url') }} as recording_url,
         {{ clean('transcript') }} as transcript,
         {{ clean('keywords') }} as keywords,
-        cast(null as varchar) as user_email,
+        case when agent like '%@%' then {{ clean('agent') }} end as user_email,
         updated_at
     from worded
 

@@ -27,7 +27,7 @@ renamed as (
         {{ source_id('source', 'merged_into_id') }} as merged_into_id,
         coalesce(is_test, false) as is_test,
         cast(null as timestamp) as removed_at,
-        cast(null as varchar) as merged_ids,
+        {{ id_list('merged_ids') }} as merged_ids,
         updated_at
     from newest
 
