@@ -71,12 +71,26 @@ def parse_condition(text: str, columns: Columns) -> exp.Expression:
     return tree
 
 
-def to_sql(tree: exp.Expression) -> str:
-    """The expression as portable SQL with unqualified, quoted column names."""
-    bare = tree.transform(
-        lambda node: exp.column(node.name, quoted=True) if isinstance(node, exp.Column) else node, copy=True
-    )
-    return bare.sql(dialect="duckdb", comments=False)
+def to_sql(tree: exp.Expression, *, with_objects: bool = False) -> str:
+    """The expression as portable SQL with quoted column names, qualified by their object only ``with_objects``."""
+
+    def named(node: exp.Expression) -> exp.Expression:
+        if not isinstance(node, exp.Column):
+            return node
+        return exp.column(node.name, table=node.table if with_objects else None, quoted=True)
+
+    return tree.transform(named, copy=True).sql(dialect="duckdb", comments=False)
+
+
+def alternatives(tree: exp.Expression) -> list[exp.Expression]:
+    """The conditions that ``or`` joins at the top of ``tree``; ``tree`` itself where there is none."""
+    bare = tree.unnest()
+    return [*alternatives(bare.this), *alternatives(bare.expression)] if isinstance(bare, exp.Or) else [tree]
+
+
+def objects_of(tree: exp.Expression) -> set[str]:
+    """The objects whose columns ``tree`` names."""
+    return {node.table for node in tree.find_all(exp.Column)}
 
 
 def _depth(tree: exp.Expression) -> int:

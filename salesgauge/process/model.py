@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from salesgauge.entities import ENTITIES
 from salesgauge.names import suggest
 from salesgauge.process.checks import mistakes
-from salesgauge.process.expressions import is_day, parse_condition, to_sql
+from salesgauge.process.expressions import alternatives, is_day, objects_of, parse_condition, to_sql
 from salesgauge.process.hours import OpeningHours, opening_hours
 from salesgauge.yaml_file import load_model
 
@@ -34,7 +34,7 @@ OBJECT_COLUMNS = {
     record: {column.name: column.type for column in ENTITIES[entity].columns}
     for record, entity in {"lead": "leads", "deal": "deals", "appointment": "appointments"}.items()
 }
-EXCLUSION_COLUMNS = {"lead": OBJECT_COLUMNS["lead"]}
+EXCLUSION_COLUMNS = {record: OBJECT_COLUMNS[record] for record in ("lead", "deal")}
 
 
 def _timezone(value: str) -> str:
@@ -264,11 +264,25 @@ class Process(_Strict):
         return next(stage for stage in self.process.stages if stage.key == key)
 
     def exclusion_rules(self) -> list[dict[str, str]]:
-        """The exclusions as ``{reason, sql}``, the SQL over a lead's unqualified columns, in the order of the file."""
-        return [
-            {"reason": reason, "sql": to_sql(parse_condition(text, EXCLUSION_COLUMNS))}
-            for reason, text in self.exclusions.items()
-        ]
+        """The exclusions of leads as ``{reason, sql}``, the SQL over a lead's unqualified columns, in the order of the file.
+
+        Of a rule whose parts are joined by ``or`` those that name only a lead are the lead's.
+        """
+        return self._rules(lambda part: "deal" not in objects_of(part), with_objects=False)
+
+    def deal_exclusion_rules(self) -> list[dict[str, str]]:
+        """The exclusions of deals as ``{reason, sql}``: the parts that name a deal, the SQL over ``deal`` and its ``lead``."""
+        return self._rules(lambda part: "deal" in objects_of(part), with_objects=True)
+
+    def _rules(self, is_wanted: Callable[[Any], bool], *, with_objects: bool) -> list[dict[str, str]]:
+        rules = []
+        for reason, text in self.exclusions.items():
+            parts = [part for part in alternatives(parse_condition(text, EXCLUSION_COLUMNS)) if is_wanted(part)]
+            if parts:
+                rules.append(
+                    {"reason": reason, "sql": " or ".join(to_sql(part, with_objects=with_objects) for part in parts)}
+                )
+        return rules
 
     def write_tables(self, con: duckdb.DuckDBPyConnection, as_of: Any) -> None:
         """(Re)create the schema ``process`` in ``con``. ``as_of``: UTC, naive."""

@@ -84,6 +84,23 @@ def test_tables_hold_what_the_file_says(tmp_path: Path) -> None:
     ]
 
 
+def test_exclusions_of_deals_are_the_parts_that_name_a_deal(tmp_path: Path) -> None:
+    rules = (
+        "exclusions: {test: \"lead.is_test or (deal.is_test or lower(lead.email) like '%@example.com')\", "
+        'tiny: "deal.amount < 50 and lead.channel is null"}'
+    )
+    process = load(
+        tmp_path, GOOD.replace("exclusions: {test: \"lead.is_test or lead.email like '%@example.com'\"}", rules)
+    )
+    assert process.exclusion_rules() == [
+        {"reason": "test", "sql": '"is_test" or LOWER("email") LIKE \'%@example.com\''}
+    ]
+    assert process.deal_exclusion_rules() == [
+        {"reason": "test", "sql": '"deal"."is_test"'},
+        {"reason": "tiny", "sql": '"deal"."amount" < 50 AND "lead"."channel" IS NULL'},
+    ]
+
+
 def test_exclusions_become_checked_sql(tmp_path: Path) -> None:
     con = connect(":memory:")
     (rule,) = load(tmp_path, GOOD).exclusion_rules()

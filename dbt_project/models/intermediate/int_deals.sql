@@ -72,6 +72,22 @@ linked as (
 
 ),
 
+-- What people say does not count: a rule that names a deal, with the columns of its lead.
+ruled as (
+
+    select
+        deal.deal_id,
+        cast(case
+            {% for rule in var('deal_exclusions') -%}
+            when {{ rule['sql'] }} then '{{ rule['reason'] | replace("'", "''") }}'
+            {% endfor -%}
+            when false then null
+        end as varchar) as reason
+    from linked as deal
+    left join {{ ref('int_leads') }} as lead on deal.linked_lead_id = lead.lead_id
+
+),
+
 final as (
 
     select
@@ -94,10 +110,12 @@ final as (
             when linked.created_at > {{ as_of() }} then 'after_as_of'
             when linked.merged_into_id is not null then 'merged'
             when linked.is_deleted then 'deleted'
+            when ruled.reason is not null then ruled.reason
             when linked.is_test then 'test'
             when leads.exclusion_reason is not null then 'lead_' || leads.exclusion_reason
         end as exclusion_reason
     from linked
+    inner join ruled on linked.deal_id = ruled.deal_id
     left join {{ ref('int_leads') }} as leads on linked.linked_lead_id = leads.lead_id
     left join {{ ref('int_users') }} as users on linked.owner_id = users.user_id
 
