@@ -32,3 +32,37 @@
         on {{ alias }}.effective_from <= {{ day }}
         and coalesce({{ alias }}.effective_to, date '9999-12-31') > {{ day }}
 {%- endmacro %}
+
+{# Segments that people type: their spelling is made one (int_segment_values). #}
+{% macro spelled_segments() %}
+    {{ return(['branch', 'channel', 'campaign', 'service_line', 'job_type', 'customer_type']) }}
+{% endmacro %}
+
+{# What two spellings of a segment have in common. #}
+{% macro segment_word(value) -%}
+    lower(trim({{ value }}))
+{%- endmacro %}
+
+{# The value of the segment whose name a column holds. #}
+{% macro segment_of(field, record) -%}
+    case {{ field }}
+        {%- for segment in spelled_segments() %}
+        when '{{ segment }}' then {{ record }}.{{ segment }}
+        {%- endfor %}
+    end
+{%- endmacro %}
+
+{# The columns of a record with its segments as they are written elsewhere too. #}
+{% macro star_with_spelled_segments(record) -%}
+    {{ star_except(record, spelled_segments()) }},
+    {%- for segment in spelled_segments() %}
+    coalesce(spelled_{{ segment }}.value, {{ record }}.{{ segment }}) as {{ segment }}{{ ',' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{% macro join_segment_spellings(record) -%}
+    {%- for segment in spelled_segments() %}
+    left join {{ ref('int_segment_values') }} as spelled_{{ segment }}
+        on spelled_{{ segment }}.field = '{{ segment }}' and spelled_{{ segment }}.word = {{ segment_word(record ~ '.' ~ segment) }}
+    {%- endfor %}
+{%- endmacro %}

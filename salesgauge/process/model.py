@@ -246,6 +246,7 @@ class Process(_Strict):
     targets: list[Target] = Field(default_factory=list)
     activity_classes: dict[Key, Literal["selling", "non_selling", "travel", "admin"]] = Field(default_factory=dict)
     gross_margin: dict[str, Share] = Field(default_factory=dict)
+    channels: list[str] = Field(default_factory=list)
     exchange_rates: list[ExchangeRate] = Field(default_factory=list)
     identity: Identity = Field(default_factory=Identity)
 

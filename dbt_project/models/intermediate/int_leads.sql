@@ -36,9 +36,17 @@ derived as (
 
 ),
 
-everything as (
+all_records as (
 
     {{ union_by_name(['united', 'derived']) }}
+
+),
+
+everything as (
+
+    select {{ star_with_spelled_segments('all_records') }}
+    from all_records
+    {{ join_segment_spellings('all_records') }}
 
 ),
 

@@ -49,6 +49,28 @@ lines as (
     select entity, 'rejected' as reason, record_id from rejected
 ),
 
+{# What became of the amounts of counted deals. #}
+amounts as (
+    select
+        stated.deal_id as record_id,
+        case
+            when marts.amount is not null then 'counted'
+            when stated.amount < 0 then 'below zero'
+            else 'no rate for ' || coalesce(stated.currency, 'the currency')
+        end as reason
+    from {{ ref('int_deals') }} as stated
+    inner join {{ ref('fct_deal') }} as marts on stated.deal_id = marts.deal_id
+    where stated.amount is not null
+),
+
+all_lines as (
+    select * from lines
+    union all
+    select 'deal_amount' as entity, 'received' as reason, record_id from amounts
+    union all
+    select 'deal_amount' as entity, reason, record_id from amounts
+),
+
 final as (
     select
         lines.entity,
@@ -56,7 +78,7 @@ final as (
         count(distinct lines.record_id) as records,
         1 as definition_version,
         max(run.as_of) as as_of
-    from lines
+    from all_lines as lines
     cross join {{ source('process', 'run') }} as run
     group by lines.entity, lines.reason
 )
