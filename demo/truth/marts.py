@@ -344,6 +344,10 @@ def reconciliation(facts: Facts) -> pd.DataFrame:
             if record.reason != "merged" or facts.dialect.keeps_merged:
                 rows[entity, record.reason or "counted"] += 1
                 rows[entity, "received"] += 1
+    # the company sells in its own currency, and no amount is below zero
+    rows["deal_amount", "received"] = rows["deal_amount", "counted"] = sum(
+        deal.counts and deal.cents is not None for deal in facts.book.deals.values()
+    )
     return pd.DataFrame([(*key, count) for key, count in sorted(rows.items())], columns=["entity", "reason", "records"])
 
 

@@ -27,7 +27,7 @@ def test_every_mart_is_compared(published: Published) -> None:
             row[0] for row in con.sql("select table_name from duckdb_tables() where schema_name = 'kpi'").fetchall()
         }
         assert con.sql("select count(*) from kpi.kpi_unmapped_stages").fetchall() == [(0,)]
-    assert marts - set(TABLES) == {"kpi_contradictions", "kpi_left_out", "kpi_unmapped_stages"}
+    assert marts - set(TABLES) == {"kpi_contradictions", "kpi_left_out", "kpi_unmapped_stages", "kpi_unmapped_values"}
 
 
 def test_every_row_says_when_and_by_which_definition(published: Published) -> None:
