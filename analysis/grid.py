@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 HORIZON_DAYS = 90
+MOST_YEARS = 10
 BUCKETS = ((0, 7), (8, 30), (31, 60), (61, HORIZON_DAYS))
 
 
@@ -70,8 +71,12 @@ def microseconds(moment: datetime) -> int:
 
 
 def lock_grid(first_created: datetime, as_of: datetime, timezone: str) -> Grid:
-    """All Mondays whose local midnight is at or after ``first_created`` and at or before ``as_of`` (both UTC)."""
+    """All Mondays whose local midnight is at or after ``first_created`` and at or before ``as_of`` (both UTC), of at most ``MOST_YEARS`` years.
+
+    A mistyped date of creation must not make locks of centuries.
+    """
     zone = ZoneInfo(timezone)
+    first_created = max(first_created, as_of - timedelta(days=366 * MOST_YEARS))
     start, end = microseconds(first_created), microseconds(as_of)
     day = first_created.date() - timedelta(days=first_created.weekday() + 7)
     mondays, at = [], []

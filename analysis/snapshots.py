@@ -54,14 +54,14 @@ _AMOUNTS = """
     select
         history.subject_id as deal_id, history.at,
         cast(cast(round(
-            try_cast(history.value as decimal(18, 2)) * case when deals.currency = run.currency then 1 else rates.rate end, 2
+            try_cast(history.value as decimal(20, 2)) * case when deals.currency = run.currency then 1 else rates.rate end, 2
         ) as decimal(18, 2)) * 100 as bigint) as cents
     from intermediate.int_field_history as history
     inner join marts.fct_deal as deals on history.subject_id = deals.deal_id
     cross join process.run as run
     left join rates on history.subject_id = rates.deal_id
     where history.subject_type = 'deal' and history.field = 'amount' and history.at <= $as_of
-        and not coalesce(try_cast(history.value as decimal(18, 2)) < 0, false)
+        and not coalesce(try_cast(history.value as decimal(18, 2)) not between 0 and 1000000000000, false)
     order by history.subject_id, history.at, history.source_order, history.value
 """
 _OWNERS = """

@@ -21,7 +21,7 @@ TITLES = {
     "empty": "Why numbers may be missing",
     "unmapped": "What nothing maps",
     "contradictions": "Where a source says something else than its dates",
-    "left_out": "Values that can't be true",
+    "left_out": "Records that some KPIs leave out",
     "audit": "Findings of the audit",
 }
 

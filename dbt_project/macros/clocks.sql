@@ -89,6 +89,11 @@
     end
 {%- endmacro %}
 
+{# A trillion: no company closes such a deal in any currency. #}
+{% macro largest_amount() -%}
+    1000000000000
+{%- endmacro %}
+
 {% macro add_minutes(at, minutes) -%}
     ({{ at }} + to_minutes({{ minutes }}))
 {%- endmacro %}

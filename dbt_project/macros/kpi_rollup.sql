@@ -79,9 +79,11 @@
     {%- endif %}
 {% endmacro %}
 
+{% macro km_day_zero() %}(date '0001-01-01' - 1000){% endmacro %}
+
 {# Kaplan-Meier median of ``time`` (``event``: boolean) for every group of kpi_rollup: the key columns and ``median_time``; rows without a
    time are left out. Every row takes part in all its groups at once and must be sorted in each, so groups are numbers here: of the period
-   (grain * 100000 + days since 1970) and of the segment. Equal times need no grouping: with events before censorings the factors
+   (grain * 10000000 + days since a day before the year 1) and of the segment. Equal times need no grouping: with events before censorings the factors
    1 - 1/r of d events telescope to 1 - d/r. The product is a sum of logarithms, hence the tolerance of docs/kpis.md. #}
 {% macro kpi_km_median(relation, date_column, time, event, where=none) %}
     {%- set grains = ['all'] + kpi_grains() -%}
@@ -100,7 +102,7 @@
             cast(base.{{ time }} as double) as time,
             case when base.{{ event }} then 1 else 0 end as is_event
             {%- for grain in kpi_grains() %},
-            cast({{ period_start(grain, 'base.' ~ date_column) }} - date '1970-01-01' as integer) as period_{{ grain }}
+            cast({{ period_start(grain, 'base.' ~ date_column) }} - {{ km_day_zero() }} as integer) as period_{{ grain }}
             {%- endfor %}
             {%- for segment in kpi_segments() %},
             of_{{ segment }}.number as number_{{ segment }}
@@ -120,7 +122,7 @@
             numbered.is_event,
             case periods.number
                 {%- for grain in grains %}
-                when {{ loop.index0 }} then {{ '0' if loop.first else loop.index0 * 100000 ~ ' + numbered.period_' ~ grain }}
+                when {{ loop.index0 }} then {{ '0' if loop.first else loop.index0 * 10000000 ~ ' + numbered.period_' ~ grain }}
                 {%- endfor %}
             end as period_number,
             case segments.number
@@ -168,12 +170,12 @@
     )
 
     select
-        case cast(floor(medians.period_number / 100000) as integer)
+        case cast(floor(medians.period_number / 10000000) as integer)
             {%- for grain in grains %}
             when {{ loop.index0 }} then '{{ grain }}'
             {%- endfor %}
         end as period_grain,
-        case when medians.period_number >= 100000 then date '1970-01-01' + cast(medians.period_number % 100000 as integer) end as period_start_date,
+        case when medians.period_number >= 10000000 then {{ km_day_zero() }} + cast(medians.period_number % 10000000 as integer) end as period_start_date,
         coalesce(segment_names.segment_type, 'total') as segment_type,
         coalesce(segment_names.segment, 'total') as segment,
         medians.median_time

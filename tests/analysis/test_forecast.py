@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from analysis.forecast import write_forecasts
+from analysis.grid import lock_grid
 
 _ROWS = """
     select
@@ -153,3 +154,9 @@ def test_two_years_take_seconds(tools):
     begin = time.process_time()
     assert write_forecasts(con, timezone=tools.zone, as_of=as_of) > 5_000
     assert time.process_time() - begin < 10
+
+
+@pytest.mark.parametrize("created", [datetime(1, 1, 1), datetime(1900, 1, 1), datetime(2015, 1, 1)])
+def test_a_mistyped_creation_makes_no_locks_of_centuries(created: datetime) -> None:
+    grid = lock_grid(created, datetime(2026, 6, 17, 12), "America/Chicago")
+    assert grid.mondays[0].year == 2016 and grid.mondays[-1] == date(2026, 6, 15)

@@ -29,6 +29,9 @@ DEALS = [
     deal("odd_open", "-1", "2026-01-05 12:00", ("proposal", "2026-01-05 12:00")),
     deal("before", "300", "2026-01-05 12:00", ("won", "2025-12-15 12:00")),
     deal("ten_years", "400", "2016-02-01 12:00", ("proposal", "2016-02-01 12:00"), ("won", "2026-01-15 12:00")),
+    deal("ancient", "7", "1900-01-01 12:00", ("proposal", "1900-01-01 12:00")),
+    deal("huge", "99999999999999", "2026-01-05 12:00", ("proposal", "2026-01-05 12:00"), ("won", "2026-01-09 12:00")),
+    deal("undated", "9", "2026-01-05 12:00", stage="won"),
     deal("other_money", "-5", "2026-01-05 12:00", ("proposal", "2026-01-05 12:00"), ("lost", "2026-01-09 12:00"), currency="EUR"),
 ]  # fmt: skip
 ANSWERS = [
@@ -42,7 +45,9 @@ ANSWERS = [
 
 
 def insert(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
-    frame = pa.Table.from_pylist([{"source": "crm", "_file": "x.csv", "_load_id": "1.0", **row} for row in rows])  # noqa: F841
+    columns = {name for row in rows for name in row}
+    whole = [{"source": "crm", "_file": "x.csv", "_load_id": "1.0", **dict.fromkeys(columns), **row} for row in rows]
+    frame = pa.Table.from_pylist(whole)  # noqa: F841
     con.execute(f"insert into {table} by name select * from frame")
 
 
@@ -81,12 +86,14 @@ def test_every_value_that_was_left_out_is_listed_with_its_reason(built: Path) ->
     assert found == [
         ("before", "closed_at", "2025-12-15", "won before it was created (2026-01-05)"),
         ("eleven", "nps_score", "11", "a score outside of 0 to 10"),
+        ("huge", "amount", "99999999999999.00", "an amount of more than a trillion"),
         ("minus", "nps_score", "-1", "a score outside of 0 to 10"),
         ("odd_open", "amount", "-1.00", "an amount below zero"),
         ("other_money", "amount", "-5.00", "an amount below zero"),
         ("refund", "amount", "-40.00", "an amount below zero"),
         ("six", "csat_score", "6", "a score outside of 1 to 5"),
         ("typo", "created_at", "2006-01-05", "won more than ten years after it was created (2026-01-15)"),
+        ("undated", "closed_at", None, "won without a date"),
         ("zero", "csat_score", "0", "a score outside of 1 to 5"),
     ]
 
@@ -94,11 +101,11 @@ def test_every_value_that_was_left_out_is_listed_with_its_reason(built: Path) ->
 def test_the_records_count_where_the_value_is_not_needed(built: Path) -> None:
     total = "period_grain = 'all' and segment_type = 'total'"
     assert ask(built, f"select deals_won, deals_lost, won_amount, lost_amount from kpi.kpi_win_loss where {total}") == [
-        (5, 1, 1000, 0)
+        (7, 1, 1009, 0)
     ]
-    # fine: 10 days, refund: 20, ten_years: 3,636
-    assert ask(built, f"select n, median_days, negative_cycles from kpi.kpi_sales_cycle where {total}") == [(3, 20, 1)]
+    # huge: 4 days, fine: 10, refund: 20, ten_years: 3,636
+    assert ask(built, f"select n, median_days, negative_cycles from kpi.kpi_sales_cycle where {total}") == [(4, 15, 1)]
     assert ask(built, f"select responses, nps_n, nps, csat_n, csat from kpi.kpi_satisfaction where {total}") == [
         (6, 2, 0, 2, 0.5)
     ]
-    assert ask(built, "select deals, amount from kpi.kpi_pipeline where segment_type = 'total'") == [(1, 0)]
+    assert ask(built, "select deals, amount from kpi.kpi_pipeline where segment_type = 'total'") == [(2, 7)]

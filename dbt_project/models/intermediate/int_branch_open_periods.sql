@@ -1,6 +1,7 @@
 -- Opening hours as UTC intervals, made from the wall clock of each day, so a day of a clock change is as long as it is on the wall.
 -- microseconds_before: the open time of the branch before the interval; the open time between two moments is a difference of two look-ups.
--- It begins two weeks before the first record, so that a branch was open before anything happened.
+-- It begins two weeks before the first record, so that a branch was open before anything happened; a mistyped first date must not make a table of
+-- centuries.
 with bounds as (
 
     select
@@ -14,7 +15,7 @@ with bounds as (
 days as (
 
     {{ days_between(
-        "(select coalesce(first_at, last_at) - interval '14' day from bounds)",
+        "(select greatest(coalesce(first_at, last_at) - interval '14' day, last_at - interval '30' year) from bounds)",
         "(select last_at + interval '2' day from bounds)"
     ) }}
 

@@ -15,9 +15,9 @@ with deals as (
 findings as (
     select
         'deal' as record_type, deal_id as record_id, 'amount' as field, cast(amount as varchar) as value,
-        'an amount below zero' as reason, 'amounts, pipeline, forecast' as left_out_of
+        case when amount < 0 then 'an amount below zero' else 'an amount of more than a trillion' end as reason, 'amounts, pipeline, forecast' as left_out_of
     from deals
-    where amount < 0
+    where amount < 0 or amount > {{ largest_amount() }}
     union all
     select
         'deal', deal_id, 'closed_at', {{ iso_day('closed_at') }},

@@ -110,9 +110,9 @@ final as (
         timed.close_precision,
         timed.first_closed_at,
         cast(case
-            when timed.amount < 0 then null
+            when timed.amount < 0 or timed.amount > {{ largest_amount() }} then null
             when coalesce(timed.currency, timed.company_currency) = timed.company_currency then timed.amount
-            else round(timed.amount * rates.rate, 2)
+            else round(cast(timed.amount as decimal(20, 2)) * rates.rate, 2)
         end as decimal(18, 2)) as amount,
         coalesce(timed.currency, timed.company_currency) as currency,
         timed.loss_reason,
