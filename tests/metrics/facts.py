@@ -45,12 +45,12 @@ DDL = {
     "created_at timestamp, created_date date, expected_close_date date, current_stage varchar, outcome varchar, is_won boolean, "
     "is_lost boolean, is_open boolean, is_undated boolean, closed_at timestamp, closed_date date, first_closed_at timestamp, "
     "amount decimal(18,2), currency varchar, loss_reason varchar, cycle_days double, first_close_cycle_days double, "
-    "first_touch_cycle_days double, is_negative_cycle boolean, days_observed double, rep_closed varchar, rep_closed_id varchar, "
+    "first_touch_cycle_days double, is_cycle_from_lead boolean, is_negative_cycle boolean, days_observed double, rep_closed varchar, rep_closed_id varchar, "
     "rep_current varchar, rep_current_id varchar",
     "marts.fct_closed_deal": "deal_id varchar, case_id varchar, lead_id varchar, product varchar, source varchar, created_date date, "
     "closed_at timestamp, closed_date date, outcome varchar, is_won boolean, is_lost boolean, amount decimal(18,2), "
     "won_amount decimal(18,2), lost_amount decimal(18,2), loss_reason varchar, cycle_days double, first_close_cycle_days double, "
-    "first_touch_cycle_days double, is_negative_cycle boolean, days_observed double",
+    "first_touch_cycle_days double, is_cycle_from_lead boolean, is_negative_cycle boolean, days_observed double",
     "marts.fct_speed_to_lead": "lead_id varchar, leads_in_group bigint, created_at timestamp, created_date date, assigned_at timestamp, "
     "touch_at timestamp, reached_at timestamp, is_contacted boolean, minutes double, open_minutes double, routing_minutes double, "
     "reaction_minutes double, connection_minutes double, is_within_5_minutes boolean, is_within_target boolean, minutes_observed double",
@@ -69,10 +69,13 @@ DDL = {
     "actual_amount decimal(18,2), absolute_error_amount decimal(18,2), error_amount decimal(18,2), is_covered boolean",
     "marts.metricflow_time_spine": "date_day date",
     "intermediate.int_cases": "case_id varchar, lead_id varchar, deal_id varchar, is_counted boolean",
-    "intermediate.int_deals": "deal_id varchar, created_at timestamp",
+    "intermediate.int_deals": "deal_id varchar, created_at timestamp, pipeline varchar, stage varchar, is_counted boolean",
+    "intermediate.int_case_events": "subject_type varchar, subject_id varchar",
+    "intermediate.int_present_stages": "subject_type varchar, subject_id varchar, source varchar, pipeline varchar, source_stage varchar, "
+    "stage_key varchar, is_ignored boolean",
     "intermediate.int_source_stages": "source varchar, pipeline varchar, source_stage varchar, label varchar, kind varchar, is_deleted boolean",
     "intermediate.int_stage_events": "subject_type varchar, subject_id varchar, stage_key varchar, source_stage varchar, pipeline varchar, "
-    '"at" timestamp, source_order bigint, source varchar',
+    '"at" timestamp, source_order bigint, source varchar, is_ignored boolean',
 }
 
 

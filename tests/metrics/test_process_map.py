@@ -27,7 +27,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
             """
             insert into intermediate.int_stage_events
             select 'deal', 'log:' || "case:concept:name", null, "concept:name", null,
-                   timezone('UTC', cast("time:timestamp" as timestamptz)), row_number() over (), 'log'
+                   timezone('UTC', cast("time:timestamp" as timestamptz)), row_number() over (), 'log', false
             from read_csv(?, all_varchar = true)
             """,
             [str(LOG / "receipt.csv")],
