@@ -60,6 +60,7 @@ derived as (
 
     select
         named_by_records.user_id,
+        true as is_active,
         true as is_derived
     from named_by_records
     left join sources_with_users on {{ id_source('named_by_records.user_id') }} = sources_with_users.source
