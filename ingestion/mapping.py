@@ -111,7 +111,7 @@ def _encoding(value: str) -> str:
 def _one_character(value: str) -> str:
     value = "\t" if value in ("\\t", "tab") else value
     if len(value) != 1:
-        raise ValueError("must be one character, or tab")
+        raise ValueError("must be one character, or tab; signs such as | , # stand in quotes")
     return value
 
 

@@ -12,6 +12,7 @@ from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from salesgauge.errors import ConfigurationError
+from salesgauge.yaml_mistakes import explained, unintended
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[int | str, ...]
@@ -33,19 +34,31 @@ _Constructor.add_constructor("tag:yaml.org,2002:timestamp", _Constructor.day_or_
 def load_yaml(path: Path) -> Any:
     """The document in ``path`` with line numbers kept (ruamel's round-trip types); None if it is empty.
 
-    ConfigurationError names file and line where it is no YAML.
+    ConfigurationError names file and line where it is no YAML, or says something that nobody can mean.
     """
+    lines: list[str] = []
     try:
         yaml = YAML(typ="rt")
         yaml.Constructor = _Constructor
-        return yaml.load(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
+        lines = text.split("\n")
+        document = yaml.load(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigurationError(f"{path.name}:{line}: not valid YAML: {error.problem or error}") from error
-    except (YAMLError, UnicodeDecodeError) as error:
+        begins = error.context_mark.line + 1 if error.context_mark else None
+        place, words = explained(str(error.problem or error), line, begins, lines)
+        raise ConfigurationError(f"{path.name}:{place}: not valid YAML: {words}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"{path.name}: it is no UTF-8 text ({error.reason}). Save it as UTF-8 in your editor."
+        ) from error
+    except YAMLError as error:
         raise ConfigurationError(f"{path.name}: not valid YAML: {error}") from error
     except OSError as error:
         raise ConfigurationError(f"{path.name} can't be read: {error.strerror}") from error
+    if problems := [f"{path.name}:{line}: {text}." for line, text in unintended(lines)]:
+        raise ConfigurationError("\n".join(problems))
+    return document
 
 
 def load_model(
