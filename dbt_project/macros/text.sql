@@ -89,6 +89,11 @@
     nullif(trim(regexp_replace(regexp_replace({{ value }}, '[\[\]{}"'']', '', 'g'), '\s*[,;|\r\n]+\s*', ';', 'g'), '; '), '')
 {%- endmacro %}
 
+{# Text with one blank where there are several, and none at the ends. #}
+{% macro single_blanks(value) -%}
+    trim(regexp_replace({{ value }}, '\s+', ' ', 'g'))
+{%- endmacro %}
+
 {# Text without the tags of HTML. #}
 {% macro without_tags(value) -%}
     regexp_replace({{ value }}, '<[^>]*>', '', 'g')

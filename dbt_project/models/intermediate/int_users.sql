@@ -5,47 +5,35 @@ with united as (
 
 ),
 
-leads as (
-
-    {{ canonical('leads') }}
-
-),
-
-deals as (
-
-    {{ canonical('deals') }}
-
-),
-
-logged as (
-
-    {{ canonical('stage_events') }}
-
-),
-
-activities as (
-
-    {{ canonical('activities') }}
-
-),
-
-changes as (
-
-    {{ canonical('field_history') }}
-
-),
-
+-- only files may have no users: every CRM with a connector has them
 named_by_records as (
 
-    select owner_id as user_id from leads
-    union
-    select owner_id from deals
-    union
-    select owner_id from logged
-    union
-    select user_id from activities
-    union
-    select value from changes where field = 'owner_id'
+    select owner_id as user_id from {{ ref('stg_files__leads') }}
+    union all
+    select owner_id from {{ ref('stg_files__deals') }}
+    union all
+    select owner_id from {{ ref('stg_files__stage_events') }}
+    union all
+    select value from {{ ref('stg_files__field_history') }}
+    where field = 'owner_id'
+    union all
+    select user_id from {{ ref('stg_files__activities') }}
+    union all
+    select user_id from {{ ref('stg_files__calls') }}
+    union all
+    select user_id from {{ ref('stg_files__appointments') }}
+
+),
+
+counted_names as (
+
+    select
+        user_id,
+        {{ id_in_source('user_id') }} as name,
+        count(*) as records
+    from named_by_records
+    where user_id is not null
+    group by user_id
 
 ),
 
@@ -56,15 +44,19 @@ sources_with_users as (
 
 ),
 
+-- one name for writings that differ in case or blanks: that of most records
 derived as (
 
     select
-        named_by_records.user_id,
+        counted_names.user_id,
+        first_value(counted_names.name) over (
+            partition by lower({{ single_blanks('counted_names.name') }}) order by counted_names.records desc, counted_names.name
+        ) as name,
         true as is_active,
         true as is_derived
-    from named_by_records
-    left join sources_with_users on {{ id_source('named_by_records.user_id') }} = sources_with_users.source
-    where named_by_records.user_id is not null and sources_with_users.source is null
+    from counted_names
+    left join sources_with_users on {{ id_source('counted_names.user_id') }} = sources_with_users.source
+    where sources_with_users.source is null
 
 ),
 
@@ -95,7 +87,7 @@ counted as (
 
     select
         *,
-        count(*) over (partition by name) as namesakes
+        count(case when not is_derived then 1 end) over (partition by name) as namesakes
     from named
 
 ),
@@ -105,7 +97,7 @@ final as (
     select
         user_id,
         name,
-        case when namesakes > 1 then name || ' (' || user_id || ')' else name end as rep,
+        case when namesakes > 1 and not is_derived then name || ' (' || user_id || ')' else name end as rep,
         email,
         role,
         team,
