@@ -45,6 +45,7 @@ class MetricStore:
                 f"{manifest.name} is missing beside {version_file.name}: publish again with 'salesgauge run'."
             )
         self._engine = Engine(manifest.read_text(encoding="utf-8"))
+        self._granularities = _company_granularities(self._con)
 
     def __enter__(self) -> MetricStore:
         return self
@@ -106,7 +107,7 @@ class MetricStore:
         if grain is not None:
             if grain not in GRAINS:
                 raise ConfigurationError(f"There is no grain {grain!r}{suggest(grain, GRAINS)}")
-            groups[grain] = f"{TIME}__{grain}"
+            groups[grain] = f"{TIME}__{self._granularities.get(grain, grain)}"
         dimensions = self._engine.dimensions(metric.name)
         for name in by:
             if name not in dimensions:
@@ -118,3 +119,15 @@ class MetricStore:
                 raise ConfigurationError(f"{metric.name} has no dimension {name!r}{suggest(name, dimensions)}")
             groups[name] = dimensions[name].qualified
         return groups
+
+
+def _company_granularities(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """MetricFlow's name of each grain that the company counts otherwise than the ISO calendar."""
+    try:
+        found = con.execute("select week_starts_on, fiscal_year_starts_in from process.calendar").fetchone()
+    except duckdb.CatalogException:  # published before companies had a calendar
+        return {}
+    first_day, first_month = found or ("mon", 1)
+    weeks = {"week": "company_week"} if first_day != "mon" else {}
+    years = {"quarter": "company_quarter", "year": "company_year"} if first_month != 1 else {}
+    return weeks | years

@@ -9,9 +9,18 @@
     {{ return(['year', 'quarter', 'month', 'week']) }}
 {% endmacro %}
 
-{# The first day of the period; weeks begin on Monday. #}
+{# The first day of the period. Weeks begin on Monday, years in January, where process.yml does not say otherwise: then the day is moved to where
+   the calendar's own week or year begins, and its beginning moved back. #}
 {% macro period_start(grain, date_column) -%}
+    {%- set days = (8 - var('week_starts_on')) % 7 -%}
+    {%- set months = (var('fiscal_year_starts_in') - 1) -%}
+    {%- if grain == 'week' and days -%}
+    cast(cast(date_trunc('week', cast({{ date_column }} as date) + {{ days }}) as date) - {{ days }} as date)
+    {%- elif grain in ('quarter', 'year') and months -%}
+    cast(date_trunc('{{ grain }}', cast({{ date_column }} as date) - interval {{ months }} month) + interval {{ months }} month as date)
+    {%- else -%}
     cast(date_trunc('{{ grain }}', {{ date_column }}) as date)
+    {%- endif -%}
 {%- endmacro %}
 
 {# Key columns of a mart that kpi_rollup made. #}

@@ -17,7 +17,7 @@ from salesgauge.entities import ENTITIES
 from salesgauge.names import suggest
 from salesgauge.process.checks import mistakes
 from salesgauge.process.expressions import alternatives, is_day, objects_of, parse_condition, to_sql
-from salesgauge.process.hours import OpeningHours, opening_hours
+from salesgauge.process.hours import WEEKDAYS, OpeningHours, opening_hours
 from salesgauge.yaml_file import load_model
 
 DEFINITION_VERSION = 1
@@ -100,6 +100,8 @@ class CompanyProfile(_Strict):
     name: str
     currency: Currency
     timezone: Timezone
+    week_starts_on: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = "mon"
+    fiscal_year_starts_in: int = Field(default=1, ge=1, le=12)
     holidays: list[Day] = Field(default_factory=list)
     branches: dict[Key, Branch] = Field(default_factory=dict)
 
@@ -263,6 +265,12 @@ class Process(_Strict):
     def stage(self, key: str) -> Stage:
         """The stage called ``key``; KeyError if there is none."""
         return next(stage for stage in self.process.stages if stage.key == key)
+
+    def calendar_vars(self) -> dict[str, Any]:
+        """What of the calendar differs from ISO weeks and calendar years, as the models are told it."""
+        first_day, first_month = WEEKDAYS.index(self.company.week_starts_on) + 1, self.company.fiscal_year_starts_in
+        told = {"week_starts_on": first_day, "fiscal_year_starts_in": first_month}
+        return {name: value for name, value in told.items() if value != 1}
 
     def exclusion_rules(self) -> list[dict[str, str]]:
         """The exclusions of leads as ``{reason, sql}``, the SQL over a lead's unqualified columns, in the order of the file.

@@ -14,6 +14,7 @@ from salesgauge.process.model import DEFINITION_VERSION, LOWER_IS_BETTER, Proces
 
 _COLUMNS = {
     "run": "as_of timestamp, as_of_date date, company_name varchar, currency varchar, timezone varchar, definition_version integer",
+    "calendar": "week_starts_on varchar, fiscal_year_starts_in integer",
     "branches": "branch varchar, label varchar, timezone varchar",
     "branch_hours": "branch varchar, iso_weekday integer, opens_minute integer, closes_minute integer",
     "holidays": "branch varchar, holiday_date date",
@@ -55,6 +56,7 @@ def _rows(process: Process, as_of: datetime) -> dict[str, list[Sequence[Any]]]:
     following = [version.effective_from for version in versions[1:]] + [None]
     return {
         "run": [(as_of, as_of_date, company.name, company.currency, company.timezone, DEFINITION_VERSION)],
+        "calendar": [(company.week_starts_on, company.fiscal_year_starts_in)],
         "branches": [
             (key, branch.label or key.replace("_", " ").capitalize(), branch.timezone or company.timezone)
             for key, branch in company.branches.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,16 @@ def variables(sources: Sequence[str] = DEMO_SOURCES) -> dict[str, Any]:
     return {"exclusions": Process.load(PROCESS_FILE).exclusion_rules(), "sources": list(sources)}
 
 
-def run_dbt(bench: Path, *arguments: str, sources: Sequence[str] = DEMO_SOURCES) -> Any:
+def run_dbt(
+    bench: Path, *arguments: str, sources: Sequence[str] = DEMO_SOURCES, more: Mapping[str, Any] | None = None
+) -> Any:
     """One dbt command on ``bench``/salesgauge.duckdb; fails the test with dbt's own words where it does not succeed.
 
-    Commands with the same ``sources`` have the same variables, so that dbt parses the project only once.
+    Commands with the same ``sources`` have the same variables, so that dbt parses the project only once. ``more``: further variables.
     """
     before = os.environ.get("SALESGAUGE_WAREHOUSE")
     messages: list[str] = []
-    values = variables(sources)
+    values = variables(sources) | dict(more or {})
     try:
         result = transform.parse(values)
         if result.success:

@@ -67,7 +67,8 @@ DDL = {
     "marts.fct_forecast": "lock_date date, period_start_date date, period_end_date date, horizon_days int, horizon_bucket varchar, "
     "method varchar, level varchar, segment varchar, forecast_amount decimal(18,2), low_amount decimal(18,2), high_amount decimal(18,2), "
     "actual_amount decimal(18,2), absolute_error_amount decimal(18,2), error_amount decimal(18,2), is_covered boolean",
-    "marts.metricflow_time_spine": "date_day date",
+    "process.calendar": "week_starts_on varchar, fiscal_year_starts_in integer",
+    "marts.metricflow_time_spine": "date_day date, week_start_date date, quarter_start_date date, year_start_date date",
     "intermediate.int_cases": "case_id varchar, lead_id varchar, deal_id varchar, is_counted boolean",
     "intermediate.int_deals": "deal_id varchar, created_at timestamp, pipeline varchar, stage varchar, is_counted boolean",
     "intermediate.int_case_events": "subject_type varchar, subject_id varchar",
@@ -86,9 +87,14 @@ def create_tables(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"create schema if not exists {schema}")
         extra = f", {_SEGMENT_COLUMNS}" if name.startswith("fct_") else ""
         con.execute(f"create or replace table {table} ({columns}{extra})")
+    con.execute("insert into process.calendar values ('mon', 1)")
     con.execute(
         "insert into marts.metricflow_time_spine "
-        "select cast(range as date) from range(timestamp '2023-01-01', timestamp '2027-01-01', interval 1 day)"
+        # a company whose weeks begin on Sunday and whose year begins in April: read only where process.calendar says so
+        "select cast(range as date), cast(range - to_days(cast(dayofweek(range) as integer)) as date), "
+        "cast(date_trunc('quarter', range - interval 3 month) + interval 3 month as date), "
+        "cast(date_trunc('year', range - interval 3 month) + interval 3 month as date) "
+        "from range(timestamp '2023-01-01', timestamp '2027-01-01', interval 1 day)"
     )
     con.execute(
         "insert into process.run values (?, ?, 'Test company', 'USD', 'America/Chicago', 1)", [AS_OF, AS_OF.date()]

@@ -12,6 +12,7 @@ import pytest
 
 from metrics import MetricStore
 from salesgauge.errors import ConfigurationError
+from salesgauge.warehouse import connect
 
 
 def test_groups_and_grain_become_columns_and_the_value_is_last(store: MetricStore) -> None:
@@ -43,6 +44,37 @@ def test_columns_hold_what_their_names_say_in_any_order_of_by(
 
 def test_weeks_begin_on_monday(store: MetricStore) -> None:
     assert {day.isoweekday() for day in store.query("leads_created", grain="week")["week"]} == {1}
+
+
+def test_weeks_and_years_are_those_of_the_company(
+    pointer: Path, tmp_path: Path, con: duckdb.DuckDBPyConnection
+) -> None:
+    folder = tmp_path / "version"
+    shutil.copytree(pointer.resolve().parent, folder)
+    with connect(folder / "salesgauge.duckdb") as changed:
+        changed.execute("update process.calendar set week_starts_on = 'sun', fiscal_year_starts_in = 4")
+    days = con.sql("select created_date as day, count(*) as n from marts.fct_lead group by all").df()
+    days["day"] = pd.to_datetime(days["day"])
+    starts = {
+        "week": days["day"].map(lambda day: day - pd.Timedelta(days=(day.weekday() + 1) % 7)),
+        "quarter": days["day"].map(lambda day: day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)),
+        "year": days["day"].map(lambda day: day.replace(year=day.year - (day.month < 4), month=4, day=1)),
+        "month": days["day"].map(lambda day: day.replace(day=1)),
+    }
+    with MetricStore(folder / "salesgauge.duckdb") as store:
+        for grain, start in starts.items():
+            expected = days.groupby(start.dt.date)["n"].sum()
+            found = store.query("leads_created", grain=grain).set_index(grain)["leads_created"]
+            assert found.astype(int).to_dict() == expected.to_dict(), grain
+        for metric in (
+            "win_rate",
+            "sales_cycle_days_median",
+            "period_conversion_rate",
+            "stage_conversion_rate",
+            "forecast_wape",
+        ):
+            frame = store.query(metric, grain="week")
+            assert {day.weekday() for day in frame["week"].dropna()} <= {6}, metric
 
 
 def test_counts_are_whole_numbers(store: MetricStore, con: duckdb.DuckDBPyConnection) -> None:

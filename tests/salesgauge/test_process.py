@@ -119,6 +119,8 @@ def test_exclusions_become_checked_sql(tmp_path: Path) -> None:
     ("old", "new", "expected"),
     [
         ("timezone: America/Chicago", "timezone: Mars/Base", r"process\.yml:4: company\.timezone: is no time zone.*'Mars/Base'"),
+        ("currency: USD", "currency: USD\n  week_starts_on: sunday", r"process\.yml:4: company\.week_starts_on: .*'sunday'"),
+        ("currency: USD", "currency: USD\n  fiscal_year_starts_in: 13", r"process\.yml:4: company\.fiscal_year_starts_in: .*'13'"),
         ("currency: USD", "currency: Dollar", r"process\.yml:3: company\.currency: is no currency.*'Dollar'"),
         ("mon-fri", "monday", r"process\.yml:7: company\.branches\.chicago\.open: 'monday' is no weekday"),
         ('"08:00-17:00", sat', '"08:00-08:00", sat', r":7: .*'08:00-08:00' is no time in which anybody is open"),

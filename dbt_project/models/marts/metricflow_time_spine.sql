@@ -4,4 +4,4 @@ with days as (
 
 )
 
-select date_day from days
+select date_day, week_start_date, quarter_start_date, year_start_date from days
