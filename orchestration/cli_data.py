@@ -39,7 +39,7 @@ def quarantine_list(root: Path, source: str | None, table: str | None, is_all: b
         shown = [{**vars(one), "loaded_at": f"{one.loaded_at.isoformat()}Z"} for one in records]
         click.echo(json.dumps(shown, indent=1))
         return
-    console = Console()
+    console = Console(markup=False)  # a reason may name [columns]
     if not records:
         console.print("Nothing waits in quarantine.")
         return
@@ -47,7 +47,7 @@ def quarantine_list(root: Path, source: str | None, table: str | None, is_all: b
     for header in ("id", "source", "table", "file, line or key", "reason"):
         result.add_column(header, overflow="fold")
     for one in records if is_all else records[:_SHOWN]:
-        place = f"{one.file}:{one.line}" if one.file else one.key or ""
+        place = f"{one.file}:{one.line}" if one.file and one.line else one.file or one.key or ""
         result.add_row(one.id, one.source, one.table, place, one.reason)
     console.print(result)
     counts = Counter(f"{one.source}.{one.table}" for one in records)

@@ -42,7 +42,7 @@ class ConsoleReporter:
             SpinnerColumn(finished_text="[green]✓"),
             TextColumn("{task.description:<12}"),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[detail]}"),
+            TextColumn("{task.fields[detail]}", markup=False),
             TimeElapsedColumn(),
             console=console,
             disable=not console.is_terminal,
@@ -73,7 +73,7 @@ class ConsoleReporter:
             self._progress.update(self._tasks[name], completed=1, total=1, detail=detail)
             if not self._console.is_terminal:
                 seconds = time.monotonic() - self._begun[name]
-                self._console.print(f"{name:<12} {detail} ({seconds:.1f} s)", highlight=False)
+                self._console.print(f"{name:<12} {detail} ({seconds:.1f} s)", highlight=False, markup=False)
 
 
 def print_summary(console: Console, company: Company, outcome: RunOutcome) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+import ingestion
 from orchestration.assets import _after_publishing
 from orchestration.cli import main
-from orchestration.console import print_summary
+from orchestration.console import ConsoleReporter, print_summary
 from orchestration.pipeline import RunOutcome
 from salesgauge.errors import AfterPublishingError
+from salesgauge.process import Process
 from salesgauge.settings import Company
 
 
@@ -121,3 +124,22 @@ def test_the_end_of_a_run_tells_what_to_know_of_the_numbers(company: str) -> Non
     outcome = RunOutcome(0, version="1", sources={"ga4_data": source})
     print_summary(Console(file=output, width=100), Company.open(company, {}), outcome)
     assert f"ga4_data: {note}" in output.getvalue()
+
+
+def test_a_reason_may_name_columns_in_brackets(company: str) -> None:
+    """They are no marks of style, neither in the table nor beside a source's step."""
+    root = Path(company)
+    (root / "sources" / "log.yml").write_text(
+        "files:\n  - {path: log.csv, entity: stage_events, key: nr, columns: {deal: case, stage: what, at: when}, dates: {format: iso8601, timezone: UTC}}\n"
+    )
+    (root / "data").mkdir(exist_ok=True)
+    (root / "data" / "log.csv").write_text("case,what,when,nr\na,x,2026-01-01,1\nb,x,2026-01-01,1\n")
+    out = io.StringIO()
+    with ConsoleReporter(Console(file=out, width=400)) as reporter:
+        process = Process.load(root / "process.yml")
+        ingestion.extract(
+            Company.open(root, {}), process, received_at=datetime(2026, 7, 1), names=["log"], reporter=reporter
+        )
+    assert "`key: [nr, case]`" in out.getvalue()
+    said = call("--company", company, "quarantine", "list").output
+    assert "key: [nr, case]" in " ".join(said.split()) and "log.csv:None" not in said
