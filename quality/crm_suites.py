@@ -35,7 +35,8 @@ VOLUME_MIN_RECORDS = 20
 STALE_DAYS = 7
 
 EMAIL = r"^[^@\s,;]+@[^@\s,;]+\.[A-Za-z]{2,}$"
-PHONE = r"^(?=(?:\D*\d){7,15}\D*(?:(?:x|ext)\D*\d{1,6})?$)[+()\d\s./\-x,ext]+$"
+_NUMBER = r"\+?(?:[()\s./\-]*\d){7,15}\)?(?:[\s,;]*(?:x|ext\.?|extension|ext=|#)\s*\d{1,6})?"
+PHONE = rf"^\s*{_NUMBER}(?:\s*(?:[/,;|&]|or|and)\s*{_NUMBER})*\s*$"  # a field may hold several
 POSTCODE = r"^[A-Za-z0-9][A-Za-z0-9 \-]{1,9}[A-Za-z0-9]$"
 
 _CORRECT = "Correct the records in the source; they are listed by the masked keys of quality.checks."

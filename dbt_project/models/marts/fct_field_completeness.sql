@@ -162,7 +162,7 @@ final as (
         case when judged.is_filled then
             case judged.field
                 when 'email' then {{ matches('judged.value', '[^@ ]+@[^@ ]+[.][^@ .]+') }}
-                when 'phone' then length({{ digits('judged.value') }}) between 7 and 15
+                when 'phone' then {{ phone_key('judged.value') }} is not null
                 when 'postcode' then {{ matches('judged.value', '[A-Za-z0-9][A-Za-z0-9 -]{2,9}') }}
                 when 'amount' then {{ try_cast('judged.value', 'decimal(18, 2)') }} > 0
             end
