@@ -9,12 +9,51 @@ import fnmatch
 import gzip
 import shutil
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import IO
 from zipfile import BadZipFile, ZipFile
 
 from ingestion.tabular import RefusedError
 
 _OFFICE = "[Content_Types].xml"  # a workbook is a zip file too
+
+
+def is_packed(path: Path) -> bool:
+    """Whether a file is a ``.gz`` or ``.zip`` that has to be unpacked. OSError."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start.startswith(b"PK\x03\x04"):
+        try:
+            with ZipFile(path) as archive:
+                return _OFFICE not in archive.namelist()
+        except BadZipFile:
+            return False
+    return start.startswith(b"\x1f\x8b")
+
+
+@contextmanager
+def opened(path: Path, *, member: str | None = None) -> Iterator[IO[bytes]]:
+    """The bytes of a file, unpacked as they are read: what is only looked into is not unpacked as a whole. RefusedError; OSError."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    try:
+        if start.startswith(b"\x1f\x8b"):
+            with gzip.open(path) as content:
+                yield content
+        elif start.startswith(b"PK\x03\x04") and is_packed(path):
+            with ZipFile(path) as archive, archive.open(_chosen(archive, member)) as content:
+                yield content
+        else:
+            with path.open("rb") as content:
+                yield content
+    except (BadZipFile, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise RefusedError(f"it can't be unpacked: {error or type(error).__name__}. Perhaps it was cut off.") from error
+    except (RuntimeError, NotImplementedError) as error:
+        raise RefusedError(
+            f"it can't be unpacked: {error}. Pack it without a password, as an ordinary .zip."
+        ) from error
 
 
 def unpacked(path: Path, folder: Path, *, kind: str, member: str | None) -> Path:

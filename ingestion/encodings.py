@@ -76,14 +76,21 @@ def first_undecodable(path: Path, encoding: str) -> tuple[int, str] | None:
     return None
 
 
-def _wide(path: Path) -> str | None:
-    """UTF-16 without a mark: every other byte of what is ASCII is zero."""
-    with path.open("rb") as file:
-        start = file.read(4096)
+def wide_encoding(start: bytes) -> str | None:
+    """UTF-16 or UTF-32, told by the first bytes of a file: by its mark, or as every other byte of what is ASCII is zero. None: each ASCII character is one byte."""
+    marked = next((name for mark, name in _MARKS if start.startswith(mark)), None)
+    if marked is not None:
+        return marked if marked != "utf-8" else None
+    start = start[:4096]
     even, odd = start[::2].count(0), start[1::2].count(0)
     if max(even, odd) * 4 < len(start) or min(even, odd) * 4 > max(even, odd):
         return None
     return "utf-16-le" if odd > even else "utf-16-be"
+
+
+def _wide(path: Path) -> str | None:
+    with path.open("rb") as file:
+        return wide_encoding(file.read(4096))
 
 
 def _is_mostly_utf8(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from salesgauge.settings import Company
 if TYPE_CHECKING:
     from orchestration.sources import Source
 
+_MOST_POINTS = 8
 _WIDE = 120  # columns from which a line says what a source is
 _STYLES = {
     "loaded": "green",
@@ -40,6 +42,7 @@ def sources(ctx: click.Context) -> None:
 
     \b
     salesgauge sources                  the list
+    salesgauge sources init FILE…       a mapping for exports, proposed from what is in them
     salesgauge sources show hubspot     what it can tell, and what to configure
     salesgauge sources check hubspot    do the credentials work, and what may they read?
     salesgauge sources map              stages, owners and campaigns that nothing maps yet
@@ -155,6 +158,44 @@ def check_sources(root: Path, names: tuple[str, ...]) -> None:
                 console.print(f"       {finding.advice}", highlight=False, markup=False, soft_wrap=True)
             is_fine = is_fine and finding.is_ok
     sys.exit(0 if is_fine else 2)
+
+
+@sources.command("init")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--name", help="What the source is called (default: like the file).")
+@click.option("--print", "show_only", is_flag=True, help="Show the mapping, and write nothing.")
+@click.pass_obj
+def init_source(root: Path, files: tuple[Path, ...], name: str | None, show_only: bool) -> None:
+    """Write a commented mapping for FILES, proposed from their headers and values. You only correct it.
+
+    CSV, Excel, JSON lines, Parquet and XES. Without FILES: all exports in the data directory that nothing reads yet. Several exports of one name
+    (deals_2026-01.csv, deals_2026-02.csv) become one entry. A file that is there is never overwritten.
+    """
+    from orchestration.onboarding import propose
+
+    company = Company.open(root)
+    found = propose(company, files, name, write=not show_only)
+    if show_only:
+        click.echo(found.text, nl=False)
+        return
+    console = Console()
+    command = f"salesgauge{'' if root == Path() else f' --company {shlex.quote(str(root))}'}"
+    lines = [f"wrote {found.path}"]
+    if open_points := [
+        line.strip().lstrip("# ") for line in found.text.splitlines() if "???" in line or "CHECK:" in line
+    ]:
+        lines.append("To decide, in this file:")
+        lines += [f"  - {point}" for point in open_points[:_MOST_POINTS]]
+        lines += [f"  - and {len(open_points) - _MOST_POINTS} more"] if len(open_points) > _MOST_POINTS else []
+    if found.outside:
+        files_there = " ".join(shlex.quote(str(path)) for path in found.outside)
+        lines.append(
+            f"Next: cp {files_there} {shlex.quote(str(company.data_dir))}/, as paths begin there (or set SALESGAUGE_DATA)"
+        )
+        lines.append(f"Then: {command} sources preview {found.name}")
+    else:
+        lines.append(f"Next: {command} sources preview {found.name}")
+    console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
 
 
 @sources.command("map")

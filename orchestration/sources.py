@@ -5,8 +5,6 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
-import json
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -19,12 +17,9 @@ from salesgauge.process import Process
 from salesgauge.process.model import Stage
 from salesgauge.settings import API_SOURCES, Company
 from salesgauge.warehouse import connect, open_published
-from salesgauge.yaml_file import load_yaml
+from salesgauge.yaml_file import as_yaml, load_yaml
 
 _CLOSE = 0.5
-# Text that YAML reads as that text, and as nothing else, wherever it stands
-_PLAIN = re.compile(r"[A-Za-z_<](?:[A-Za-z0-9_ >-]*[A-Za-z0-9_>])?")
-_YAML_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
 State = Literal["loaded", "in parts", "failed", "misconfigured", "not configured", "waiting", "off"]
 # When a record changed, by the names that raw tables and canonical entities give it; plans (a meeting's start) may lie ahead and do not count.
@@ -242,7 +237,9 @@ def _stage_entry(
     close = [names[name] for name in difflib.get_close_matches(_words(label), list(names), n=1, cutoff=_CLOSE)]
     if not close and kind not in (None, "open") and len(offered) == 1:
         close = [offered[0].key]
-    where = f"{_yaml(source)}: {{{_yaml(pipeline or '*')}: {{{_yaml(value)}: {close[0] if close else '<stage>'}}}}}"
+    where = (
+        f"{as_yaml(source)}: {{{as_yaml(pipeline or '*')}: {{{as_yaml(value)}: {close[0] if close else '<stage>'}}}}}"
+    )
     return f"process.yml: stage_mapping: {{{where}}}"
 
 
@@ -261,7 +258,7 @@ def _owner_entry(source: str, team: str | None) -> str:
         key, meaning, advice = _TEAMS[source]
         if team is None:
             return f"{advice}; a team can then be mapped in sources/{source}.yml: {key}"
-        return f"sources/{source}.yml: {key}: {{{_yaml(team)}: {meaning}}}"
+        return f"sources/{source}.yml: {key}: {{{as_yaml(team)}: {meaning}}}"
     if source in API_SOURCES:
         return "nothing to write: this source has neither teams nor branches of people"
     return f"give the users of sources/{source}.yml a column that is mapped to branch"
@@ -269,13 +266,6 @@ def _owner_entry(source: str, team: str | None) -> str:
 
 def _words(name: str) -> str:
     return name.lower().replace(" ", "_")
-
-
-def _yaml(text: str) -> str:
-    """``text`` as a key or value of a YAML mapping: quoted where it would be read as something else."""
-    if _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS:
-        return text
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _label(company: Company, name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +18,9 @@ from salesgauge.yaml_mistakes import explained, unintended
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[int | str, ...]
+# Text that YAML reads as that text, and as nothing else, wherever it stands
+_PLAIN = re.compile(r"[A-Za-z_<](?:[A-Za-z0-9_ >-]*[A-Za-z0-9_>])?")
+_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
 
 class _Constructor(RoundTripConstructor):
@@ -81,6 +86,13 @@ def load_model(
     if problems:
         raise ConfigurationError("\n".join(f"{path.name}:{line}: {text}" for line, text in sorted(set(problems))))
     return loaded
+
+
+def as_yaml(text: str) -> str:
+    """``text`` as a key or value of a YAML mapping: quoted where it would be read as something else."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
+        return text
+    return json.dumps(text, ensure_ascii=False)
 
 
 def line_of(document: Any, location: tuple[int | str, ...]) -> int:

@@ -1,0 +1,362 @@
+"""``salesgauge sources init``: what is proposed for files that nobody described. Each proposal has to load as it stands."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from datetime import datetime
+from pathlib import Path
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ingestion.heads import head
+from ingestion.mapping import FileMapping, load
+from ingestion.profiles import forms_of, profiled
+from ingestion.proposing import proposal
+from ingestion.sampling import tables
+from ingestion.stage_words import proposed_stage
+from ingestion.synonyms import FILE_WORDS, NAMES, NOUNS, OF_ENTITY, WEIGHTS, plain
+from salesgauge.entities import ENTITIES
+from salesgauge.process import Process
+from salesgauge.warehouse import connect
+from tests.ingestion.files.conftest import FileCompany
+
+DEALS = "Opportunity ID,Opportunity Name,Owner,Stage,Amount,Created Date,Close Date\n"
+
+
+def propose(crm: FileCompany, tmp_path: Path, *names: str) -> tuple[str, list[FileMapping]]:
+    """The proposal for files of the data directory, and its entries as they are read."""
+    with connect(":memory:") as con:
+        found, problems = tables(con, [(name, crm.company.data_dir / name) for name in names], tmp_path)
+        text = proposal(con, found, problems, crm.process, source="crm")
+    crm.mapping(text)
+    return text, load(crm.company.sources_dir / "crm.yml", crm.process).files
+
+
+def mapped(entry: FileMapping) -> dict[str, str]:
+    """Our column → the file's, in the words of the mapping."""
+    return {entry.canonical(name): _name(source) for name, source in entry.columns.items()}
+
+
+def _name(source: object) -> str:
+    names = getattr(source, "column", source)
+    return str(names[0] if isinstance(names, list) else names)
+
+
+def test_a_row_for_each_deal_with_its_present_stage(crm: FileCompany, tmp_path: Path) -> None:
+    rows = [
+        f'D{n},Roof {n},Ann,{stage},"$1,{n:03d}.50",{n % 12 + 1:02d}/{n % 28 + 1:02d}/2026,{closed}'
+        for n, (stage, closed) in enumerate(
+            [("Closed Won", "12/24/2026"), ("Closed Lost", "12/28/2026"), ("Price Quote", ""), ("On Hold", "")] * 8
+        )
+    ]
+    crm.data("deals.csv", DEALS + "\n".join(rows))
+    text, (entry,) = propose(crm, tmp_path, "deals.csv")
+    assert entry.entity == "deals" and entry.key == ["Opportunity ID"]
+    assert mapped(entry) == {
+        "name": "Opportunity Name", "owner_id": "Owner", "amount": "Amount", "created_at": "Created Date", "closed_at": "Close Date"
+    }  # fmt: skip
+    assert entry.dates.format == ["%m/%d/%Y"] and entry.dates.timezone == "America/Chicago"
+    assert (entry.numbers.decimal, entry.numbers.group, entry.numbers.signs) == (".", ",", ["$"])
+    assert entry.stages and entry.stages.current
+    assert entry.stages.current.map == {"Closed Won": "won", "Closed Lost": "lost", "Price Quote": "proposal"}
+    assert "# On Hold: ???  # 8 rows" in text, "what can't be proposed stands there as a comment"
+    assert set(entry.stages.entered) == {"proposal", "won", "lost"}
+    result = crm.run()
+    assert result.error is None and result.tables["deals"].loaded == 32
+    assert crm.rows("select stage, count(*) from raw_files.deals group by 1 order by 1") == [
+        ("On Hold", 8), ("lost", 8), ("proposal", 8), ("won", 8)
+    ]  # fmt: skip
+
+
+def test_a_european_export_with_a_title_and_another_encoding(crm: FileCompany, tmp_path: Path) -> None:
+    rows = "".join(f"V{n};Müller {n};Gewonnen;1.{n:03d},50 €;{n + 5}.02.2026\r\n" for n in range(20))
+    crm.data("export.csv", ("Bericht\r\n\r\nDeal Id;Name;Stage;Betrag;Erstellt am\r\n" + rows).encode("cp1252"))
+    text, (entry,) = propose(crm, tmp_path, "export.csv")
+    assert (entry.delimiter, entry.encoding, entry.skip) == (";", "cp1252", 2)
+    assert entry.dates.format == ["%d.%m.%Y"] and "told by its bytes" in text
+    assert crm.run().tables["deals"].loaded == 20
+    assert crm.rows("select min(amount), min(stage) from raw_files.deals")[0] == (pytest.approx(1000.5), "won")
+
+
+def test_an_event_log_is_known_by_its_cases(crm: FileCompany, tmp_path: Path) -> None:
+    rows = [
+        f"C{n},{activity},2026-03-{n % 27 + 1:02d}T{hour:02d}:00:00Z,Bob,{n * 100}"
+        for n in range(1, 21)
+        for hour, activity in ((9, "Quote sent"), (10, "Reminder"), (12, "Signed" if n % 2 else "Declined"))
+    ]
+    crm.data("log.csv", "case_id,activity,timestamp,resource,value\n" + "\n".join(rows))
+    text, (events, deals) = propose(crm, tmp_path, "log.csv")
+    assert events.entity == "stage_events" and events.key is None and events.order == "file"
+    assert mapped(events) == {"subject_id": "case_id", "stage": "activity", "at": "timestamp", "owner_id": "resource"}
+    assert events.values == {"stage": {"Quote sent": "proposal", "Signed": "won", "Declined": "lost"}}
+    assert "# Reminder: ignore  # 20 rows" in text
+    assert deals.entity == "deals" and mapped(deals) == {"amount": "value", "updated_at": "timestamp"}
+    result = crm.run()
+    assert result.error is None and result.tables["stage_events"].loaded == 60
+
+
+def test_snapshots_in_files_of_one_name_are_one_entry(crm: FileCompany, tmp_path: Path) -> None:
+    for week, stage in (("2026-01-05", "Proposal"), ("2026-01-12", "Won")):
+        lines = "".join(f"{n},{stage},{n}00,2026-01-0{n}\n" for n in range(1, 6))
+        crm.data(f"pipeline_{week}.csv", f"Deal #,Status,Value,Created\n{lines}")
+    text, (entry,) = propose(crm, tmp_path, "pipeline_2026-01-05.csv", "pipeline_2026-01-12.csv")
+    assert "pipeline_*.csv" in text and entry.entity == "deals" and entry.key == ["Deal #"]
+    assert crm.run().tables["deals"].loaded == 10
+
+
+def test_snapshots_in_one_file_are_versions_and_stage_events(crm: FileCompany, tmp_path: Path) -> None:
+    rows = [
+        f"{day},D{n},{stage},{n}00"
+        for day, stage in (("2026-01-05", "Proposal"), ("2026-01-12", "Won"))
+        for n in range(1, 9)
+    ]
+    crm.data("snapshots.csv", "Snapshot Date,Deal ID,Stage,Amount\n" + "\n".join(rows))
+    _, (deals, events) = propose(crm, tmp_path, "snapshots.csv")
+    assert deals.entity == "deals" and deals.key == ["Deal ID"] and mapped(deals)["updated_at"] == "Snapshot Date"
+    assert events.entity == "stage_events" and mapped(events) == {
+        "subject_id": "Deal ID",
+        "stage": "Stage",
+        "at": "Snapshot Date",
+    }
+    result = crm.run()
+    assert (
+        result.error is None and result.tables["deals"].superseded == 8 and result.tables["stage_events"].loaded == 16
+    )
+
+
+def test_the_sheets_of_a_workbook_are_entries(crm: FileCompany, tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = "Leads"
+    sheet.append(["Exported by nobody"])
+    sheet.append(["Lead #", "First Name", "E-mail", "Mobile", "Lead Source", "Date Received", "Lead Status"])
+    for n in range(12):
+        sheet.append(
+            [
+                f"L{n}",
+                "Al",
+                f"p{n}@example.org",
+                f"(312) 555-01{n:02d}",
+                "Web",
+                datetime(2026, 4, 1, 8, n),
+                "Unqualified",
+            ]
+        )
+    calls = book.create_sheet("Call log")
+    calls.append(["Call ID", "Start Time", "Direction", "Caller", "Called Number", "Duration", "Result"])
+    for n in range(12):
+        calls.append([n, datetime(2026, 4, 2, 9, n), "Inbound", "3125550101", "3125550999", 30 + n, "Answered"])
+    content = io.BytesIO()
+    book.save(content)
+    crm.data("book.xlsx", content.getvalue())
+    _, (leads, called) = propose(crm, tmp_path, "book.xlsx")
+    assert (leads.entity, leads.sheet, leads.skip, leads.key) == ("leads", "Leads", 1, ["Lead #"])
+    assert {"email", "phone", "channel", "created_at", "first_name"} <= set(mapped(leads))
+    assert (called.entity, called.sheet, called.key) == ("calls", "Call log", ["Call ID"])
+    assert {"at", "direction", "from_number", "to_number", "duration_seconds", "outcome"} <= set(mapped(called))
+    result = crm.run()
+    assert (result.tables["leads"].loaded, result.tables["calls"].loaded) == (12, 12)
+
+
+def test_json_lines_with_objects_within_and_parquet(crm: FileCompany, tmp_path: Path) -> None:
+    lines = [
+        {"day": f"2026-05-{n + 1:02d}", "platform": "google", "campaign": {"name": "ac"}, "cost": 12.5}
+        for n in range(10)
+    ]
+    crm.data("ads.jsonl", "\n".join(map(json.dumps, lines)))
+    answers = pa.table({
+        "Response ID": [f"r{n}" for n in range(10)],
+        "Submitted": [datetime(2026, 5, 1, n) for n in range(10)],
+        "How likely are you to recommend us?": list(range(10)),
+        "Rating": [n % 5 + 1 for n in range(10)],
+    })  # fmt: skip
+    pq.write_table(answers, crm.company.data_dir / "answers.parquet")
+    _, (spend, survey) = propose(crm, tmp_path, "ads.jsonl", "answers.parquet")
+    assert spend.entity == "spend" and mapped(spend) == {
+        "date": "day",
+        "channel": "platform",
+        "campaign": "$.campaign.name",
+        "amount": "cost",
+    }
+    assert survey.entity == "survey_answers" and survey.key == ["Response ID"]
+    assert mapped(survey) == {
+        "submitted_at": "Submitted", "nps_score": "How likely are you to recommend us?", "csat_score": "Rating"
+    }  # fmt: skip
+    result = crm.run()
+    assert (result.tables["spend"].loaded, result.tables["survey_answers"].loaded) == (10, 10)
+
+
+def test_an_event_log_in_xes_and_a_packed_file(crm: FileCompany, tmp_path: Path) -> None:
+    events = "".join(
+        f'<trace><string key="concept:name" value="C{n}"/>'
+        + "".join(
+            f'<event><string key="concept:name" value="{activity}"/><date key="time:timestamp" value="2026-03-0{n}T{hour:02d}:00:00Z"/></event>'
+            for hour, activity in ((9, "Quote sent"), (12, "Signed"))
+        )
+        + "</trace>"
+        for n in range(1, 6)
+    )
+    crm.data("cases.xes", f"<?xml version='1.0'?><log>{events}</log>")
+    crm.data(
+        "leads.csv.gz",
+        gzip.compress(b"Lead ID;Created;E-mail\n" + b"".join(b"%d;2026-01-01;a@example.org\n" % n for n in range(9))),
+    )
+    _, (log, leads) = propose(crm, tmp_path, "cases.xes", "leads.csv.gz")
+    assert log.entity == "stage_events"
+    assert mapped(log) == {"subject_id": "case:concept:name", "stage": "concept:name", "at": "time:timestamp"}
+    assert leads.entity == "leads" and leads.delimiter == ";" and leads.format is None
+    result = crm.run()
+    assert result.error is None and (result.tables["stage_events"].loaded, result.tables["leads"].loaded) == (10, 9)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le"])
+def test_of_large_files_the_first_rows_are_looked_at(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "big.csv").write_text(
+        'id,"a\nb"\n' + "".join(f'{n},"x\ny {n}"\n' for n in range(60_000)), encoding=encoding
+    )
+    first = head(tmp_path / "big.csv", "csv", 1000, tmp_path)
+    text = first.path.read_text(encoding=encoding)
+    assert not first.is_whole and text.startswith('id,"a\nb"\n0,"x\ny 0"\n') and text.count('"') % 2 == 0
+    assert 1000 <= text.count("\n") <= 1001
+
+
+def test_of_a_large_workbook_the_first_rows_are_looked_at(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for n in range(12_000):
+        book.active.append([n, f"name {n}", "x" * 10])
+    book.save(tmp_path / "big.xlsx")
+    first = head(tmp_path / "big.xlsx", "excel", 500, tmp_path)
+    rows = list(openpyxl.load_workbook(first.path).active.iter_rows(values_only=True))
+    assert not first.is_whole and len(rows) == 500 and rows[-1] == (499, "name 499", "x" * 10)
+
+
+@pytest.mark.parametrize(
+    ("values", "formats", "is_open"),
+    [
+        (["13/02/2026", "01/03/2026"], ("%d/%m/%Y",), False),
+        (["02/13/2026", "03/01/2026"], ("%m/%d/%Y",), False),
+        (["01/02/2026", "03/04/2026"], ("%m/%d/%Y",), True),
+        (["2026-01-02 08:00", "2026-01-02"], ("iso8601",), False),
+        (["Jan 5, 2026", "Feb 13, 2026"], ("%b %d, %Y",), False),
+        (["5-Jan-26", "13-Feb-26"], ("%d-%b-%y",), False),
+        (["1/25/26 8:05 PM", "1/2/26 11:00 AM"], ("%m/%d/%y %I:%M %p",), False),
+        (["01/25/2026 08:05", "01/26/2026", "01/27/2026"], ("%m/%d/%Y", "%m/%d/%Y %H:%M"), False),
+        (["20260105", "20260213"], ("%Y%m%d",), False),
+        (["25.01.2026 08:05:07", "02.02.2026 08:05:08"], ("%d.%m.%Y %H:%M:%S",), False),
+    ],
+)
+def test_formats_of_dates_are_found(values: list[str], formats: tuple[str, ...], is_open: bool) -> None:
+    with connect(":memory:") as con:
+        con.execute('create table t as select unnest($1) as "s:d"', [values])
+        (found,) = profiled(con, "t", [("d", "varchar")])
+    assert found.dates is not None and found.dates.formats == formats and bool(found.dates.other) == is_open
+    assert found.dates.misses == 0
+
+
+@pytest.mark.parametrize("text", ["", "12", "hello", "10:30", "3.14", "2026", "1-2-3-4"])
+def test_what_is_no_date_has_no_format(text: str) -> None:
+    assert forms_of(text) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "decimal", "group", "is_open"),
+    [
+        (["1,234.50", "7"], ".", ",", False),
+        (["1.234,50 €", "7,5 €"], ",", ".", False),
+        (["12 345,60"], ",", "", False),
+        (["1'234.50"], ".", "'", False),
+        (["1,234", "22,000"], ".", ",", False),
+        (["1.234", "2.345"], ",", ".", True),
+        (["1.2345"], ".", "", False),
+        (["(1,200.00)", "$3.00-"], ".", ",", False),
+    ],
+)
+def test_how_numbers_are_written_is_found(values: list[str], decimal: str, group: str, is_open: bool) -> None:
+    with connect(":memory:") as con:
+        con.execute('create table t as select unnest($1) as "s:n"', [values])
+        (found,) = profiled(con, "t", [("n", "varchar")])
+    assert found.numbers is not None
+    assert (found.numbers.decimal, found.numbers.group.strip(), found.numbers.is_open) == (decimal, group, is_open)
+
+
+@pytest.mark.parametrize(
+    ("word", "stage"),
+    [
+        ("Closed Won", "won"), ("SOLD", "won"), ("Closed - Lost", "lost"), ("Estimate declined", "lost"), ("Proposal/Price Quote", "proposal"), ("Estimate", "proposal"),
+        ("New", "inquiry"), ("Junk lead", "lost"), ("Proposl", "proposal"), ("Not Sold", "lost"), ("Paid", "paid"), ("Zebra", None), ("", None),
+    ],
+)  # fmt: skip
+def test_words_of_stages(crm: FileCompany, word: str, stage: str | None) -> None:
+    assert proposed_stage(word, crm.process, "any") == stage
+
+
+def test_the_day_or_the_month_is_told_by_other_columns(crm: FileCompany, tmp_path: Path) -> None:
+    lines = "".join(f"{n},Won,0{n}/02/2026,{n + 20}/03/2026\n" for n in range(1, 9))
+    crm.data("deals.csv", f"id,stage,created,closed\n{lines}")
+    text, (entry,) = propose(crm, tmp_path, "deals.csv")
+    assert (
+        entry.dates.format == ["%d/%m/%Y"] and not entry.dates.columns and "another column of the file decides" in text
+    )
+    crm.data(
+        "deals.csv", "id,stage,created,closed\n" + "".join(f"{n},Won,0{n}/02/2020,0{n}/03/2020\n" for n in range(1, 9))
+    )
+    text, (entry,) = propose(crm, tmp_path, "deals.csv")
+    assert entry.dates.format == ["%m/%d/%Y"] and "CHECK: no value of" in text, (
+        "an American company writes the month first; it is said"
+    )
+
+
+def test_branches_and_words_that_mean_nothing(crm: FileCompany, tmp_path: Path) -> None:
+    text = (
+        (crm.company.process_file)
+        .read_text()
+        .replace("timezone: America/Chicago}", "timezone: America/Chicago, branches: {north: {label: North Side}}}")
+    )
+    crm.company.process_file.write_text(text)
+    crm.process = Process.load(crm.company.process_file)
+    crm.data(
+        "leads.csv",
+        "id,created,email,office\n"
+        + "".join(
+            f"{n},2026-01-0{n},a{n}@example.org,{office}\n"
+            for n, office in enumerate(["North Side", "NORTH", "Dallas", "N/A", "N/A"], 1)
+        ),
+    )
+    text, (entry,) = propose(crm, tmp_path, "leads.csv")
+    assert (
+        entry.values == {"branch": {"North Side": "north"}} and "# Dallas: ???" in text and entry.nulls == ["", "N/A"]
+    )
+
+
+def test_what_can_not_be_read_is_said_and_the_rest_is_proposed(crm: FileCompany, tmp_path: Path) -> None:
+    crm.data("deals.csv", DEALS + "D1,Roof,Ann,Won,5,2026-01-01,2026-01-02\n")
+    crm.data("list.json", '[{"id": 1}]')
+    crm.data("empty.csv", "")
+    crm.data("odd.csv", "foo,bar\n1,2\n")
+    text, (entry,) = propose(crm, tmp_path, "deals.csv", "list.json", "empty.csv", "odd.csv")
+    assert entry.entity == "deals"
+    assert "NOT READ: list.json: it is one JSON list" in text and "NOT READ: empty.csv" in text
+    assert "odd.csv: ??? what its rows are can't be told" in text
+
+
+def test_a_key_that_is_none_is_completed(crm: FileCompany, tmp_path: Path) -> None:
+    crm.data("deals.csv", "id,line,stage,amount\n" + "".join(f"{n // 2},{n % 2},Won,{n}\n" for n in range(1, 40)))
+    text, (entry,) = propose(crm, tmp_path, "deals.csv")
+    assert entry.key is not None and len(entry.key) == 2 and entry.key[0] == "id" and "alone is no key" in text
+    assert crm.run().tables["deals"].loaded == 39
+
+
+def test_the_words_are_those_of_the_entities() -> None:
+    names = {column.name for entity in ENTITIES.values() for column in entity.columns}
+    assert set(NAMES) <= names
+    for name, table in OF_ENTITY.items():
+        assert set(table) <= {column.name for column in ENTITIES[name].columns}
+    for name, weights in WEIGHTS.items():
+        assert set(weights) <= {column.name for column in ENTITIES[name].columns}
+    assert set(WEIGHTS) == set(NOUNS) == set(FILE_WORDS) == set(ENTITIES)
+    assert plain("OpportunityID") == plain("opportunity_id") == plain("Opp. Id") == "opportunity id"
