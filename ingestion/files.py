@@ -35,7 +35,7 @@ from salesgauge.process import Process
 from salesgauge.progress import Reporter
 from salesgauge.settings import Company, SourceSettings
 
-_MEANING = 4  # raise it when the same mapping comes to mean something else: every file is then read again
+_MEANING = 5  # raise it when the same mapping comes to mean something else: every file is then read again
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str, note
     with tempfile.TemporaryDirectory(dir=landing.folder) as folder:
         try:
             file = replace(file, path=unpacked(file.path, Path(folder), kind=entry.kind, member=entry.member))
-            rows = _land_clean(landing, file, dialect, source, Path(folder))
+            rows = _land_clean(process, landing, file, dialect, source, Path(folder))
             if rows is not None and not (entry.stages and entry.stages.entered):
                 return Landed(None, rows)
             is_landed = rows is not None
@@ -232,7 +232,13 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str, note
             relation, filtered = _filtered(landing, entry, relation)
             notes.filtered(entry.entity, file.name, filtered)
             found = mapped(
-                entry, relation.sql, relation.columns, source=source, file=file.name, numeric=relation.numeric
+                entry,
+                relation.sql,
+                relation.columns,
+                source=source,
+                file=file.name,
+                numeric=relation.numeric,
+                company_zone=process.company.timezone,
             )
             if not is_landed:
                 found = _landed(landing, file, relation, found, notes, filtered)
@@ -291,7 +297,9 @@ def _landed(
     return replace(rows, sql=found.sql)
 
 
-def _land_clean(landing: Landing, file: SourceFile, dialect: Dialect, source: str, folder: Path) -> int | None:
+def _land_clean(
+    process: Process, landing: Landing, file: SourceFile, dialect: Dialect, source: str, folder: Path
+) -> int | None:
     """Land the rows of a file that is well-formed, and all of them good, in one pass; how many. None, and nothing landed, where it is not."""
     original = None
     if file.entry.where is not None:
@@ -305,7 +313,13 @@ def _land_clean(landing: Landing, file: SourceFile, dialect: Dialect, source: st
         return None
     _check_columns(file.entry, relation)
     rows = mapped(
-        file.entry, relation.sql, relation.columns, source=source, file=file.name, first_line=relation.first_line
+        file.entry,
+        relation.sql,
+        relation.columns,
+        source=source,
+        file=file.name,
+        first_line=relation.first_line,
+        company_zone=process.company.timezone,
     )
     is_landed = landing.relation_if_clean(
         rows.table,
@@ -366,7 +380,7 @@ def _dialect(entry: FileMapping, file: str) -> Dialect:
 
 
 def meaning_of(path: Path, process: Process) -> str:
-    """A hash of what decides how files are mapped: the mapping, and the stages of the process with their order and kinds."""
+    """A hash of what decides how files are mapped: the mapping, the stages of the process with their order and kinds, and the company's zone."""
     stages = [(stage.key, stage.kind) for stage in process.process.stages]
-    text = json.dumps([_MEANING, path.read_text(encoding="utf-8-sig"), stages])
+    text = json.dumps([_MEANING, path.read_text(encoding="utf-8-sig"), stages, process.company.timezone])
     return hashlib.sha256(text.encode()).hexdigest()

@@ -6,6 +6,7 @@ moments in UTC. Whether a value fits is decided by ``landing``; the columns made
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ _AMOUNT_WORDS = (
 )
 _BLANKS = " \u00a0\u202f\u2009"
 _SIGNS, _PLAIN_SIGNS = "\u2212\u2019", "-'"
+_TIME_OF_DAY = re.compile(r"%-?[HIMSfgnpXcTRs]")  # codes of a time in a date format
 _CLOSING = ("won", "lost", "disqualified")
 
 
@@ -52,10 +54,17 @@ class _Moment:
     given: str
     kind: str
     rule: DateRule
+    company_zone: str | None = None
 
     @property
-    def in_utc(self) -> bool:
-        return self.rule.timezone in (None, "UTC")
+    def zone(self) -> str:
+        """That of times without an offset."""
+        return self.rule.timezone or "UTC"
+
+    @property
+    def day_zone(self) -> str:
+        """That of days without a time: a day is the company's day, whatever zone its times would be in."""
+        return self.company_zone or self.zone
 
 
 def raw_table(
@@ -97,13 +106,15 @@ def mapped(
     file: str,
     first_line: int | None = None,
     numeric: frozenset[str] = frozenset(),
+    company_zone: str | None = None,
 ) -> Mapped:
     """The rows of a file, ``relation_sql`` (see ``tabular.Relation``, its columns' types in ``types``), as rows of the mapping's entity.
 
     ``first_line``: the rows follow each other from there on, so that none needs its ``_line``. ``numeric``: the columns with ``n:<column>``.
+    ``company_zone``: in which a day without a time begins (default: that of the mapping's times).
     """
     entity = mapping.definition
-    values, given, moments = _values(mapping, types, file)
+    values, given, moments = _values(mapping, types, file, company_zone)
     converted = {
         moment.name: (identifier(f"d:{moment.name}"), _expected(moment, mapping.kind))
         for moment in moments
@@ -274,7 +285,7 @@ def _stages_after(stage: str, process: Process) -> list[str]:
 
 
 def _values(
-    mapping: FileMapping, types: Mapping[str, str], file: str
+    mapping: FileMapping, types: Mapping[str, str], file: str, company_zone: str | None
 ) -> tuple[dict[str, str], dict[str, str], list[_Moment]]:
     """Expressions by canonical column, their DuckDB types, and the dates and times among them."""
     entity = mapping.definition
@@ -300,7 +311,7 @@ def _values(
             if is_moment:
                 aliases = [name for name in mapping.columns if mapping.canonical(name) == column.name]
                 dates = mapping.dates.rule(column.name, *aliases, *rule.names)
-                moments.append(_Moment(column.name, given[column.name], column.type, dates))
+                moments.append(_Moment(column.name, given[column.name], column.type, dates, company_zone))
         elif column.name in constants:
             values[column.name], given[column.name] = quote(constants[column.name]), "varchar"
     for name, expression in _derived(mapping, types, file).items():
@@ -309,7 +320,7 @@ def _values(
         for stage, rule in mapping.stages.entered.items():
             values[f"e:{stage}"], kind = _value_of(mapping, rule, types, {}, is_moment=True)
             dates = mapping.dates.rule(*rule.names, stage)
-            moments.append(_Moment(f"e:{stage}", kind, "timestamp", dates))
+            moments.append(_Moment(f"e:{stage}", kind, "timestamp", dates, company_zone))
     return values, given, moments
 
 
@@ -402,15 +413,16 @@ def _with_moments(sql: str, moments: list[_Moment], kind: str) -> str:
     if not moments:
         return sql
     written = ", ".join(
-        f"{instant} as {identifier(f'i:{moment.name}')}, {local} as {identifier(f'l:{moment.name}')}"
+        f"{expression} as {identifier(f'{letter}:{moment.name}')}"
         for moment in moments
-        for instant, local in [_written(moment, kind)]
+        for letter, expression in zip("ily", _written(moment, kind), strict=True)
     )
     sql = f"select *, {written} from ({sql})"
     zoned = ", ".join(
-        f"timezone({quote(str(moment.rule.timezone))}, {identifier(f'l:{moment.name}')}) as {identifier(f'z:{moment.name}')}"
+        f"timezone({quote(zone)}, {identifier(f'{letter}:{moment.name}')}) as {identifier(f'{place}:{moment.name}')}"
         for moment in moments
-        if not moment.in_utc and moment.kind == "timestamp"
+        for letter, place, zone in (("l", "z", moment.zone), ("y", "w", moment.day_zone))
+        if zone != "UTC" and moment.kind == "timestamp"
     )
     if zoned:
         sql = f"select *, {zoned} from ({sql})"
@@ -418,55 +430,71 @@ def _with_moments(sql: str, moments: list[_Moment], kind: str) -> str:
     return f"select *, {final} from ({sql})"
 
 
-def _written(moment: _Moment, kind: str) -> tuple[str, str]:
-    """What is written: an instant in UTC (where there is an offset), and a local time (where there is none)."""
+def _written(moment: _Moment, kind: str) -> tuple[str, str, str]:
+    """What is written: an instant in UTC (where there is an offset), a local time (where there is none), or a day (where there is no time either)."""
     value = identifier(moment.name)
     none = "cast(null as timestamp)"
     if moment.given == "timestamp with time zone":
-        return f"timezone('UTC', {value})", none
-    if moment.given.startswith("timestamp") or moment.given == "date":
-        return none, f"cast({value} as timestamp)"
+        return f"timezone('UTC', {value})", none, none
+    if moment.given == "date":
+        return none, none, f"cast({value} as timestamp)"
+    if moment.given.startswith("timestamp"):
+        return none, f"cast({value} as timestamp)", none
     text = value if moment.given == "varchar" else f"cast({value} as varchar)"
-    instants, locals_ = [], []
+    is_day = f"length({text}) <= 10"
+    if kind == "excel":
+        is_day = f"({is_day} or suffix({text}, ' 00:00:00'))"  # a cell with a day has a midnight
+    instants, locals_, days = [], [], []
     for form in moment.rule.format or ["iso8601"]:
         if form == "iso8601":
             # words such as epoch are none: a time begins with a digit, and digits sort before ':'
             has_offset = f"regexp_matches({text}, {_OFFSET})"
             instants.append(f"case when {has_offset} then timezone('UTC', try_cast({text} as timestamptz)) end")
-            locals_.append(f"case when {text} < ':' and not {has_offset} then try_cast({text} as timestamp) end")
+            plain = f"{text} < ':' and not {has_offset}"
+            locals_.append(f"case when {plain} and not {is_day} then try_cast({text} as timestamp) end")
+            days.append(f"case when {plain} and {is_day} then try_cast({text} as timestamp) end")
         elif "%z" in form:
             instants.append(f"timezone('UTC', try_strptime(regexp_replace({text}, 'Z$', '+00:00'), {quote(form)}))")
         else:
-            locals_.append(f"try_strptime({text}, {quote(form)})")
-    if kind == "excel":
-        locals_.append(f"try_cast({text} as timestamp)")  # cells that are dates are handed on in ISO form
-    return f"coalesce({', '.join([*instants, none])})", f"coalesce({', '.join([*locals_, none])})"
+            (locals_ if _TIME_OF_DAY.search(form) else days).append(f"try_strptime({text}, {quote(form)})")
+    if kind == "excel":  # cells that are dates are handed on in ISO form
+        locals_.append(f"case when not {is_day} then try_cast({text} as timestamp) end")
+        days.append(f"case when {is_day} then try_cast({text} as timestamp) end")
+    return (
+        f"coalesce({', '.join([*instants, none])})",
+        f"coalesce({', '.join([*locals_, none])})",
+        f"coalesce({', '.join([*days, none])})",
+    )
 
 
 def _final(moment: _Moment) -> str:
-    instant, local, zoned = (identifier(f"{letter}:{moment.name}") for letter in "ilz")
-    zone = quote(str(moment.rule.timezone))
+    instant, local, day, zoned, zoned_day = (identifier(f"{letter}:{moment.name}") for letter in "ilyzw")
     if moment.kind == "date":
-        there = instant if moment.in_utc else f"timezone({zone}, timezone('UTC', {instant}))"
-        return f"cast(coalesce({there}, {local}) as date)"
-    if moment.in_utc:
-        return f"coalesce({instant}, {local})"
+        there = instant if moment.zone == "UTC" else f"timezone({quote(moment.zone)}, timezone('UTC', {instant}))"
+        return f"cast(coalesce({there}, {local}, {day}) as date)"
+    # a day is a day where the clock skips its midnight too: then it begins later
+    return f"coalesce({instant}, {_in_utc(moment.zone, local, zoned)}, {_in_utc(moment.day_zone, day, zoned_day)})"
+
+
+def _in_utc(zone: str, local: str, zoned: str) -> str:
+    """The moment in UTC of a local time; null where the clock skips it. ``zoned`` is what DuckDB makes of it."""
+    if zone == "UTC":
+        return local
+    zone = quote(zone)
     # a time that the clock skips comes back changed; of a time that it shows twice the first is taken (half an hour: Lord Howe)
     earlier = "".join(
         f"when timezone({zone}, {zoned} - interval {minutes} minute) = {local} then timezone('UTC', {zoned} - interval {minutes} minute) "
         for minutes in (60, 30)
     )
     return (
-        f"case when {instant} is not null then {instant} "
-        # a day is a day where the clock skips its midnight too: then it begins later
-        f"when timezone({zone}, {zoned}) <> {local} then case when {local} = date_trunc('day', {local}) then timezone('UTC', {zoned}) end "
+        f"case when timezone({zone}, {zoned}) <> {local} then case when {local} = date_trunc('day', {local}) then timezone('UTC', {zoned}) end "
         f"{earlier}else timezone('UTC', {zoned}) end"
     )
 
 
 def _expected(moment: _Moment, kind: str) -> str:
     forms = " or ".join("an ISO 8601 form" if form == "iso8601" else form for form in moment.rule.format or ["iso8601"])
-    zone = "" if moment.kind == "date" or moment.in_utc else f" that exists in {moment.rule.timezone}"
+    zone = "" if moment.kind == "date" or moment.zone == "UTC" else f" that exists in {moment.rule.timezone}"
     return f"a {'date' if moment.kind == 'date' else 'time'} written as {forms}{zone}, between 1900 and 2200"
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from salesgauge.process import Process
+
 MAPPING = (
     "files:\n  - {path: '*.*', format: csv, delimiter: ';', entity: deals, key: no, columns: {amount: value}OPTIONS}\n"
 )
@@ -162,6 +164,13 @@ def test_a_formula_with_a_value_loads(crm: Any) -> None:
     assert crm.rows("select deal_id, amount, name from raw_files.deals order by 1") == [("A", 2, None), ("B", 3, "x")]
 
 
+def _move(crm: Any, zone: str) -> None:
+    """The company is in ``zone``."""
+    path = crm.company.root / "process.yml"
+    path.write_text(path.read_text().replace("America/Chicago", zone))
+    crm.process = Process.load(path)
+
+
 DAYS = {"America/Sao_Paulo": "2017-10-15", "America/Havana": "2019-03-10", "Asia/Beirut": "2022-03-27"}
 
 
@@ -171,6 +180,7 @@ def test_a_day_whose_midnight_the_clock_skips_is_a_day(crm: Any, zone: str) -> N
     from zoneinfo import ZoneInfo
 
     day = DAYS[zone]
+    _move(crm, zone)
     forms = {"iso8601": day, "%d/%m/%Y": "/".join(reversed(day.split("-"))), "%Y-%m-%d %H:%M:%S": f"{day} 00:00:00"}
     crm.mapping(
         "files:\n"
@@ -193,3 +203,29 @@ def test_a_day_whose_midnight_the_clock_skips_is_a_day(crm: Any, zone: str) -> N
     # a time that the clock skips is still none
     crm.data("2.csv", f"id,at\n2,{day} 00:30:00\n")
     assert crm.run().total.quarantined == 1
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/Chicago"])
+@pytest.mark.parametrize("form", ["iso8601", "%Y-%m-%d"])
+def test_a_day_is_a_day_of_the_company_whatever_zone_times_are_in(crm: Any, zone: str, form: str) -> None:
+    """Else it would be the day before, or after, in a zone to the west or the east."""
+    from datetime import datetime
+
+    crm.mapping(
+        "files:\n"
+        f"  - {{path: a.csv, entity: leads, key: id, columns: {{created_at: at}}, dates: {{format: ['{form}', '%Y-%m-%d %H:%M'], timezone: {zone}}}}}\n"
+        f"  - {{path: a.parquet, entity: leads, key: id, columns: {{created_at: at}}, dates: {{timezone: {zone}}}}}\n"
+        f"  - {{path: a.xlsx, entity: leads, key: id, columns: {{created_at: at}}, dates: {{format: '{form}', timezone: {zone}}}}}\n"
+    )
+    crm.data("a.csv", "id,at\ncsv,2026-02-03\ntime,2026-02-03 00:00\n")
+    duckdb.sql(f"copy (select 'parquet' as id, date '2026-02-03' as at) to '{crm.company.data_dir / 'a.parquet'}'")
+    _excel(crm.company.data_dir / "a.xlsx", [["id", "at"], ["excel", datetime(2026, 2, 3)], ["text", "2026-02-03"]])
+    assert crm.run().error is None
+    found = dict(crm.rows("select lead_id, created_at from raw_files.leads"))
+    midnight = {
+        "UTC": datetime(2026, 2, 3),
+        "Asia/Tokyo": datetime(2026, 2, 2, 15),
+        "America/Chicago": datetime(2026, 2, 3, 6),
+    }
+    assert found.pop("time") == midnight[zone]
+    assert found == dict.fromkeys(["csv", "parquet", "excel", "text"], datetime(2026, 2, 3, 6))

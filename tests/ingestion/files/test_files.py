@@ -125,7 +125,7 @@ def test_several_formats_and_offsets(crm: Any) -> None:
     assert crm.rows("select created_at from raw_files.leads order by _row") == [
         (datetime(2026, 1, 31, 14, 5),),
         (datetime(2026, 1, 31, 10, 5, 0, 250000),),
-        (datetime(2026, 1, 30, 23, 0),),
+        (datetime(2026, 1, 31, 6, 0),),  # a day is one of the company, which is in Chicago
         (datetime(2026, 1, 31, 15, 5, 0, 500000),),
     ]
 
@@ -163,14 +163,14 @@ def test_stage_events_come_from_dates_and_from_nothing_else(crm: Any) -> None:
         'select subject_id, subject_type, stage, pipeline, "at", source_order, event_id, _line from raw_files.stage_events order by _row'
     )
     assert events == [
-        ("a", "deal", "proposal", "x", datetime(2026, 1, 1), 2, "a:proposal", 2),
-        ("a", "deal", "won", "x", datetime(2026, 1, 1), 3, "a:won", 2),
-        ("b", "deal", "proposal", None, datetime(2026, 1, 2), 2, "b:proposal", 3),
-        ("b", "deal", "lost", None, datetime(2026, 1, 9), 4, "b:lost", 3),
-        ("c", "deal", "proposal", None, datetime(2026, 1, 3), 2, "c:proposal", 4),
-        ("e", "deal", "proposal", None, datetime(2026, 1, 4), 2, "e:proposal", 6),
-        ("e", "deal", "won", None, datetime(2026, 1, 5), 3, "e:won", 6),
-        ("e", "deal", "paid", None, datetime(2026, 1, 6), 5, "e:paid", 6),
+        ("a", "deal", "proposal", "x", datetime(2026, 1, 1, 6), 2, "a:proposal", 2),
+        ("a", "deal", "won", "x", datetime(2026, 1, 1, 6), 3, "a:won", 2),
+        ("b", "deal", "proposal", None, datetime(2026, 1, 2, 6), 2, "b:proposal", 3),
+        ("b", "deal", "lost", None, datetime(2026, 1, 9, 6), 4, "b:lost", 3),
+        ("c", "deal", "proposal", None, datetime(2026, 1, 3, 6), 2, "c:proposal", 4),
+        ("e", "deal", "proposal", None, datetime(2026, 1, 4, 6), 2, "e:proposal", 6),
+        ("e", "deal", "won", None, datetime(2026, 1, 5, 6), 3, "e:won", 6),
+        ("e", "deal", "paid", None, datetime(2026, 1, 6, 6), 5, "e:paid", 6),
     ]
     ((_, line, reason, _),) = crm.quarantine()
     assert (line, str(reason)[:32]) == (7, "created_at: 'soon' is not a time")
