@@ -186,10 +186,13 @@ def checks(root: Path, style: str) -> None:
             console.print(f"{title} ({len(mine):,})", style="bold yellow", highlight=False)
         for one in mine:
             console.print(f"  - {one}", highlight=False, markup=False, soft_wrap=True)
-    if keys := unread(load_yaml(company.process_file)):
+    document = load_yaml(company.process_file)
+    if keys := unread(document):
         console.print(
             f"Of process.yml these describe the process, no KPI reads them: {', '.join(keys)}", highlight=False
         )
+    if absent := [name for name in document.get("stage_mapping") or {} if name not in company.configured_sources()]:
+        console.print(f"Stages are mapped of sources that are not configured: {', '.join(absent)}", highlight=False)
 
 
 @main.command()

@@ -86,7 +86,10 @@ def print_summary(console: Console, company: Company, outcome: RunOutcome) -> No
     if outcome.exit_code in (0, 3, 5) and company.pointer.exists():
         con = open_published(company.pointer)
         try:
-            console.print(_scorecard_table(con))
+            table = _scorecard_table(con)
+            console.print(
+                table if table.row_count else "process.yml names no targets: there is nothing to compare KPIs with."
+            )
             for line in _score_lines(con):
                 console.print(line, highlight=False)
             print_remarks(console, remarks(con))

@@ -202,6 +202,7 @@ def _unmapped_values(con: duckdb.DuckDBPyConnection) -> list[Remark]:
 
 _UNKNOWN = {
     "branch": "Add it to company.branches in process.yml, or correct it in the source.",
+    "channel": "Add it to company.channels in process.yml, or correct it in the source.",
     "owner": "Map the people who own records ('users' in sources/), or correct it in the source.",
     "currency": "Add its rates to exchange_rates in process.yml: until then its amounts count nowhere.",
 }

@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from salesgauge.entities import ENTITIES, Entity
 from salesgauge.warehouse import connect
 from tests.dbt.project import run_dbt
 
@@ -44,6 +45,40 @@ ANSWERS = [
 ]
 
 
+ODD = {
+    "text": "…",
+    "timestamp": "1801-02-03 04:05",
+    "date": "1801-02-03",
+    "decimal": -1,
+    "integer": -1,
+    "float": -1.5,
+    "boolean": True,
+}
+
+
+def bare(entity: Entity, key: str, *, is_odd: bool) -> dict[str, Any]:
+    """A record with only the key and what is required, or with an odd value in each other column; out of every KPI that the tests look at."""
+    words = {"type": "call", "stage": "qualification", "subject_type": "deal"}
+    plain = {
+        "text": key,
+        "timestamp": "2026-02-01 10:00",
+        "date": "2026-02-01",
+        "decimal": 1,
+        "integer": 1,
+        "float": 1,
+        "boolean": False,
+    }
+    row: dict[str, Any] = {"_line": 1, entity.key: key}
+    for column in entity.columns:
+        if column.name in entity.required and column.name != entity.key:
+            row[column.name] = words.get(column.name, plain[column.type])
+        elif is_odd and column.name != entity.key:
+            row[column.name] = ODD[column.type]
+    if entity.name in ("leads", "deals"):
+        row |= {"is_test": True, "is_deleted": False, "merged_into_id": None}
+    return row
+
+
 def insert(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
     columns = {name for row in rows for name in row}
     whole = [{"source": "crm", "_file": "x.csv", "_load_id": "1.0", **dict.fromkeys(columns), **row} for row in rows]
@@ -66,6 +101,11 @@ def built(bench: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             for stage, at in row["moves"]
         ]  # fmt: skip
         insert(con, "raw_files.stage_events", events)
+        for (
+            entity
+        ) in ENTITIES.values():  # of each entity a record with nothing but what it must have, and one with odd values
+            for number, odd in enumerate((False, True)):
+                insert(con, f"raw_files.{entity.name}", [bare(entity, f"bare{number}", is_odd=odd)])
         answers = [
             {"response_id": name, "nps_score": nps, "csat_score": csat, "submitted_at": "2026-06-01 10:00", "_line": 1}
             for name, nps, csat in ANSWERS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from orchestration.records import find_records
 from salesgauge.errors import ConfigurationError
 from salesgauge.process import Process
 from salesgauge.settings import Company
+from salesgauge.warehouse import connect
 
 PROCESS = """
 company: {name: Test, currency: USD, timezone: America/Chicago}
@@ -103,3 +105,32 @@ def test_exports_that_no_source_reads_are_named(company: Company) -> None:
 def test_a_company_without_data_has_no_exports(tmp_path: Path) -> None:
     (tmp_path / "process.yml").write_text(PROCESS, encoding="utf-8")
     assert unread_exports(Company.open(tmp_path, {})) == []
+
+
+def test_checks_of_a_run_that_was_not_published_are_shown(company: Company) -> None:
+    with connect(company.warehouse_file) as con:
+        con.execute("create schema quality")
+        con.execute(
+            "create table quality.checks as select 'gx' as origin, 's' as suite, 'c' as name, 'marts.fct_deal' as table_name, 'error' as severity, "
+            "false as passed, '3 of 9 rows fail' as observed, 'a deal is one thing' as expected, 9 as rows_checked, 3 as failing_rows, "
+            "'crm:…012' as examples, 'Look.' as action"
+        )
+    command = ["--company", str(company.root), "checks"]
+    output = CliRunner().invoke(main, command).output
+    assert "the newest run, which was not published" in output
+    assert "marts.fct_deal: expected a deal is one thing; 3 of 9 rows fail (e.g. crm:…012). Look." in output
+    assert json.loads(CliRunner().invoke(main, [*command, "--format", "json"]).output)[0]["kind"] == "audit"
+    status = CliRunner().invoke(main, ["--company", str(company.root), "status"]).output
+    assert "Nothing is published yet. Next: salesgauge checks" in status
+
+
+def test_what_process_yml_says_to_nobody_is_named(company: Company) -> None:
+    with connect(company.warehouse_file) as con:
+        con.execute("create schema quality")
+        con.execute("create table quality.checks as select 'error' as severity, false as passed, 'c' as name, 't' as table_name, "
+                    "'x' as observed, 'y' as expected, 1 as failing_rows, null as examples")  # fmt: skip
+    text = PROCESS.replace("{key: proposal}", "{key: proposal, playbook: https://example.com, tools: [phone]}")
+    company.process_file.write_text(text + "stage_mapping: {elsewhere: {'*': {a: won}}}\n", encoding="utf-8")
+    output = CliRunner().invoke(main, ["--company", str(company.root), "checks"]).output
+    assert "no KPI reads them: tools, playbook" in output
+    assert "of sources that are not configured: elsewhere" in output

@@ -28,6 +28,7 @@ calls as (
 
     select
         call_id as activity_id,
+        'call' as entity,
         -- one that is still to be made is a task
         case when outcome = 'planned' then 'task' else 'call' end as type,
         direction,
@@ -60,6 +61,7 @@ appointments as (
 
     select
         appointment_id as activity_id,
+        'appointment' as entity,
         'meeting' as type,
         cast(null as varchar) as direction,
         -- where nobody knows when it was set, or where the customer set it, it can't tell how soon someone answered
@@ -88,13 +90,26 @@ united as (
 
 ),
 
+-- A source may number its calls and its appointments from 1 each: of records with one id all but the first say what they are.
+told_apart as (
+
+    select
+        {{ star_except('united', ['activity_id', 'entity']) }},
+        case
+            when row_number() over (partition by activity_id order by entity nulls first) = 1 then activity_id
+            else activity_id || ':' || entity
+        end as activity_id
+    from united
+
+),
+
 -- What is planned (a meeting, a task) exists from when it was set; what happened, from when it happened.
 known as (
 
     select
         *,
         case when type in ('meeting', 'task') then coalesce(created_at, "at") else "at" end as known_at
-    from united
+    from told_apart
     where not is_deleted
 
 ),

@@ -9,7 +9,7 @@ with received_records as (
     union
     {%- endfor %}
     {%- for relation in canonical_relations('stage_events') %}
-    select subject_type as entity, subject_id as record_id from {{ relation }} where subject_id is not null
+    select subject_type as entity, subject_id as record_id from {{ relation }} where subject_id is not null and subject_type in ('lead', 'deal')
     {{ 'union' if not loop.last }}
     {%- endfor %}
 ),

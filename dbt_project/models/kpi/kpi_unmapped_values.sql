@@ -35,7 +35,7 @@ findings as (
     select 'currency', stated.currency, 1, stated.amount
     from {{ ref('fct_deal') }} as marts
     inner join {{ ref('int_deals') }} as stated on marts.deal_id = stated.deal_id
-    where stated.currency is not null and stated.amount >= 0 and marts.amount is null
+    where stated.currency is not null and stated.amount between 0 and {{ largest_amount() }} and marts.amount is null
     union all
     select field, value, records, null from {{ ref('int_unmapped_outcomes') }}
 ),

@@ -44,7 +44,7 @@ renamed as (
 
     select
         {{ source_id('source', 'event_id') }} as event_id,
-        coalesce({{ clean('subject_type') }}, 'deal') as subject_type,
+        coalesce(lower({{ clean('subject_type') }}), 'deal') as subject_type,
         {{ source_id('source', 'subject_id') }} as subject_id,
         {{ clean('stage') }} as stage,
         {{ clean('pipeline') }} as pipeline,
