@@ -31,7 +31,11 @@ OUTCOMES = frozenset(
     {"answered", "missed", "no_answer", "busy", "failed", "planned", "scheduled", "held", "no_show", "canceled"}
 )
 AFTER_ANALYSIS = "tag:after_analysis"
+# The variables on which it depends which models there are and what they read.
+GRAPH_VARS = ("sources", "hubspot_lead_object")
 SEMANTIC_MANIFEST = "semantic_manifest.json"
+# What this process parsed last, by its folder: dbt writes into a manifest what it compiles, and compiles anew at the next command.
+KEPT: dict[Path, tuple[tuple[int, int], Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -125,17 +129,25 @@ def company_sources(company: Company) -> tuple[str, ...]:
 
 
 def parse(values: Mapping[str, Any]) -> Any:
-    """Parse the project with the variables ``values``; dbt's ``dbtRunnerResult``, whose result is a manifest of the caller's own.
+    """Parse the project for the variables ``values``; dbt's ``dbtRunnerResult``, whose result is a manifest for one command at a time.
 
-    Parsing takes longer than all else that dbt does before the first query, and is the same for every company with the
-    same ``values``: they share the folder in which dbt keeps what it has parsed, one process at a time. Nothing of a
-    company but its ``values`` is in there.
+    Parsing takes longer than all else that dbt does before the first query, and is the same for every company whose
+    ``values`` make the same graph (``GRAPH_VARS``; the others are read when a model is compiled): they share the folder in
+    which dbt keeps what it has parsed, one process at a time. Nothing else of a company is in there. This process keeps the
+    newest graph too, until a file of the project changes: reading it again takes a second.
     """
     target = parse_target(values)
     with _locked(target):
+        newest = _newest_change()
+        if (kept := KEPT.get(target)) and kept[0] == newest:
+            return kept[1]
         # Read by dbt where it parses and only there; its name is the catalogue of the relations, as in a company.
         warehouse = target / "salesgauge.duckdb"
-        return invoke(["parse", "--vars", json.dumps(dict(values))], warehouse=warehouse, target=target)
+        result = invoke(["parse", "--vars", json.dumps(_graph(values))], warehouse=warehouse, target=target)
+        KEPT.clear()
+        if result.success:
+            KEPT[target] = (newest, result)
+        return result
 
 
 def manifest_json(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,11 +155,10 @@ def manifest_json(values: Mapping[str, Any]) -> dict[str, Any]:
     target = parse_target(values)
     path = target / "manifest.json"
     with _locked(target):
-        files = [file for folder in ("models", "macros", "tests") for file in (DBT_PROJECT / folder).rglob("*.*")]
-        newest = max(file.stat().st_mtime for file in [*files, DBT_PROJECT / "dbt_project.yml"])
-        if path.is_file() and path.stat().st_mtime >= newest:
+        if path.is_file() and path.stat().st_mtime_ns >= _newest_change()[0]:
             with suppress(ValueError):
                 return json.loads(path.read_text(encoding="utf-8"))
+        KEPT.pop(target, None)  # the file is to be written
         result = parse(values)
         if not result.success:
             raise RuntimeError(f"dbt_project can't be parsed: {result.exception}")
@@ -155,9 +166,19 @@ def manifest_json(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_target(values: Mapping[str, Any]) -> Path:
-    """The folder in which dbt keeps the project as parsed with ``values``."""
-    key = hashlib.sha256(json.dumps(dict(values), sort_keys=True).encode()).hexdigest()
+    """The folder in which dbt keeps the project as parsed for ``values``."""
+    key = hashlib.sha256(json.dumps(_graph(values), sort_keys=True).encode()).hexdigest()
     return DBT_PROJECT / "target" / "parsed" / key[:16]
+
+
+def _newest_change() -> tuple[int, int]:
+    """When a file of the project changed last (nanoseconds), and how many there are."""
+    files = [file for folder in ("models", "macros", "tests") for file in (DBT_PROJECT / folder).rglob("*.*")]
+    return max(file.stat().st_mtime_ns for file in [*files, DBT_PROJECT / "dbt_project.yml"]), len(files)
+
+
+def _graph(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in GRAPH_VARS if name in values}
 
 
 def _locked(target: Path) -> FileLock:
@@ -175,7 +196,7 @@ def invoke(
 ) -> Any:
     """One dbt command in this process, quiet, without usage statistics; dbt's ``dbtRunnerResult``.
 
-    With a ``manifest`` of :func:`parse` (with the same variables) dbt parses nothing. It writes into it: one manifest per command.
+    With a ``manifest`` of :func:`parse` (for the same variables) dbt parses nothing.
     """
     from dbt.cli.main import dbtRunner
 

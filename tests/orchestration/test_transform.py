@@ -38,8 +38,11 @@ transform.invoke = timed
 import dbt.cli.main
 print("ready", flush=True)
 sys.stdin.readline()
-values = {"word": "one"}
-results = [transform.parse(values) for _ in range(3)]
+values = {"sources": ["one"]}
+results = []
+for _ in range(3):
+    results.append(transform.parse(values))
+    transform.KEPT.clear()
 assert all(result.success for result in results), results
 nodes = sorted(transform.manifest_json(values)["nodes"])
 print(json.dumps({"times": times, "nodes": nodes}))
@@ -53,7 +56,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "models").mkdir(parents=True)
     (folder / "dbt_project.yml").write_text("{name: salesgauge, profile: salesgauge, config-version: 2}\n")
     (folder / "profiles.yml").write_text(PROFILE)
-    (folder / "models" / "one.sql").write_text("select '{{ var('word') }}' as word")
+    (folder / "models" / "one.sql").write_text("select '{{ var('sources')[0] }}' as word")
     monkeypatch.setattr(transform, "DBT_PROJECT", folder)
     # put back after the test: dbt is told through the environment
     monkeypatch.setenv("SALESGAUGE_WAREHOUSE", "")
@@ -81,7 +84,7 @@ def test_two_processes_parse_one_after_the_other(project: Path) -> None:
 
 
 def test_a_manifest_is_made_anew_where_a_model_is_newer_or_it_is_torn(project: Path) -> None:
-    values = {"word": "two"}
+    values = {"sources": ["two"]}
     assert sorted(transform.manifest_json(values)["nodes"]) == ["model.salesgauge.one"]
     (project / "models" / "three.sql").write_text("select 3 as three")
     assert sorted(transform.manifest_json(values)["nodes"]) == ["model.salesgauge.one", "model.salesgauge.three"]
@@ -89,10 +92,22 @@ def test_a_manifest_is_made_anew_where_a_model_is_newer_or_it_is_torn(project: P
         '{"nodes": {"model'
     )  # a process was killed as it wrote
     assert sorted(transform.manifest_json(values)["nodes"]) == ["model.salesgauge.one", "model.salesgauge.three"]
-    assert transform.parse_target(values) != transform.parse_target({"word": "one"})
+    assert transform.parse_target(values) != transform.parse_target({"sources": ["one"]})
+    # what is read when a model is compiled makes no other graph
+    assert transform.parse_target(values) == transform.parse_target(
+        {**values, "exclusions": [{"reason": "test", "sql": "true"}]}
+    )
+
+
+def test_a_process_parses_again_only_where_a_file_changed(project: Path) -> None:
+    values = {"sources": ["two"]}
+    first = transform.parse(values)
+    assert transform.parse(values) is first
+    (project / "models" / "three.sql").write_text("select 3 as three")
+    assert "model.salesgauge.three" in transform.parse(values).result.nodes
 
 
 def test_a_project_that_cannot_be_parsed_is_said(project: Path) -> None:
-    (project / "models" / "one.sql").write_text("select '{{ var('word' }}'")
+    (project / "models" / "one.sql").write_text("select '{{ var('sources' }}'")
     with pytest.raises(RuntimeError, match="can't be parsed"):
-        transform.manifest_json({"word": "one"})
+        transform.manifest_json({"sources": ["one"]})
