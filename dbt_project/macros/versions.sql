@@ -30,6 +30,27 @@
     )
 {%- endmacro %}
 
+{# Events without an id of their own, as exports that overlap hold them: each once. What stands in one file twice happened twice. #}
+{% macro events_of_overlapping_files(relation, alike) -%}
+    select * exclude (is_named, occurrence)
+    from (
+        select
+            *,
+            event_id <> _file || ':' || cast(_line as varchar) as is_named,
+            row_number() over (partition by source, _file, {{ alike | join(', ') }} order by _line) as occurrence
+        from {{ relation }}
+    ) as numbered
+    qualify row_number() over (
+        partition by source, {{ alike | join(', ') }}, occurrence, case when is_named then event_id end
+        order by _file_order, _line
+    ) = 1
+{%- endmacro %}
+
+{# The place of an event among those of the same moment, where the source gives none: that in its file, and of the files in their natural order. #}
+{% macro place_in_files() -%}
+    (cast(_file_order as bigint) * 1000000000 + _line)
+{%- endmacro %}
+
 {# A day that is exported again replaces the day. #}
 {% macro newest_load_of_day(relation, day) -%}
     select *

@@ -109,6 +109,50 @@ def test_of_the_rows_of_one_file_the_last_counts(exports: Company, staged: Run) 
     assert staged()["A"] == (3, "proposal", ["proposal"])
 
 
+LOG = """
+files:
+  - path: 'log*.csv'
+    entity: stage_events
+    columns: {deal: case, stage: what, at: when, owner: who}
+    dates: {format: iso8601, timezone: UTC}
+"""
+
+
+def test_events_that_several_exports_hold_are_one(exports: Company, bench: Path) -> None:
+    (exports.sources_dir / "weekly.yml").write_text(LOG, encoding="utf-8")
+    events = [f"A,step {number},2026-01-01T10:00:00,Ann" for number in (3, 1, 2, 1)]  # step 1 stands there twice
+    head = "case,what,when,who\n"
+
+    def loaded(files: dict[str, list[str]]) -> list[str]:
+        for path in exports.data_dir.glob("log*.csv"):
+            path.write_text(head, encoding="utf-8")
+        for name, rows in files.items():
+            (exports.data_dir / f"{name}.csv").write_text(head + "".join(f"{row}\n" for row in rows), encoding="utf-8")
+        process = Process.load(PROCESS_FILE)
+        (result,) = ingestion.extract(exports, process, received_at=datetime(2026, 7, 1))
+        assert result.error is None
+        path = bench / "salesgauge.duckdb"
+        path.unlink(missing_ok=True)
+        with connect(path) as con:
+            process.write_tables(con, datetime(2026, 7, 1))
+            rawlog.create_views(con, exports)
+        run_dbt(bench, "run", "--select", "stg_files__stage_events")
+        with connect(path) as con:
+            return [row[0] for row in con.execute("select stage from staging.stg_files__stage_events order by source_order").fetchall()]  # fmt: skip
+
+    whole = ["step 3", "step 1", "step 2", "step 1"]
+    assert loaded({"log1": events}) == whole
+    assert loaded({"log1": events, "log2": events}) == whole  # a copy
+    assert loaded({"log9": events[:2], "log10": events[2:]}) == [
+        "step 3",
+        "step 1",
+        "step 2",
+    ]  # nobody can tell it from a copy
+    assert loaded({"log9": events[:3], "log10": events[1:3]}) == whole[:3]
+    other = "B,step 1,2026-01-01T10:00:00,Ann"
+    assert loaded({"log9": [*events[:1], other], "log10": [events[1]], "log11": events[2:3]}) == ["step 3", "step 1", "step 1", "step 2"]  # fmt: skip
+
+
 def test_names_are_sorted_as_people_read_them() -> None:
     names = [
         "2025/export_2.csv", "2025/export_10.csv", "2026/export_1.csv.gz", "deals.csv", "deals (1).csv", "deals (2).xlsx", "deals (10).csv",

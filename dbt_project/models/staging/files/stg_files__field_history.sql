@@ -13,7 +13,7 @@ renamed as (
         {{ clean('field') }} as field,
         case when field = 'owner_id' then {{ source_id('source', 'value') }} else {{ clean('value') }} end as value,
         "at",
-        coalesce(source_order, _line) as source_order,
+        coalesce(source_order, {{ place_in_files() }}) as source_order,
         updated_at
     from newest
 

@@ -40,6 +40,12 @@ newest as (
 
 ),
 
+single as (
+
+    {{ events_of_overlapping_files('newest', ['subject_type', 'subject_id', 'stage', 'pipeline', '"at"', 'owner_id']) }}
+
+),
+
 renamed as (
 
     select
@@ -50,10 +56,10 @@ renamed as (
         {{ clean('pipeline') }} as pipeline,
         "at",
         {{ source_id('source', 'owner_id') }} as owner_id,
-        coalesce(source_order, _line) as source_order,
+        coalesce(source_order, {{ place_in_files() }}) as source_order,
         source_order is not null as is_ordered,
         updated_at
-    from newest
+    from single
 
 )
 
