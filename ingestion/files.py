@@ -217,7 +217,7 @@ class Landed:
 def land(process: Process, landing: Landing, file: SourceFile, source: str, notes: FileNotes) -> Landed:
     """Land one file. What people should know of it goes to ``notes``. OSError where it can't be got at."""
     entry = file.entry
-    dialect = _dialect(entry, file.name)
+    dialect = dialect_of(entry, file.name)
     rows = None
     with tempfile.TemporaryDirectory(dir=landing.folder) as folder:
         try:
@@ -228,9 +228,9 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str, note
             is_landed = rows is not None
             relation = read(landing.con, file.path, dialect, Path(folder), entry.sources)
             rows = relation.received()
-            _check_columns(entry, relation)
-            relation, filtered = _filtered(landing, entry, relation)
-            notes.filtered(entry.entity, file.name, filtered)
+            check_columns(entry, relation)
+            relation, left_aside = filtered(landing.con, entry, relation)
+            notes.filtered(entry.entity, file.name, left_aside)
             found = mapped(
                 entry,
                 relation.sql,
@@ -241,7 +241,7 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str, note
                 company_zone=process.company.timezone,
             )
             if not is_landed:
-                found = _landed(landing, file, relation, found, notes, filtered)
+                found = _landed(landing, file, relation, found, notes, left_aside)
             if relation.encoding:
                 notes.encoding(file.name, relation.encoding, relation.line)
         except RefusedError as error:
@@ -264,13 +264,13 @@ def _refused(landing: Landing, file: SourceFile, dialect: Dialect, why: str, row
     return Landed(why, rows if rows is not None else rows_of(file.path, dialect))
 
 
-def _filtered(landing: Landing, entry: FileMapping, relation: Relation) -> tuple[Relation, int]:
+def filtered(con: duckdb.DuckDBPyConnection, entry: FileMapping, relation: Relation) -> tuple[Relation, int]:
     """The rows of a file that ``where`` reads, and how many it leaves out."""
     if entry.where is None:
         return relation, 0
     left = left_out(entry, relation.columns)
     # a line is that of the file: it is counted before rows go
-    (count,) = landing.con.execute(f"select count(*) from ({relation.sql}) where {left}").fetchone() or (0,)
+    (count,) = con.execute(f"select count(*) from ({relation.sql}) where {left}").fetchone() or (0,)
     kept = relation.received() - count
     return replace(relation, sql=f"select * from ({relation.sql}) where not {left}", received=lambda: kept), count
 
@@ -311,7 +311,7 @@ def _land_clean(
         relation = None if file.entry.needs_lines else read_plain(file.path, dialect, file.entry.sources)
     if relation is None:
         return None
-    _check_columns(file.entry, relation)
+    check_columns(file.entry, relation)
     rows = mapped(
         file.entry,
         relation.sql,
@@ -335,7 +335,8 @@ def _land_clean(
     return relation.received() if is_landed else None
 
 
-def _check_columns(entry: FileMapping, relation: Relation) -> None:
+def check_columns(entry: FileMapping, relation: Relation) -> None:
+    """RefusedError where the file lacks a column that the mapping needs, with the one that was probably meant."""
     missing = entry.missing(relation.columns)
     if not missing:
         return
@@ -364,7 +365,8 @@ def _shown(columns: list[str]) -> str:
     return f": {', '.join(columns)[:300]}"
 
 
-def _dialect(entry: FileMapping, file: str) -> Dialect:
+def dialect_of(entry: FileMapping, file: str) -> Dialect:
+    """How the text of ``file`` is to be read, as the mapping says."""
     sheet = entry.sheet if isinstance(entry.sheet, str) else entry.sheet - 1
     return Dialect(
         entry.kind,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import tempfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ def head(path: Path, kind: str, rows: int, folder: Path, *, quote_mark: str = '"
     target = folder / f"{uuid.uuid4().hex}{path.suffix}"
     is_packed = archives.is_packed(path)
     if kind in ("parquet", "excel"):
-        whole = archives.unpacked(path, folder, kind=kind, member=member)
+        whole = archives.unpacked(path, Path(tempfile.mkdtemp(dir=folder)), kind=kind, member=member)
         if kind == "parquet" and whole.stat().st_size <= _SMALL:
             return Head(whole, True)
         return (_parquet if kind == "parquet" else _excel)(whole, target, rows)

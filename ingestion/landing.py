@@ -145,7 +145,7 @@ class Landing:
         received too but left out; ``superseded`` of the rows are older versions of others, ``filtered`` rows were left out before. ``as_received``: keep
         these columns of the source instead of ``record``, which is far cheaper than JSON and says the same.
         """
-        query, types = self._completed(table, sql, also)
+        query, types = _completed(self.con, table, sql, also)
         if received is None:
             received = self._scalar(f"select count(*) from ({sql})")
         count = self._write(table, query, types, received, also, as_received)
@@ -170,8 +170,8 @@ class Landing:
         Columns that were received as they were typed (``AsReceived.is_copied``) are not kept twice.
         ``original``: the Parquet file in the landing's folder whose rows ``sql`` gives, all in their order; it is kept itself instead.
         """
-        query, types = self._completed(table, sql, also)
-        checked = _checked(self._typed(table, types, also), query)
+        query, types = _completed(self.con, table, sql, also)
+        checked = _checked(_typed(table, types, also), query)
         try:
             for is_lean in (True, False) if not original and self._is_same(checked, as_received or ()) else (False,):
                 file, loaded = self._good(table, checked, types, as_received, is_lean=is_lean, original=original)
@@ -217,23 +217,7 @@ class Landing:
 
     def good_rows(self, table: RawTable, sql: str, also: Sequence[RawColumn] = ()) -> str:
         """A query for the rows of ``sql`` that ``relation`` would load, with the typed value of column ``x`` as ``t:x``."""
-        query, types = self._completed(table, sql, also)
-        return f"select * from ({_checked(self._typed(table, types, also), query)}) where not _bad"
-
-    def _completed(self, table: RawTable, sql: str, also: Sequence[RawColumn]) -> tuple[str, dict[str, str]]:
-        described = self.con.execute(f"describe {sql}").fetchall()
-        types = {name: kind for name, kind, *_ in described}
-        missing = [
-            name for name in [*(column.name for column in (*table.columns, *also)), "record"] if name not in types
-        ]
-        if missing:
-            raise SourceError(f"{self.source}.{table.name}: the query lacks the columns {', '.join(missing)}")
-        extras = ""
-        if "_file" not in types:
-            extras += ", cast(null as varchar) as _file"
-        if "_reason" not in types:
-            extras += ", cast(null as varchar) as _reason"
-        return f"select *{extras} from ({sql})", types
+        return f"select * from ({judged(self.con, table, sql, also)[0]}) where not _bad"
 
     def refuse(self, table: str, file: str, reason_text: str) -> TableCount:
         """Record that ``file`` was refused as a whole: one quarantine row without line and record."""
@@ -347,7 +331,7 @@ class Landing:
         as_received: Sequence[AsReceived] | None = None,
     ) -> TableCount:
         """Write the good rows of ``sql`` to one Parquet file and the bad ones to another; memory stays flat, as nothing is collected."""
-        columns = self._typed(table, types, also)
+        columns = _typed(table, types, also)
         checked = _checked(columns, sql)
         file, loaded = self._good(table, checked, types, as_received)
         self._keep(table.name, file, loaded)
@@ -401,20 +385,6 @@ class Landing:
             f"to {quote(str(target))} ({', '.join(options)})"
         )
         return target, loaded
-
-    def _typed(self, table: RawTable, types: Mapping[str, str], also: Sequence[RawColumn]) -> list[TypedColumn]:
-        return [
-            TypedColumn(
-                column.name,
-                types[column.name].lower(),
-                column.type.lower(),
-                table.is_required(column),
-                column.convert,
-                column.expected,
-                column.never,
-            )
-            for column in (*table.columns, *also)
-        ]
 
     def _quarantine(self, table: RawTable, columns: list[TypedColumn], checked: str, types: Mapping[str, str]) -> int:
         if (
@@ -504,6 +474,46 @@ class Landing:
     def _scalar(self, sql: str) -> int:
         row = self.con.execute(sql).fetchone()
         return int(row[0]) if row else 0
+
+
+def judged(
+    con: duckdb.DuckDBPyConnection, table: RawTable, sql: str, also: Sequence[RawColumn] = ()
+) -> tuple[str, list[TypedColumn]]:
+    """A query for the rows of ``sql`` with the typed value of column ``x`` as ``t:x`` and ``_bad``, whether the row is quarantined; and the columns that judge."""
+    query, types = _completed(con, table, sql, also)
+    columns = _typed(table, types, also)
+    return _checked(columns, query), columns
+
+
+def _completed(
+    con: duckdb.DuckDBPyConnection, table: RawTable, sql: str, also: Sequence[RawColumn]
+) -> tuple[str, dict[str, str]]:
+    described = con.execute(f"describe {sql}").fetchall()
+    types = {name: kind for name, kind, *_ in described}
+    missing = [name for name in [*(column.name for column in (*table.columns, *also)), "record"] if name not in types]
+    if missing:
+        raise SourceError(f"{table.source}.{table.name}: the query lacks the columns {', '.join(missing)}")
+    extras = ""
+    if "_file" not in types:
+        extras += ", cast(null as varchar) as _file"
+    if "_reason" not in types:
+        extras += ", cast(null as varchar) as _reason"
+    return f"select *{extras} from ({sql})", types
+
+
+def _typed(table: RawTable, types: Mapping[str, str], also: Sequence[RawColumn]) -> list[TypedColumn]:
+    return [
+        TypedColumn(
+            column.name,
+            types[column.name].lower(),
+            column.type.lower(),
+            table.is_required(column),
+            column.convert,
+            column.expected,
+            column.never,
+        )
+        for column in (*table.columns, *also)
+    ]
 
 
 def _checked(columns: list[TypedColumn], sql: str) -> str:

@@ -30,6 +30,7 @@ from salesgauge.entities import ENTITIES, Entity
 from salesgauge.errors import ConfigurationError
 from salesgauge.names import suggest
 from salesgauge.process import Process
+from salesgauge.process.checks import IGNORE
 from salesgauge.process.expressions import read_condition
 from salesgauge.process.model import Timezone
 from salesgauge.yaml_file import Place, load_model
@@ -268,7 +269,7 @@ class CurrentStage(_Strict):
     )
     map: dict[Text, str] = Field(
         default_factory=dict,
-        description="what its values mean in stages of process.yml; values that it lacks stay as they are",
+        description="what its values mean in stages of process.yml, or `ignore`; values that it lacks stay as they are",
         examples=[{"Closed Won": "won", "Closed Lost": "lost"}],
     )
     optional: bool = Field(default=False, description="a file may lack it", examples=[True])
@@ -657,15 +658,24 @@ def _read(path: Path, model: type[Source], part: str, entry: type[FileMapping], 
 
 def _mistakes(document: Any, model: type[FileMapping], process: Process) -> Iterator[tuple[Place, str]]:
     """The mistakes of an entry that no single option shows. Options that are wrong themselves, which are told anyway, are left out."""
-    if not isinstance(document, dict):
+    entry, wrong = salvaged(document, model)
+    if entry is None:
         return
+    for about, place, text in entry.mistakes():
+        if not about & wrong:
+            yield place, f": {text}"
+    yield from _unknown_stages(entry, process)
+
+
+def salvaged(document: Any, model: type[FileMapping]) -> tuple[FileMapping | None, set[str]]:
+    """An entry without the options that are wrong, and their names; None where nothing can be made of it."""
+    if not isinstance(document, dict):
+        return None, set()
     wrong: set[str] = set()
-    entry = None
     kept = dict(document)
     for _ in range(2):
         try:
-            entry = model.model_validate(kept)
-            break
+            return model.model_validate(kept), wrong
         except ValidationError as error:
             places = [item["loc"] for item in error.errors() if item["loc"]]
             wrong |= {str(place[0]) for place in places if place[0] != "columns" or len(place) < 2}
@@ -675,12 +685,7 @@ def _mistakes(document: Any, model: type[FileMapping], process: Process) -> Iter
                 kept["columns"] = {name: rule for name, rule in kept["columns"].items() if name not in names}
             if "path" in wrong:
                 kept["path"] = "-.csv"
-    if entry is None:
-        return
-    for about, place, text in entry.mistakes():
-        if not about & wrong:
-            yield place, f": {text}"
-    yield from _unknown_stages(entry, process)
+    return None, wrong
 
 
 def _unknown_stages(entry: FileMapping, process: Process) -> Iterator[tuple[Place, str]]:
@@ -689,7 +694,8 @@ def _unknown_stages(entry: FileMapping, process: Process) -> Iterator[tuple[Plac
         return
     named = [(("stages", "entered", stage), stage) for stage in entry.stages.entered]
     if entry.stages.current:
-        named += [(("stages", "current", "map", value), stage) for value, stage in entry.stages.current.map.items()]
+        words = entry.stages.current.map.items()
+        named += [(("stages", "current", "map", value), stage) for value, stage in words if stage != IGNORE]
     for place, stage in named:
         if stage not in stages:
             yield (

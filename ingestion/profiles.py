@@ -194,7 +194,7 @@ def _of_texts(
 ) -> Profile:
     nulls = [(text, count) for text, count, is_null in counted if is_null]
     others = {text: count for text, count, is_null in counted if not is_null}
-    dates = _dates(con, others)
+    dates = dates_of(con, others)
     numbers = None if dates else _numbers(others)
     is_typed = dates is not None or numbers is not None
     words = [text for text, _ in nulls if is_typed or text.lower() in _ALWAYS_NULL]
@@ -248,7 +248,8 @@ def turned(form: str) -> str:
     return form.replace("%d", "\0").replace("%m", "%d").replace("\0", "%m")
 
 
-def _dates(con: duckdb.DuckDBPyConnection, texts: dict[str, int]) -> Dates | None:
+def dates_of(con: duckdb.DuckDBPyConnection, texts: dict[str, int]) -> Dates | None:
+    """The formats in which texts (with how often each stands there) are dates; None where most are none."""
     values = list(texts)
     sample = values[:: max(1, len(values) // 500)][:500]
     candidates: Counter[str] = Counter()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from orchestration.sources import Source
 
 _MOST_POINTS = 8
+_SECONDS = 1.2  # after which a preview looks into one file of each entry
 _WIDE = 120  # columns from which a line says what a source is
 _STYLES = {
     "loaded": "green",
@@ -43,6 +44,7 @@ def sources(ctx: click.Context) -> None:
     \b
     salesgauge sources                  the list
     salesgauge sources init FILE…       a mapping for exports, proposed from what is in them
+    salesgauge sources preview crm      what a mapping makes of the first rows, in seconds
     salesgauge sources show hubspot     what it can tell, and what to configure
     salesgauge sources check hubspot    do the credentials work, and what may they read?
     salesgauge sources map              stages, owners and campaigns that nothing maps yet
@@ -142,9 +144,9 @@ def show_source(root: Path, name: str) -> None:
 @click.argument("names", nargs=-1)
 @click.pass_obj
 def check_sources(root: Path, names: tuple[str, ...]) -> None:
-    """Try the credentials of NAMES (default: all that are on), and what they may read.
+    """Try the credentials of NAMES (default: all that are on), and what they may read; of files open them and judge their rows.
 
-    Exit code 2 where something is missing.
+    LOOK marks what the numbers are worth less for. Exit code 2 where something is missing or wrong.
     """
     from orchestration.sources import check
 
@@ -152,10 +154,12 @@ def check_sources(root: Path, names: tuple[str, ...]) -> None:
     for name, findings in check(Company.open(root), list(names)).items():
         console.print(name, style="bold", highlight=False)
         for finding in findings:
-            mark, style = ("ok  ", "green") if finding.is_ok else ("MISSING", "red")
+            mark, style = ("ok  ", "green") if finding.is_ok and not finding.advice else ("LOOK", "yellow")
+            if not finding.is_ok:
+                mark, style = "MISSING", "red"
             console.print(f"  {mark} {finding.what}", style=style, highlight=False, markup=False, soft_wrap=True)
-            if finding.advice:
-                console.print(f"       {finding.advice}", highlight=False, markup=False, soft_wrap=True)
+            for line in finding.advice.splitlines():
+                console.print(f"       {line}", highlight=False, markup=False, soft_wrap=True)
             is_fine = is_fine and finding.is_ok
     sys.exit(0 if is_fine else 2)
 
@@ -196,6 +200,25 @@ def init_source(root: Path, files: tuple[Path, ...], name: str | None, show_only
     else:
         lines.append(f"Next: {command} sources preview {found.name}")
     console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+
+
+@sources.command("preview")
+@click.argument("name")
+@click.pass_obj
+def preview_source(root: Path, name: str) -> None:
+    """What the mapping of files NAME makes of their first rows: rows as they would be loaded, what would be quarantined, words that nothing maps.
+
+    Takes seconds whatever the size of the files, and loads nothing. Exit code 2 where the mapping has mistakes or a file would be refused.
+    """
+    from ingestion.previewing import preview
+    from orchestration.preview import show
+    from salesgauge.process import Process
+
+    company = Company.open(root)
+    process = Process.load(company.process_file)
+    found = preview(company, process, name, seconds=_SECONDS)
+    command = f"salesgauge{'' if root == Path() else f' --company {shlex.quote(str(root))}'}"
+    sys.exit(show(Console(), found, process, name, command))
 
 
 @sources.command("map")

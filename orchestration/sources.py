@@ -156,10 +156,13 @@ def _check_connector(company: Company, name: str) -> list[Finding]:
 
 def _check_described(company: Company, name: str) -> list[Finding]:
     """Of what ``sources/<name>.yml`` describes: files, or tables of a database."""
-    from ingestion import databases, files
+    from ingestion import databases, files, previewing
 
-    is_database = "tables" in (load_yaml(company.sources_dir / f"{name}.yml") or {})
-    return (databases if is_database else files).check(company, Process.load(company.process_file), name)
+    process = Process.load(company.process_file)
+    if "tables" in (load_yaml(company.sources_dir / f"{name}.yml") or {}):
+        return databases.check(company, process, name)
+    found = files.check(company, process, name)
+    return [*found, *previewing.checked(company, process, name)]
 
 
 def metrics(company: Company, names: list[str]) -> list[Availability]:

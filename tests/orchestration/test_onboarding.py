@@ -63,3 +63,43 @@ def test_a_file_elsewhere_is_to_be_brought_to_the_data(company: Path, tmp_path: 
 def test_a_name_of_a_connector_is_not_taken(company: Path) -> None:
     (company / "data" / "hubspot.csv").write_text(LEADS)
     assert "sources preview hubspot_files" in call("--company", company, "sources", "init").output
+
+
+MAPPING = """
+files:
+  - path: calls.csv
+    entity: calls
+    key: id
+    columns: {at: at, direction: way, outcome: result, duration_seconds: seconds}
+    dates: {format: iso8601, timezone: UTC}
+"""
+
+
+def test_preview_shows_rows_words_and_what_comes_next(company: Path) -> None:
+    (company / "sources" / "phone.yml").write_text(MAPPING)
+    (company / "data" / "calls.csv").write_text(
+        "id,at,way,result,seconds\n1,2026-01-05 09:00,In,Connected,60\n2,2026-01-05 10:00,Sideways,Qwerty,x\n3,2026-01-06 10:00,out,left voicemail,9\n"
+    )
+    result = call("--company", company, "sources", "preview", "phone")
+    assert result.exit_code == 2, "a third of the rows would be quarantined"
+    assert "calls.csv → calls, 3 rows" in result.output and "2026-01-05 03:00" in result.output
+    assert "1 of 3 rows would be quarantined" in result.output and "line 3: 'x'" in result.output
+    (company / "data" / "calls.csv").write_text(
+        "id,at,way,result,seconds\n1,2026-01-05 09:00,In,Connected,60\n2,2026-01-05 10:00,Sideways,Qwerty,6\n3,2026-01-06 10:00,out,left voicemail,9\n"
+    )
+    result = call("--company", company, "sources", "preview", "phone")
+    assert result.exit_code == 0 and f"Next: salesgauge --company {company} run" in result.output
+    assert "outcome says what nobody knows: 'Qwerty' (1)" in result.output
+    assert "direction says what nobody knows: 'Sideways' (1)" in result.output
+
+
+def test_preview_of_nothing(company: Path) -> None:
+    result = call("--company", company, "sources", "preview", "nobody")
+    assert result.exit_code == 2 and "sources init" in result.output
+
+
+def test_check_opens_the_files(company: Path) -> None:
+    (company / "sources" / "phone.yml").write_text(MAPPING)
+    (company / "data" / "calls.csv").write_text("id;at;way;result;seconds\n1;2026-01-05 09:00;In;Connected;60\n")
+    result = call("--company", company, "sources", "check", "phone")
+    assert result.exit_code == 2 and "delimiter: ';'" in result.output
