@@ -22,6 +22,16 @@ class TableCount:
     superseded: int = 0
     filtered: int = 0
 
+    def __sub__(self, other: TableCount) -> TableCount:
+        return TableCount(
+            self.received - other.received,
+            self.loaded - other.loaded,
+            self.quarantined - other.quarantined,
+            self.duplicates - other.duplicates,
+            self.superseded - other.superseded,
+            self.filtered - other.filtered,
+        )
+
     def __add__(self, other: TableCount) -> TableCount:
         return TableCount(
             self.received + other.received,

@@ -59,11 +59,22 @@ def extract_tables(
             if known and (is_known or (not missing and known["sha256"] == state["sha256"])):
                 state = known
             if state is not known:
+                before = dict(landing.counts)
                 landed = Landed(missing, None) if missing else land(process, landing, file, name, notes)
                 if missing:
                     landing.refuse(entry.entity, file.name, missing)
+                counts = landing.since(before)
                 for fed in entry.feeds:
-                    state = states.read(fed, file.name, state, landing.load_id, landed.refused, landed.rows)
+                    state = states.read(
+                        fed,
+                        file.name,
+                        state,
+                        landing.load_id,
+                        landed.refused,
+                        landed.rows,
+                        counts.get(fed),
+                        is_derived=fed != entry.entity,
+                    )
             else:
                 for fed in entry.feeds:
                     states.keep(fed, file.name, states.known(fed, file.name) or known)

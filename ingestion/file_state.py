@@ -1,8 +1,9 @@
 """What is known of the files of a file source: which content was loaded last, and by which load. Kept in the cursors of committed loads.
 
 A cursor (one per entity) is ``{"mapping": hash, "files": {name: state}}``; a state has ``size, mtime_ns, sha256``, of an object in a bucket ``etag``,
-``refused`` (why, or null), ``rows`` (how many it has, null where that can't be told) and ``load_id``, the load whose rows of the file count (null: none
-does). ``rawlog`` shows the rows of just these loads. Of a file that has to be read again ``size`` is none; ``bytes`` is what it was.
+``refused`` (why, or null), ``rows`` (how many it has, null where that can't be told), ``load_id``, the load whose rows of the file count (null: none
+does), and the ``received``, ``duplicates`` and ``filtered`` of these. ``rawlog`` shows the rows of just these loads. Of a file that has to be read again
+``size`` is none; ``bytes`` is what it was. ``is_derived``: the rows are events that the rows of another entity tell of.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ingestion.accounting import TableCount
 from ingestion.places import Stored
 
 State = dict[str, Any]
+_COUNTS = ("received", "duplicates", "filtered")
 UNREAD: State = {"size": -1, "mtime_ns": 0, "sha256": ""}  # as no file is
 
 
@@ -52,16 +55,39 @@ class FileStates:
         return state if is_same_mapping else None
 
     def read(
-        self, entity: str, file: str, state: State, load_id: str, refused: str | None, rows: int | None = None
+        self,
+        entity: str,
+        file: str,
+        state: State,
+        load_id: str,
+        refused: str | None,
+        rows: int | None = None,
+        landed: TableCount | None = None,
+        is_derived: bool = False,
     ) -> State:
-        """The file was read in load ``load_id``. A file that was refused keeps the rows of the version before."""
-        last_good = self._before.get((entity, file), ({}, False))[0].get("load_id")
-        new = {**state, "refused": refused, "load_id": last_good if refused else load_id, "rows": rows}
+        """The file was read in load ``load_id``, which ``landed`` its rows. A file that was refused keeps the rows of the version before."""
+        last_good = self._before.get((entity, file), ({}, False))[0]
+        count = landed or TableCount()
+        counts = {name: last_good.get(name) if refused else getattr(count, name) for name in _COUNTS}
+        new = {
+            **{key: value for key, value in state.items() if key != "is_derived"},
+            "refused": refused,
+            "load_id": last_good.get("load_id") if refused else load_id,
+            "rows": rows,
+            **counts,
+        }
         earlier = self._after.get((entity, file))  # of another entry for the same file and entity
         if earlier is not None:
+            if earlier["load_id"] == new["load_id"] and not refused:
+                counts = {name: (earlier.get(name) or 0) + (counts[name] or 0) for name in _COUNTS}
+            elif (earlier["load_id"] or "") >= (new["load_id"] or ""):
+                counts = {name: earlier.get(name) for name in _COUNTS}
+            new |= counts
             new["refused"] = earlier["refused"] or refused
             new["load_id"] = max(earlier["load_id"] or "", new["load_id"] or "") or None
             new["rows"] = max(earlier["rows"] or 0, rows or 0) or rows
+        if is_derived and (earlier is None or earlier.get("is_derived")):
+            new["is_derived"] = True
         self._after[entity, file] = new
         return new
 

@@ -185,10 +185,21 @@ class _Run:
                     self.states.hold(fed, file, why)
 
     def _land(self, entry: FileMapping, file: SourceFile, hashed: Future[State]) -> None:
+        before = dict(self.landing.counts)
         landed = land(self.process, self.landing, file, self.name, self.notes)
+        counts = self.landing.since(before)
         state = hashed.result()
         for fed in entry.feeds:
-            state = self.states.read(fed, file.name, state, self.landing.load_id, landed.refused, landed.rows)
+            state = self.states.read(
+                fed,
+                file.name,
+                state,
+                self.landing.load_id,
+                landed.refused,
+                landed.rows,
+                counts.get(fed),
+                is_derived=fed != entry.entity,
+            )
         if state["refused"]:
             self.problems.append(f"{file.name}: refused: {state['refused']}")
 

@@ -44,13 +44,20 @@ def without_doubled(con: duckdb.DuckDBPyConnection, entry: FileMapping, rows: Ma
     typed = identifier(f"t:{entry.definition.key}")
     names = {column.name for column in rows.table.columns}
     case = " || ':' || ".join(identifier(f"t:{name}") for name in ("subject_type", "subject_id")) if "subject_id" in names else "null"  # fmt: skip
+    # a log tells of its case in every row: where all that is mapped is the same, nothing collides
+    told = [
+        name
+        for name in (*names, *(column.name for column in rows.also))
+        if name != "source_order" and not name.startswith("_")
+    ]
+    mapped = ", ".join(identifier(f"t:{name}") for name in told)
     version = identifier("t:updated_at") if "updated_at" in names else "null"
     con.execute(
         f"create or replace temp table shared_keys as select {typed} as key from ({good}) group by {typed} having count(*) > 1"
     )
     con.execute(
         "create or replace temp table shared_rows as "
-        f"select {typed} as key, _line as line, {case} as of_case, {version} as version, md5(cast(record as varchar)) as content "
+        f"select {typed} as key, _line as line, {case} as of_case, {version} as version, hash({mapped}) as mapped, md5(cast(record as varchar)) as content "
         f"from ({good}) where {typed} in (select key from shared_keys)"
     )
     con.execute(
@@ -59,8 +66,8 @@ def without_doubled(con: duckdb.DuckDBPyConnection, entry: FileMapping, rows: Ma
     )
     duplicates, total = con.execute(f"select (select count(*) from doubled_lines), (select count(*) from ({good}))").fetchall()[0]  # fmt: skip
     superseded, colliding, cases = con.execute(
-        "select coalesce(sum(contents - 1), 0), coalesce(sum(contents - versions), 0), coalesce(max(cases), 0) from (select count(distinct content) "
-        "as contents, greatest(count(distinct version), 1) as versions, count(distinct of_case) as cases from shared_rows group by key)"
+        "select coalesce(sum(contents - 1), 0), coalesce(sum(greatest(told - versions, 0)), 0), coalesce(max(cases), 0) from (select count(distinct content) "
+        "as contents, count(distinct mapped) as told, greatest(count(distinct version), 1) as versions, count(distinct of_case) as cases from shared_rows group by key)"
     ).fetchall()[0]
     example = (
         con.execute(
@@ -83,7 +90,7 @@ def _no_key(
     con: duckdb.DuckDBPyConnection, entry: FileMapping, rows: Mapped, colliding: int, total: int, *, across_cases: bool
 ) -> str:
     """Why the file is refused, with two rows that share a key though they differ."""
-    shared, difference = ("key", "of_case") if across_cases else ("key, version", "content")
+    shared, difference = ("key", "of_case") if across_cases else ("key, version", "mapped")
     first, second = con.execute(
         f"select min(line), min(line) filter (where {difference} <> one) from "
         f"(select *, first_value({difference}) over (partition by {shared} order by line) as one from shared_rows) "

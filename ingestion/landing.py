@@ -268,6 +268,10 @@ class Landing:
         tables = {**self.kept, **self.counts}
         return {name: self.kept.get(name, TableCount()) + self.counts.get(name, TableCount()) for name in tables}
 
+    def since(self, before: Mapping[str, TableCount]) -> dict[str, TableCount]:
+        """What was landed after ``counts`` were ``before``, by table."""
+        return {name: count - before.get(name, TableCount()) for name, count in self.counts.items()}
+
     def _unfinished(self, is_part: bool) -> dict[str, Any]:
         """The note that the first load is not at its end; null once it is. A source that was loaded as a whole has none."""
         is_first = not rawlog.has_loads(self.company, self.source)

@@ -21,6 +21,7 @@ from ingestion.lines import identifier, quote
 from ingestion.places import in_natural_order
 from ingestion.raw_files import columns_of, is_whole, recorded
 from ingestion.raw_tables import RawTable
+from ingestion.suppression import Suppressions
 from salesgauge.entities import DUCKDB_TYPES, ENTITIES
 from salesgauge.settings import API_SOURCES, Company
 from salesgauge.warehouse import connect
@@ -56,6 +57,11 @@ _FILES = (
     ("is_estimated", "boolean"),
     ("refused", "varchar"),
     ("load_id", "varchar"),
+    ("received", "bigint"),
+    ("duplicates", "bigint"),
+    ("filtered", "bigint"),
+    ("refused_rows", "bigint"),
+    ("has_erasures", "boolean"),
 )
 _BYTES_A_ROW = 100  # where no file tells
 FILE_COLUMNS = (("source", "varchar"), ("_file", "varchar"), ("_line", "bigint"))
@@ -202,8 +208,10 @@ def _create_file_views(con: duckdb.DuckDBPyConnection, company: Company, loads: 
 def _create_view_of_files(con: duckdb.DuckDBPyConnection, company: Company, sources: Iterable[str]) -> None:
     """``raw_log.files``: the files of file sources as the newest run saw them, also those that were refused.
 
-    Of a file that can't be read nobody knows its rows: they are judged by its size, as those of the other files are.
+    Of a file that can't be read nobody knows its rows: they are judged by its size, as those of the other files are. ``received``, ``duplicates`` and
+    ``filtered`` are of the load whose rows count, ``refused_rows`` of what was refused; with ``has_erasures`` rows may be gone since.
     """
+    has_erasures = len(Suppressions(company)) > 0
     states = [
         (source, entity, file, state, state.get("bytes", state["size"]))
         for source in sources
@@ -215,7 +223,10 @@ def _create_view_of_files(con: duckdb.DuckDBPyConnection, company: Company, sour
     rows = [
         ", ".join(
             "null" if value is None else quote(value) if isinstance(value, str) else str(value).lower()
-            for value in (source, entity, file, size, *_rows_of(state, size, bytes_a_row), state.get("refused"), state.get("load_id"))
+            for value in (
+                source, entity, file, size, *_rows_of(state, size, bytes_a_row), state.get("refused"), state.get("load_id"),
+                *(state.get(name) for name in ("received", "duplicates", "filtered")), _refused_rows(state, size, bytes_a_row), has_erasures,
+            )
         )
         for source, entity, file, state, size in states
     ]  # fmt: skip
@@ -230,6 +241,13 @@ def _rows_of(state: dict[str, Any], size: int, bytes_a_row: float) -> tuple[int,
     """The rows of a file, and whether that is a guess."""
     rows = state.get("rows")
     return (max(1, round(size / bytes_a_row)), True) if rows is None else (rows, False)
+
+
+def _refused_rows(state: dict[str, Any], size: int, bytes_a_row: float) -> int:
+    """The rows of a file that was refused: none where there is nothing to read, or where they are another entity's."""
+    if not state.get("refused") or state.get("is_derived") or (state.get("rows") is None and size <= 0):
+        return 0
+    return _rows_of(state, size, bytes_a_row)[0]
 
 
 def table_files(company: Company, source: str, table: str) -> list[Path]:

@@ -22,6 +22,7 @@ def rule_of(kind: str, arguments: Mapping[str, Any], sql: str = "") -> str:
         "kpi_share": f"{columns} {'is a share' if ',' not in columns else 'are shares'} from 0 to 1",
         "kpi_interval": "every interval holds its estimate",
         "kpi_reconciles": "received = the sum of all other reasons",
+        "kpi_accounts": "of every source and entity, received = the sum of all other reasons",
         "accepted_values": f"{column} is one of: {', '.join(str(value) for value in arguments.get('values') or [])}",
         "not_null": f"{column} is never empty",
         "unique": f"no {column} stands there twice",

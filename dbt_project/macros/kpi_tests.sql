@@ -60,3 +60,17 @@ from {{ model }}
 group by entity
 having sum(case when reason = 'received' then records else 0 end) <> sum(case when reason <> 'received' then records else 0 end)
 {% endtest %}
+
+{# received = the sum of the other reasons, per source and entity, no reason twice, none below zero. #}
+{% test kpi_accounts(model) %}
+select
+    source,
+    entity,
+    sum(case when reason = 'received' then "rows" else 0 end) as received,
+    sum(case when reason <> 'received' then "rows" else 0 end) as accounted
+from {{ model }}
+group by source, entity
+having sum(case when reason = 'received' then "rows" else 0 end) <> sum(case when reason <> 'received' then "rows" else 0 end)
+    or count(*) <> count(distinct reason)
+    or min("rows") < 0
+{% endtest %}

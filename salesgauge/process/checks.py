@@ -59,7 +59,7 @@ FORECAST_SEGMENT_TYPES = ("branch", "rep", "service_line")
 RESERVED_REASONS = frozenset(
     {
         "received", "loaded", "counted", "quarantined", "rejected", "duplicate", "duplicates", "superseded", "deleted", "merged", "erased",
-        "after_as_of", "undated", "unmapped", "excluded", "ignored",
+        "after_as_of", "undated", "unmapped", "excluded", "ignored", "filtered", "refused_file", "earlier_reading",
     }
 )  # fmt: skip
 _STAGE_KPIS = ("stage_conversion_rate", "stage_pair_conversion_rate")

@@ -51,6 +51,7 @@ logged as (
         events.source_order,
         events.is_ordered,
         events.owner_id,
+        events.entity,
         false as is_implied
     from {{ ref('int_stage_events') }} as events
     inner join subjects on events.subject_type = subjects.subject_type and events.subject_id = subjects.subject_id
@@ -86,6 +87,7 @@ implied as (
         cast(0 as bigint) as source_order,
         false as is_ordered,
         cast(null as varchar) as owner_id,
+        cast(null as varchar) as entity,
         true as is_implied
     from subjects
     inner join {{ ref('int_leads') }} as leads on subjects.subject_id = leads.lead_id
@@ -234,6 +236,7 @@ everything as (
         placed_at as at,
         is_day_only,
         owner_id,
+        entity,
         is_implied,
         is_superseded,
         false as is_observed
@@ -252,6 +255,7 @@ everything as (
         case when "at" is not null then greatest("at", last_at) end as at,
         {{ is_day_only('"at"') }} as is_day_only,
         cast(null as varchar) as owner_id,
+        cast(null as varchar) as entity,
         false as is_implied,
         false as is_superseded,
         true as is_observed
@@ -292,6 +296,7 @@ final as (
         "at",
         case when "at" is null then 'none' when is_day_only then 'day' else 'moment' end as time_precision,
         owner_id,
+        entity,
         is_observed,
         case
             when is_superseded then 'superseded'

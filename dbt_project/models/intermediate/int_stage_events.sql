@@ -1,5 +1,5 @@
 -- Every dated entry into a stage up to as_of, mapped to the stages of process.yml; stage_key is null where nothing maps it (kpi_unmapped_stages)
--- and where process.yml ignores it.
+-- and where process.yml ignores it. entity: what told of it, an event log or the history of a field.
 with logged as (
 
     {{ canonical('stage_events') }}
@@ -43,7 +43,8 @@ from_history as (
         changes.at,
         changes.source_order,
         cast(null as varchar) as owner_id,
-        false as is_ordered
+        false as is_ordered,
+        'field_history' as entity
     from stage_changes as changes
     inner join {{ ref('int_segments') }} as records
         on changes.subject_type = records.subject_type and changes.subject_id = records.subject_id
@@ -64,7 +65,8 @@ from_logs as (
         events.at,
         events.source_order,
         events.owner_id,
-        coalesce(events.is_ordered, false) as is_ordered
+        coalesce(events.is_ordered, false) as is_ordered,
+        'stage_events' as entity
     from logged as events
     inner join {{ ref('int_segments') }} as records
         on events.subject_type = records.subject_type and events.subject_id = records.subject_id
@@ -102,6 +104,7 @@ mapped as (
         keyed.source_order,
         keyed.is_ordered,
         keyed.owner_id,
+        keyed.entity,
         keyed.source
     from keyed
     {{ join_stage_mapping('keyed') }}

@@ -117,6 +117,19 @@ def test_a_key_that_is_unique_within_a_case_only_is_refused(crm: Any) -> None:
     assert crm.run().total == TableCount(6, 6, 0, 0)
 
 
+def test_a_log_tells_of_its_cases_too(crm: Any) -> None:
+    """A row per event: of a case they differ in what is not mapped only."""
+    deals = "files:\n  - {path: log.csv, entity: deals, key: case, columns: {name: case, owner: who}}\n"
+    crm.mapping(deals)
+    events = [f"K{number // 4},step {number},ann" for number in range(40)]
+    crm.data("log.csv", "case,what,who\n" + "\n".join(events) + "\n")
+    result = crm.run()
+    assert (result.error, result.total) == (None, TableCount(40, 40, 0, 0, 30))
+    # who did the last step is no owner of the case
+    crm.data("log.csv", "case,what,who\n" + "\n".join(event.replace("ann", f"p{number}") for number, event in enumerate(events)) + "\n")  # fmt: skip
+    assert "30 of 40 rows share their value of 'case' with another row that says something else" in str(crm.run().error)
+
+
 def test_one_event_of_another_case_is_enough(crm: Any) -> None:
     crm.mapping(LOG)
     events = [f"K{number // 4},s,2026-02-01T10:00:00,{number}" for number in range(400)]

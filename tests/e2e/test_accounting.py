@@ -1,0 +1,228 @@
+"""Where every row went: from the lines of files to the marts, in one table that balances. Companies of files, odd ones among them, and the examples."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+import ingestion
+from orchestration import transform
+from orchestration.transform import AFTER_ANALYSIS
+from salesgauge.process import Process
+from salesgauge.settings import PROJECT_ROOT, Company
+from salesgauge.warehouse import connect
+
+AS_OF = datetime(2026, 3, 1)
+Account = dict[tuple[str, str], dict[str, int]]
+REAL = Path(os.environ.get("SALESGAUGE_REALDATA", PROJECT_ROOT / "../shared/data"))
+
+
+class Books:
+    """A company directory that a test fills, loads and builds; ``account`` is what ``kpi_accounting`` says of it."""
+
+    def __init__(self, root: Path) -> None:
+        root.mkdir()
+        for name in ("sources", "data"):
+            (root / name).mkdir()
+        self.root = root
+        self.loads = 0
+        self.process(PROCESS)
+
+    @property
+    def company(self) -> Company:
+        return Company.open(self.root, {})
+
+    def process(self, text: str) -> None:
+        (self.root / "process.yml").write_text(text, encoding="utf-8")
+
+    def source(self, name: str, text: str) -> None:
+        (self.root / "sources" / f"{name}.yml").write_text(text, encoding="utf-8")
+
+    def file(self, name: str, *lines: str) -> None:
+        (self.root / "data" / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+    def load(self) -> list[str]:
+        """Load what is new; what is wrong."""
+        self.loads += 1
+        found = ingestion.extract(
+            self.company, Process.load(self.company.process_file), received_at=datetime(2026, 3, self.loads)
+        )
+        return [result.error for result in found if result.error]
+
+    def account(self, as_of: datetime = AS_OF) -> Account:
+        return account(self.company, as_of)
+
+    def lines(self, pattern: str = "*") -> int:
+        """The records in the files: their lines but the headers."""
+        return sum(
+            len(path.read_text(encoding="utf-8").splitlines()) - 1 for path in (self.root / "data").glob(pattern)
+        )
+
+
+def account(company: Company, as_of: datetime) -> Account:
+    process = Process.load(company.process_file)
+    transform.prepare(company, process, as_of=as_of)
+    outcome = transform.build(company, process, exclude=[AFTER_ANALYSIS])
+    assert [model for model in outcome.models if model.status != "success"] == []
+    assert [test for test in outcome.tests if test.status not in ("pass", "warn")] == []
+    found: Account = defaultdict(dict)
+    with connect(company.warehouse_file, read_only=True) as con:
+        for source, entity, reason, rows, is_counted in con.execute(
+            'select source, entity, reason, "rows", is_counted from kpi.kpi_accounting'
+        ).fetchall():
+            assert is_counted == (reason == "counted")
+            found[source, entity][reason] = rows
+    for place, reasons in found.items():
+        assert reasons["received"] == sum(rows for reason, rows in reasons.items() if reason != "received"), place
+    return dict(found)
+
+
+PROCESS = """
+company: {name: Books, currency: USD, timezone: America/Chicago}
+process:
+  versions: [{key: baseline, effective_from: 2026-01-01}]
+  stages:
+    - {key: inquiry, object: lead}
+    - {key: proposal, object: deal}
+    - {key: won, kind: won, object: deal}
+    - {key: lost, kind: lost, object: deal}
+    - {key: disqualified, kind: disqualified, object: lead}
+exclusions:
+  partner: "lead.channel = 'partner'"
+stage_mapping:
+  log: {"*": {Offer: proposal, Signed: won, Gone: lost, Note: ignore}, lead: {New: inquiry}}
+  crm: {"*": {Offer: proposal, Signed: won, Gone: lost}, lead: {New: inquiry}}
+"""
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> Books:
+    return Books(tmp_path / "company")
+
+
+CRM = """
+files:
+  - path: "leads*.csv"
+    entity: leads
+    key: id
+    where: "kind <> 'vendor'"
+    columns: {created_at: created, channel: channel, phone: phone, status: status, is_deleted: gone}
+    dates: {format: "%Y-%m-%d %H:%M", timezone: UTC}
+  - path: deals.csv
+    entity: deals
+    key: id
+    columns: {lead: lead, amount: amount, created_at: created}
+    dates: {format: "%Y-%m-%d %H:%M", timezone: UTC}
+    stages:
+      current: {column: stage, map: {Offer: proposal, Signed: won}}
+      entered: {proposal: created, won: signed}
+  - path: activities.csv
+    entity: activities
+    key: id
+    columns: {type: type, at: at, lead: lead, direction: direction, is_deleted: gone}
+    dates: {format: "%Y-%m-%d %H:%M", timezone: UTC}
+  - path: calls.csv
+    entity: calls
+    key: id
+    columns: {at: at, from_number: number, direction: direction, is_answered: answered}
+    dates: {format: "%Y-%m-%d %H:%M", timezone: UTC}
+  - path: answers.csv
+    entity: survey_answers
+    key: id
+    columns: {submitted_at: at, nps_score: score, lead: lead}
+    dates: {format: "%Y-%m-%d %H:%M", timezone: UTC}
+  - path: pages.csv
+    entity: web_events
+    columns: {at: at, event: event, session_id: session}
+    dates: {format: "%Y-%m-%d %H:%M", timezone: UTC}
+  - path: hours.csv
+    entity: timesheet_entries
+    columns: {user: who, starts_at: at}
+    dates: {format: "%Y-%m-%d %H:%M", timezone: UTC}
+"""
+
+
+def test_a_crm_with_everything(books: Books) -> None:
+    books.source("crm", CRM)
+    books.file(
+        "leads.csv",
+        "id,kind,created,channel,phone,status,gone",
+        "1,customer,2026-02-01 10:00,web,3125550101,New,false",
+        "2,customer,2026-02-01 10:00,partner,3125550102,New,false",
+        "3,customer,2026-02-01 10:00,web,3125550103,New,true",
+        "4,customer,2026-04-01 10:00,web,3125550104,New,false",
+        "5,customer,soon,web,3125550105,New,false",
+        "6,vendor,2026-02-01 10:00,web,3125550106,New,false",
+        "1,customer,2026-02-01 10:00,web,3125550101,New,false",
+    )
+    books.file("leads_2.csv", "id,kind,created,channel,phone,status,gone", "1,customer,2026-02-01 10:00,web,3125550101,New,false")  # fmt: skip
+    books.file("leads_3.csv", "id;kind;created", "8;customer;2026-02-01 10:00", "9;customer;2026-02-01 10:00")
+    books.file(
+        "deals.csv",
+        "id,lead,amount,created,stage,signed",
+        "1,1,500,2026-02-03 10:00,Signed,2026-02-05 10:00",
+        "2,2,500,2026-02-03 10:00,Offer,",
+        "3,,five,2026-02-03 10:00,Offer,",
+        "4,,700,2026-02-03 10:00,Signed,2026-06-05 10:00",
+    )
+    books.file(
+        "activities.csv",
+        "id,type,at,lead,direction,gone",
+        "1,call,2026-02-01 11:00,1,outbound,false",
+        "2,call,2026-02-01 11:00,2,outbound,false",
+        "3,email,2026-02-01 11:00,,outbound,false",
+        "4,email,2026-02-01 11:00,1,outbound,true",
+        "5,email,2026-06-01 11:00,1,outbound,false",
+    )
+    # an id that an activity has too; a call that the CRM recorded as well; one of nobody
+    books.file(
+        "calls.csv",
+        "id,at,number,direction,answered",
+        "1,2026-02-01 10:30,3125550101,inbound,true",
+        "2,2026-02-01 11:01,3125550101,inbound,true",
+        "3,2026-02-01 10:30,2025550177,inbound,true",
+        "4,2026-05-01 10:30,3125550101,inbound,true",
+    )
+    books.file(
+        "answers.csv",
+        "id,at,score,lead",
+        "1,2026-02-20 10:00,9,1",
+        "2,2026-02-20 10:00,9,2",
+        "3,2026-02-20 10:00,,1",
+        "4,,9,1",
+        "5,2026-07-20 10:00,9,1",
+    )
+    books.file("pages.csv", "at,event,session", "2026-02-01 09:00,view,s1", "2026-02-01 09:00,view,", "2026-02-01 09:01,view,", "2026-09-01 09:00,view,s1")  # fmt: skip
+    books.file("hours.csv", "who,at", "ann,2026-02-01 09:00", "bob,2026-02-01 09:00")
+
+    (problem,) = books.load()
+    assert problem.startswith("leads_3.csv: refused")
+    found = books.account()
+    assert found["crm", "leads"] == {
+        "received": books.lines("leads*"), "counted": 1, "partner": 1, "deleted": 1, "after_as_of": 1, "quarantined": 1, "filtered": 1,
+        "duplicate": 1, "superseded": 1, "refused_file": 2,
+    }  # fmt: skip
+    assert found["crm", "deals"] == {
+        "received": books.lines("deals.csv"),
+        "counted": 2,
+        "lead_partner": 1,
+        "quarantined": 1,
+    }
+    # an event a date: no lines of a file
+    assert found["crm", "stage_events"] == {"received": 5, "counted": 3, "record_not_counted": 1, "after_as_of": 1}
+    assert found["crm", "activities"] == {
+        "received": books.lines("activities.csv"), "counted": 1, "record_not_counted": 1, "no_record": 1, "deleted": 1, "after_as_of": 1,
+    }  # fmt: skip
+    assert found["crm", "calls"] == {"received": books.lines("calls.csv"), "counted": 2, "no_record": 1, "after_as_of": 1}  # fmt: skip
+    assert found["crm", "survey_answers"] == {
+        "received": books.lines("answers.csv"), "counted": 1, "record_not_counted": 1, "no_score": 1, "not_submitted": 1, "after_as_of": 1,
+    }  # fmt: skip
+    assert found["crm", "web_events"] == {"received": books.lines("pages.csv"), "counted": 1, "no_session": 2, "after_as_of": 1}  # fmt: skip
+    assert found["crm", "timesheet_entries"] == {"received": books.lines("hours.csv"), "no_kpi_reads_it": 2}
+    assert {entity for _, entity in found} == {
+        "leads", "deals", "stage_events", "activities", "calls", "survey_answers", "web_events", "timesheet_entries",
+    }  # fmt: skip
