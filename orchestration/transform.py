@@ -254,7 +254,7 @@ def _document(company: Company, source: str) -> dict[str, Any]:
 
 def _outcomes(company: Company, source: str, words: Any) -> dict[str, str]:
     """The words of ``outcomes`` with what they mean."""
-    if not isinstance(words, dict) or not set(words.values()) <= OUTCOMES:
+    if not isinstance(words, dict) or not all(isinstance(one, str) and one in OUTCOMES for one in words.values()):
         raise ConfigurationError(
             f"{company.source(source).file}: outcomes must say what a word of the source means, for example {{Gatekeeper: no_answer}}; "
             f"expected one of: {', '.join(sorted(OUTCOMES))}"

@@ -91,6 +91,7 @@ def built(bench: Path, new_warehouse: Callable[[datetime], duckdb.DuckDBPyConnec
             _task("vm", IsClosed=True, Status="Completed", CallDisposition="Left VM", CallDurationInSeconds=30),
             _task("wrong", IsClosed=True, Status="Completed", CallDisposition="Wrong number!", CallDurationInSeconds=9),
             _task("Gatekeeper", IsClosed=True, Status="Completed", CallDisposition="Gatekeeper", CallDurationInSeconds=90),
+            _task("internal", IsClosed=True, Status="Completed", CallType="Internal", CallDurationInSeconds=90),
             _task("long", IsClosed=True, Status="Completed", CallDurationInSeconds=90),
         ],
         "raw_twilio.calls": [
@@ -99,7 +100,13 @@ def built(bench: Path, new_warehouse: Callable[[datetime], duckdb.DuckDBPyConnec
             _leg(5, "CA3", direction="outbound-api", answered_by="machine_end_beep"),
             _leg(6, "CA4", direction="outbound-api", answered_by="fax"),
             _leg(7, "CA5"), _leg(8, "CA5b", "CA5", direction="outbound-dial", answered_by="machine_start"),
+            _leg(10, "CA6"),
+            _leg(11, "CA7"),
             _leg(9, "CA5c", "CA5", direction="outbound-dial", answered_by="unknown"),
+        ],
+        "raw_twilio.recordings": [
+            {"sid": f"RE{sid}", "created_at": AT, "_load_id": "1.1", "_row": 0, "record": json.dumps({"call_sid": sid, "source": source, "uri": "/r"})}
+            for sid, source in (("CA6", "RecordVerb"), ("CA7", "StartCallRecordingAPI"), ("CA2", "RecordVerb"))
         ],
         "raw_callrail.calls": [
             _row("vm", {"id": "vm", "answered": True, "voicemail": True, "direction": "inbound"}, start_time=AT),
@@ -162,6 +169,7 @@ def test_who_was_reached_and_what_is_still_to_be_done(built: Path) -> None:
     }  # fmt: skip
     assert {name: found[name] for name in expected} == expected
     assert later == [(datetime(2026, 6, 3, 9),)]
+    assert directions["salesforce:internal"] is None and directions["salesforce:long"] == "outbound"
     assert directions[f"{MINE}:by type"] == "inbound" and directions[f"{MINE}:drone"] is None
     assert twilio == {
         "twilio:CA1": False,
@@ -169,6 +177,8 @@ def test_who_was_reached_and_what_is_still_to_be_done(built: Path) -> None:
         "twilio:CA3": False,
         "twilio:CA4": False,
         "twilio:CA5": True,
+        "twilio:CA6": False,
+        "twilio:CA7": True,
     }
     assert callrail == {"callrail:vm": False, "callrail:ok": True}
     assert unknown == [

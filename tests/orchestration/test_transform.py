@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from orchestration import transform
-from salesgauge.settings import PROJECT_ROOT
+from salesgauge.errors import ConfigurationError
+from salesgauge.process import Process
+from salesgauge.settings import PROJECT_ROOT, Company
 
 PROFILE = """
 salesgauge:
@@ -111,3 +113,19 @@ def test_a_project_that_cannot_be_parsed_is_said(project: Path) -> None:
     (project / "models" / "one.sql").write_text("select '{{ var('sources' }}'")
     with pytest.raises(RuntimeError, match="can't be parsed"):
         transform.manifest_json({"sources": ["one"]})
+
+
+def test_words_for_outcomes_are_checked(tmp_path: Path) -> None:
+    (tmp_path / "sources").mkdir()
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt" / "config.toml").write_text("[sources.hubspot]\n", encoding="utf-8")
+    (tmp_path / "process.yml").write_bytes((PROJECT_ROOT / "demo" / "company" / "process.yml").read_bytes())
+    company = Company.open(tmp_path, {})
+    process = Process.load(company.process_file)
+    file = tmp_path / "sources" / "hubspot.yml"
+    file.write_text("outcomes: {Gatekeeper: no_answer, 11: answered}\n", encoding="utf-8")
+    assert transform.project_vars(company, process)["hubspot_outcomes"] == {"Gatekeeper": "no_answer", "11": "answered"}
+    for wrong in ("{Gatekeeper: nobody}", "[Gatekeeper]", "{Gatekeeper: {a: b}}"):
+        file.write_text(f"outcomes: {wrong}\n", encoding="utf-8")
+        with pytest.raises(ConfigurationError, match=r"hubspot\.yml: outcomes must say .* no_answer"):
+            transform.project_vars(company, process)

@@ -82,7 +82,7 @@ from_tasks as (
             else 'task'
         end as type,
         case
-            when tasks.fields.TaskSubtype = 'Call' then case tasks.fields.CallType when 'Inbound' then 'inbound' else 'outbound' end
+            when tasks.fields.TaskSubtype = 'Call' then case lower(tasks.fields.CallType) when 'inbound' then 'inbound' when 'internal' then null else 'outbound' end
             when tasks.fields.TaskSubtype in ('Email', 'ListEmail') then case when messages.is_incoming then 'inbound' else 'outbound' end
         end as direction,
         coalesce(tasks.fields.TaskSubtype = 'ListEmail' or (messages.is_automated and not messages.is_incoming), false) as is_automated,

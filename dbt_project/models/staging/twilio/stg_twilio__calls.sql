@@ -70,10 +70,12 @@ dialled as (
 recorded as (
 
     select
-        {{ clean(json_struct('record', {'call_sid': 'varchar', 'uri': 'varchar'}) ~ '.call_sid') }} as call_sid,
-        min({{ clean(json_struct('record', {'call_sid': 'varchar', 'uri': 'varchar'}) ~ '.uri') }}) as uri
-    from recordings
-    group by {{ clean(json_struct('record', {'call_sid': 'varchar', 'uri': 'varchar'}) ~ '.call_sid') }}
+        {{ clean('recording.call_sid') }} as call_sid,
+        min({{ clean('recording.uri') }}) as uri,
+        -- left for us to hear, not made of a talk
+        max(case when recording.source = 'RecordVerb' then 1 else 0 end) = 1 as is_voicemail
+    from (select {{ json_struct('record', {'call_sid': 'varchar', 'uri': 'varchar', 'source': 'varchar'}) }} as recording from recordings) as parsed
+    group by {{ clean('recording.call_sid') }}
 
 ),
 
@@ -86,6 +88,7 @@ renamed as (
         case
             when legs.is_machine then false
             when second_legs.parent_sid is not null then second_legs.talked_seconds > 0
+            when legs.leg.direction like 'inbound%' and recorded.is_voicemail then false
             else legs.leg.status = 'completed' and legs.seconds > 0
         end as is_answered,
         coalesce(second_legs.talked_seconds, legs.seconds) as duration_seconds,
