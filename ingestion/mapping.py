@@ -26,6 +26,7 @@ from pydantic import (
 from sqlglot import exp
 
 from ingestion.buckets import check_location
+from ingestion.lines import quote
 from salesgauge.entities import ENTITIES, Entity
 from salesgauge.errors import ConfigurationError
 from salesgauge.names import suggest
@@ -93,7 +94,7 @@ def _date_format(value: str) -> str:
     if value == "iso8601":
         return value
     try:
-        duckdb.execute("select try_strptime('', $1)", [value])
+        duckdb.execute(f"select try_strptime('', {quote(value)})")
     except duckdb.Error as error:
         raise ValueError("is no date format; expected strftime codes such as %Y-%m-%d %H:%M:%S, or iso8601") from error
     if "%" not in value:
@@ -169,7 +170,7 @@ class ColumnRule(_Strict):
             return None
         path = value if value.startswith("$") else f'$."{value}"'
         try:
-            duckdb.execute("select json_extract_string('{}', $1)", [path])
+            duckdb.execute(f"select json_extract_string('{{}}', {quote(path)})")
         except duckdb.Error as error:
             raise ValueError("is no place in JSON; expected for example $.utm.campaign") from error
         return path

@@ -12,10 +12,9 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ingestion.lines import identifier, path_literal, quote
 from ingestion.raw_tables import SAME_AS, received_value
@@ -121,8 +120,10 @@ def shape_of(file: Path) -> str | None:
 
     None where it is no such file, its rows can't be told by their place, or its columns by their names.
     """
+    import pyarrow as pa
+
     try:
-        schema = pq.read_metadata(file).schema
+        schema = _metadata(file).schema
         names = [name.casefold() for name in schema.to_arrow_schema().names]
     except (pa.ArrowException, OSError, ValueError):
         return None
@@ -135,7 +136,7 @@ def can_be_original(con: duckdb.DuckDBPyConnection, file: Path) -> bool:
     """Whether a Parquet file can be kept as it came: all of it can be read at any time, written anew without some rows, and it holds nothing else."""
     if shape_of(file) is None:
         return False
-    schema = pq.read_schema(file)
+    schema = _schema(file)
     if not {key.decode(errors="replace") for key in schema.metadata or {}} <= _SCHEMAS or "dictionary<" in str(
         schema.remove_metadata()
     ):
@@ -153,7 +154,7 @@ def can_be_original(con: duckdb.DuckDBPyConnection, file: Path) -> bool:
 
 def names_of(file: Path) -> list[str]:
     """The columns of a Parquet file."""
-    return list(pq.read_schema(file).names)
+    return list(_schema(file).names)
 
 
 def labels_of_original(original: Path) -> list[str]:
@@ -171,8 +172,10 @@ def place_originals(dataset: Path, originals: Mapping[str, Path]) -> list[Path]:
 
 def is_whole(file: Path) -> bool:
     """Whether a Parquet file has its end: one that was being copied when its load was killed has none."""
+    import pyarrow as pa
+
     try:
-        pq.read_metadata(file)
+        _metadata(file)
     except (pa.ArrowException, OSError, ValueError):
         return False
     return True
@@ -195,8 +198,21 @@ def remove_unnamed_originals(dataset: Path) -> int:
     return len(unnamed)
 
 
+# Importing Arrow takes longer than many a command needs.
+def _metadata(file: Path) -> Any:
+    import pyarrow.parquet as pq
+
+    return pq.read_metadata(file)
+
+
+def _schema(file: Path) -> Any:
+    import pyarrow.parquet as pq
+
+    return pq.read_schema(file)
+
+
 def _about(file: Path) -> dict[str, str]:
-    found = pq.read_metadata(file).metadata or {}
+    found = _metadata(file).metadata or {}
     return {key: found[key.encode()].decode() for key in (_RECEIVED, _CONSTANTS, _ORIGINAL) if key.encode() in found}
 
 
@@ -208,12 +224,12 @@ def _kept(file: Path) -> list[str]:
     """The fields of ``received`` that the rows of ``file`` have."""
     if original := original_of(file):
         return labels_of_original(original)
-    schema = pq.read_schema(file)
+    schema = _schema(file)
     return [field.name for field in schema.field("received").type] if "received" in schema.names else []
 
 
 def _form(file: Path) -> _Form:
-    about, schema = _about(file), pq.read_schema(file)
+    about, schema = _about(file), _schema(file)
     original = original_of(file)
     # files of the first version list no labels: they have a field for each column
     labels = json.loads(about[_RECEIVED]) if _RECEIVED in about else _kept(file)
