@@ -11,7 +11,7 @@ export DO_NOT_TRACK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev test coverage test-fast truth lint format bench bench-ingest torture torture-ingest faults corpus lock clean
+.PHONY: help setup run dev test coverage test-fast truth lint format docs bench bench-ingest torture torture-ingest faults corpus lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,9 @@ lint: $(STAMP) ## style and import directions
 
 format: $(STAMP) ## put the code in form
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+docs: $(STAMP) ## the reference of mappings (docs/reference/mapping.md), from the models
+	@$(BIN)/python -m ingestion.reference
 
 bench: $(STAMP) ## speed, as ratios against peers on the same data
 	@$(BIN)/python -m benchmarks

@@ -44,6 +44,7 @@ def sources(ctx: click.Context) -> None:
     \b
     salesgauge sources                  the list
     salesgauge sources init FILE…       a mapping for exports, proposed from what is in them
+    salesgauge sources help deals       what a mapping can say: entities, options, columns, with examples
     salesgauge sources preview crm      what a mapping makes of the first rows, in seconds
     salesgauge sources show hubspot     what it can tell, and what to configure
     salesgauge sources check hubspot    do the credentials work, and what may they read?
@@ -219,6 +220,16 @@ def preview_source(root: Path, name: str) -> None:
     found = preview(company, process, name, seconds=_SECONDS)
     command = f"salesgauge{'' if root == Path() else f' --company {shlex.quote(str(root))}'}"
     sys.exit(show(Console(), found, process, name, command))
+
+
+@sources.command("help")
+@click.argument("name", required=False)
+def help_sources(name: str | None) -> None:
+    """What a mapping can say. NAME: an entity (deals), an option (dates) or a column (owner_id), each with an example."""
+    from ingestion.reference import overview, topic
+
+    for line in topic(name) if name else overview():
+        click.echo(line)
 
 
 @sources.command("map")
