@@ -2,8 +2,8 @@
 
 A cursor (one per entity) is ``{"mapping": hash, "files": {name: state}}``; a state has ``size, mtime_ns, sha256``, of an object in a bucket ``etag``,
 ``refused`` (why, or null), ``rows`` (how many it has, null where that can't be told), ``load_id``, the load whose rows of the file count (null: none
-does), and the ``received``, ``duplicates`` and ``filtered`` of these. ``rawlog`` shows the rows of just these loads. Of a file that has to be read again
-``size`` is none; ``bytes`` is what it was. ``is_derived``: the rows are events that the rows of another entity tell of.
+does), and the ``received``, ``duplicates`` and ``filtered`` of these. ``rawlog`` shows the rows of just these loads. ``is_derived``: the rows are events
+that the rows of another entity tell of.
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ class FileStates:
     def hold(self, entity: str, file: Stored, why: str) -> None:
         """The file is there but could not be read: the rows of its version before stay, and it is read again with the next run."""
         state, _ = self._before.get((entity, file.name), ({"load_id": None, "rows": None}, False))
-        self._after.setdefault((entity, file.name), {**state, **UNREAD, "refused": why, "bytes": file.size})
+        unread = {**UNREAD, "size": file.size, "etag": None}  # its time and its content are none that a file has
+        self._after.setdefault((entity, file.name), {**state, **unread, "refused": why})
 
     def forget(self, entity: str, file: str) -> None:
         """What was read of the file counts, but it is read again with the next run, whatever it looks like."""

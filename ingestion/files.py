@@ -35,6 +35,7 @@ from salesgauge.process import Process
 from salesgauge.progress import Reporter
 from salesgauge.settings import Company, SourceSettings
 
+_DELIMITERS = {";": '";"', "\t": "tab", "|": '"|"', ",": '","'}
 _MEANING = 5  # raise it when the same mapping comes to mean something else: every file is then read again
 
 
@@ -354,7 +355,7 @@ def check_columns(entry: FileMapping, relation: Relation) -> None:
     names = ", ".join(f"'{name}'" for name in missing)
     hint = "".join(_near(name, relation.columns) for name in missing)
     if not any(name in relation.columns for name in entry.sources):
-        hint += " Is its first line a header, and is `delimiter` right?"
+        hint += _other_delimiter(entry, relation) or " Is its first line a header, and is `delimiter` right?"
     raise RefusedError(
         f"it lacks the column{'s' * (len(missing) > 1)} {names}; it has{_shown(list(relation.columns))}.{hint}"
     )
@@ -367,6 +368,16 @@ def _near(name: str, columns: Collection[str]) -> str:
         return f" Write '{cut}' in quotes: in YAML a # after a blank begins a comment."
     near = difflib.get_close_matches(name, list(columns), n=1, cutoff=0.75)
     return f" Is '{near[0]}' meant by '{name}'?" if near else ""
+
+
+def _other_delimiter(entry: FileMapping, relation: Relation) -> str:
+    """What parts the fields of a CSV file whose header was read as one column."""
+    header = next(iter(relation.columns), "")
+    marks = {mark: name for mark, name in _DELIMITERS.items() if mark in header}
+    if entry.kind != "csv" or len(relation.columns) > 1 or not marks:
+        return ""
+    likely = max(marks, key=header.count)
+    return f" Its fields seem to be parted by {likely!r}: set `delimiter: {marks[likely]}`. Is its first line a header?"
 
 
 def _shown(columns: list[str]) -> str:

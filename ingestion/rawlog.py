@@ -213,7 +213,7 @@ def _create_view_of_files(con: duckdb.DuckDBPyConnection, company: Company, sour
     """
     has_erasures = len(Suppressions(company)) > 0
     states = [
-        (source, entity, file, state, state.get("bytes", state["size"]))
+        (source, entity, file, state, max(0, state["size"]))
         for source in sources
         for entity, cursor in cursors(company, source).items()
         for file, state in cursor["files"].items()

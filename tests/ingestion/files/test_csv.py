@@ -54,7 +54,11 @@ REFUSED: list[tuple[str, bytes | str, str]] = [
     ("", "", "it has no header: the file is empty"),
     ("", "\n\n", "it has no header"),
     ("", "id,name\n1,Ann\n", "it lacks the column 'at'; it has: id, name"),
-    ("", "id;name;at\n1;Ann;2026-01-01\n", "it lacks the columns 'name', 'at', 'id'; it has: id;name;at. Is its first"),
+    (
+        "",
+        "id;name;at\n1;Ann;2026-01-01\n",
+        "it lacks the columns 'name', 'at', 'id'; it has: id;name;at. Its fields seem to be parted by ';': set `delimiter: \";\"`. Is its first",
+    ),
     ("", "1,Ann,2026-01-01\n2,Bob,2026-01-01\n", "Is its first line a header"),
     ("", "id,name,at,name\n1,Ann,2026-01-01,x\n", "its header names the column 'name' twice"),
     ("", 'id,name,at\n1,"Ann,2026-01-01\n2,Bob,2026-01-01\n', "a quoted field that begins in line 2 or later is never"),
