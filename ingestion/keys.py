@@ -19,6 +19,8 @@ _MOST = 0.01  # the share of rows that may be older versions of others
 _TINY = 100  # rows: of fewer some may be, whatever their share
 _SOME = 5
 _SHOWN = 40
+# Records that other records name: a file of deals may be their list too, and repeat each. Rows are the same that say the same of them.
+_REPEATED = {"users", "accounts", "products", "campaigns", "contacts"}
 _PERSONAL = {"first_name", "last_name", "name", "email", "phone"}
 
 
@@ -55,9 +57,10 @@ def without_doubled(con: duckdb.DuckDBPyConnection, entry: FileMapping, rows: Ma
     con.execute(
         f"create or replace temp table shared_keys as select {typed} as key from ({good}) group by {typed} having count(*) > 1"
     )
+    content = f"hash({mapped})" if entry.entity in _REPEATED else "md5(cast(record as varchar))"
     con.execute(
         "create or replace temp table shared_rows as "
-        f"select {typed} as key, _line as line, {case} as of_case, {version} as version, hash({mapped}) as mapped, md5(cast(record as varchar)) as content "
+        f"select {typed} as key, _line as line, {case} as of_case, {version} as version, hash({mapped}) as mapped, {content} as content "
         f"from ({good}) where {typed} in (select key from shared_keys)"
     )
     con.execute(

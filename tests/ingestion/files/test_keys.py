@@ -175,3 +175,25 @@ def test_rows_that_say_when_they_changed_are_versions_however_many(crm: Any) -> 
     # changed at the same moment into different things: no versions
     crm.data("d.csv", "no,title,value,changed\n" + "\n".join(rows).replace("-10", "-09") + "\n")
     assert "line 162 (no: 0, value: 9) and line 182 (no: 0, value: 10)" in str(crm.run().error)
+
+
+def test_a_list_of_deals_may_be_the_list_of_its_users_too(crm: Any) -> None:
+    crm.mapping(
+        "files:\n  - {path: d.csv, entity: deals, key: no, columns: {name: title}}\n"
+        "  - {path: d.csv, entity: users, key: rep, columns: {name: rep, team: team}}\n"
+    )
+    rows = [f"{number},Deal {number},Rep {number % 5},{number % 5 % 2}" for number in range(400)]
+    crm.data("d.csv", "no,title,rep,team\n" + "\n".join([*rows, "400,Deal,Rep 1,moved"]) + "\n")
+    result = crm.run()
+    assert result.error is None
+    assert result.tables["users"] == TableCount(401, 6, 0, 395, 1)
+    assert crm.rows("select user_id, team from raw_files.users order by _row") == [
+        ("Rep 0", "0"), ("Rep 1", "1"), ("Rep 2", "0"), ("Rep 3", "1"), ("Rep 4", "0"), ("Rep 1", "moved"),
+    ]  # fmt: skip
+    # a team is no rep
+    crm.mapping(
+        (crm.company.sources_dir / "crm.yml")
+        .read_text()
+        .replace("key: rep, columns: {name: rep, team: team}", "key: team, columns: {name: title}")
+    )
+    assert "its key is none: 398 of 401 rows share their value of 'team'" in str(crm.run().error)
