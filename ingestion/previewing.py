@@ -258,7 +258,13 @@ class _Look:
         check_columns(entry, relation)
         relation, found.left_out = filtered(self.con, entry, relation)
         rows = mapped(
-            entry, relation.sql, relation.columns, source=self.source, file=file.name, numeric=relation.numeric
+            entry,
+            relation.sql,
+            relation.columns,
+            source=self.source,
+            file=file.name,
+            numeric=relation.numeric,
+            company_zone=self.process.company.timezone,
         )
         query, columns = judged(self.con, rows.table, rows.sql, rows.also)
         reasons = ", ".join(f"{column.reason} as {identifier(f'r:{column.name}')}" for column in columns)

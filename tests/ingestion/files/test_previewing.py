@@ -187,3 +187,9 @@ def test_a_check_tells_what_would_be_refused(crm: FileCompany) -> None:
     crm.mapping(DEALS.replace("Amount", "Amuont"))
     (finding,) = [one for one in previewing.checked(crm.company, crm.process, "crm") if not one.is_ok]
     assert "Is 'Amount' meant by 'Amuont'?" in finding.advice
+
+
+def test_a_day_in_another_zone_is_shown_as_that_day(crm: FileCompany) -> None:
+    crm.data("deals.csv", GOOD)
+    one = only(look(crm, DEALS.replace("timezone: America/Chicago", "timezone: UTC")))
+    assert [column.values for column in one.columns if column.name == "created_at"] == [("2026-01-05", "2026-01-06")]
