@@ -16,7 +16,6 @@ from salesgauge.settings import API_SOURCES, Company
 from salesgauge.warehouse import connect, open_published
 
 MOST = 20
-_OBJECTS = ("lead", "deal", "case", "survey_response")
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,7 @@ def find_records(company: Company, wanted: str) -> list[Found]:
 
 def _parts(company: Company, wanted: str) -> tuple[str, str, bool]:
     known = rawlog.sources(company)
-    source, _, key = wanted.strip().partition(":")
-    if source in _OBJECTS and key.partition(":")[0] in known:
-        source, _, key = key.partition(":")
+    source, _, key = wanted.strip().removeprefix("lead/").removeprefix("deal/").partition(":")
     if source not in known:
         raise ConfigurationError(
             f"'{wanted}' names no record: a key is written source:id; the sources are: {', '.join(known) or 'none'}."

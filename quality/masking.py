@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_SAFE_KEY = re.compile(r"[a-z0-9_]{1,40}")
+# a source, for cases with the object before it: lead/hubspot:1
+_SAFE_KEY = re.compile(r"(?:(?:lead|deal)/)?[a-z0-9_]{1,40}")
 
 
 def mask_key(key: object) -> str:

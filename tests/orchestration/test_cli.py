@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
@@ -14,7 +15,7 @@ import ingestion
 from orchestration.assets import _after_publishing
 from orchestration.cli import main
 from orchestration.console import ConsoleReporter, print_summary
-from orchestration.pipeline import RunOutcome
+from orchestration.pipeline import RunOutcome, _failure
 from salesgauge.errors import AfterPublishingError
 from salesgauge.process import Process
 from salesgauge.settings import Company
@@ -143,3 +144,13 @@ def test_a_reason_may_name_columns_in_brackets(company: str) -> None:
     assert "`key: [nr, case]`" in out.getvalue()
     said = call("--company", company, "quarantine", "list").output
     assert "key: [nr, case]" in " ".join(said.split()) and "log.csv:None" not in said
+
+
+def test_an_error_after_publishing_keeps_its_code_and_its_words_through_dagster() -> None:
+    ours = SimpleNamespace(
+        cls_name="AfterPublishingError",
+        message="salesgauge.errors.AfterPublishingError: Version 7 is published\n",
+        cause=None,
+    )
+    step = SimpleNamespace(cls_name="DagsterExecutionStepExecutionError", message="Error occurred", cause=ours)
+    assert _failure(step) == (5, "Version 7 is published")

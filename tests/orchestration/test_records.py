@@ -52,7 +52,7 @@ def test_a_whole_key_names_its_record_with_file_and_line(company: Company) -> No
     assert (found.key, found.table, found.file, found.line) == ("crm:20012", "raw_files.leads", "leads_1.csv", 3)
     assert found.record is not None and "Bell" in found.record
     assert [one.table for one in find_records(company, "crm:10012")] == ["raw_files.leads", "raw_files.deals"]
-    assert find_records(company, "deal:crm:20012") == find_records(company, "crm:20012"), "as cases are keyed"
+    assert find_records(company, "lead/crm:20012") == find_records(company, "crm:20012"), "as cases are keyed"
 
 
 @pytest.mark.parametrize("key", ["crm:…012", "crm:...012"])

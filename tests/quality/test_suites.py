@@ -176,6 +176,8 @@ def test_no_value_of_a_person_leaves_the_suites(runner: SuiteRunner, con: duckdb
     [
         ("hubspot:123456", "hubspot:…456"),
         ("hubspot:12", "hubspot:12"),
+        ("deal/hubspot:123456", "deal/hubspot:…456"),
+        ("jane/hubspot:123456", "…"),
         ("123456", "…456"),
         ("12", "…"),
         ("jane@example.com", "…"),
