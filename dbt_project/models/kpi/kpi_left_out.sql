@@ -1,5 +1,13 @@
 -- Values of counted records that can't be true: the KPIs that need them are computed without, and the record counts in all others.
-with deals as (
+with wins as (
+    select events.subject_id as deal_id, max(events.at) as won_at
+    from {{ ref('int_stage_events') }} as events
+    inner join {{ source('process', 'stages') }} as stages on events.stage_key = stages.stage
+    where events.subject_type = 'deal' and stages.kind = 'won'
+    group by events.subject_id
+),
+
+deals as (
     select
         marts.deal_id,
         marts.outcome,
@@ -7,9 +15,14 @@ with deals as (
         marts.closed_at,
         marts.cycle_days,
         marts.is_negative_cycle,
-        stated.amount
+        stated.amount,
+        wins.won_at,
+        marts.is_negative_cycle or coalesce(
+            {{ business_date('wins.won_at', 'stated.timezone') }} < {{ business_date('marts.created_at', 'stated.timezone') }}, false
+        ) as is_won_before
     from {{ ref('fct_deal') }} as marts
     inner join {{ ref('int_deals') }} as stated on marts.deal_id = stated.deal_id
+    left join wins on marts.deal_id = wins.deal_id
 ),
 
 findings as (
@@ -20,10 +33,10 @@ findings as (
     where amount < 0 or amount > {{ largest_amount() }}
     union all
     select
-        'deal', deal_id, 'closed_at', {{ iso_day('closed_at') }},
+        'deal', deal_id, 'closed_at', {{ iso_day('coalesce(won_at, closed_at)') }},
         'won before it was created (' || {{ iso_day('created_at') }} || ')', 'sales cycle'
     from deals
-    where is_negative_cycle
+    where is_won_before
     union all
     select
         'deal', deal_id, 'created_at', {{ iso_day('created_at') }},
@@ -33,7 +46,7 @@ findings as (
     union all
     select 'deal', deal_id, 'closed_at', null, outcome || ' without a date', 'every period (it counts in all)'
     from deals
-    where outcome in ('won', 'lost') and closed_at is null
+    where outcome in ('won', 'lost') and closed_at is null and not is_won_before
     union all
     select
         'survey_response', answers.response_id, 'nps_score', cast(answers.nps_score as varchar),
