@@ -5,6 +5,8 @@ Why a file was refused does not belong here (``files``): that is an error.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ingestion.keys import Shared
 
 _NAMED = 3  # files in a note
@@ -14,6 +16,7 @@ class FileNotes:
     """Collects; ``texts`` says it."""
 
     def __init__(self) -> None:
+        self._said: list[str] = []
         self._shared: dict[str, list[tuple[str, Shared]]] = {}
         self._filtered: dict[str, list[tuple[str, int]]] = {}
         self._encodings: dict[str, list[str]] = {}
@@ -22,6 +25,14 @@ class FileNotes:
         """Rows of ``file`` share a key."""
         if shared.duplicates or shared.superseded:
             self._shared.setdefault(entity, []).append((file, shared))
+
+    def transitions(self, file: str, steps: Mapping[str, int]) -> None:
+        """The event log ``file`` holds its steps several times, as ``lifecycle:transition`` says."""
+        counts = ", ".join(f"{name} {count:,}" for name, count in steps.items())
+        self._said.append(
+            f"{file}: lifecycle:transition says that a step is told of several times ({counts}); all are read. "
+            "`where` reads one of them: \"lifecycle:transition\" = 'complete'"
+        )
 
     def filtered(self, entity: str, file: str, rows: int) -> None:
         """``where`` left out so many rows of ``file``."""
@@ -45,7 +56,7 @@ class FileNotes:
             said.append(
                 f"{entity}: {_rows(count, 'was', 'were')} left out by `where`: {_listed([file for file, _ in filtered])}"
             )
-        return [*said, *(_of_keys(entity, files) for entity, files in self._shared.items())]
+        return [*self._said, *said, *(_of_keys(entity, files) for entity, files in self._shared.items())]
 
 
 def _of_keys(entity: str, files: list[tuple[str, Shared]]) -> str:

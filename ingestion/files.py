@@ -26,6 +26,7 @@ from ingestion.file_notes import FileNotes
 from ingestion.file_state import FileStates, State, is_known, state_of_read
 from ingestion.keys import Shared, without_doubled
 from ingestion.landing import Landing
+from ingestion.lines import json_path, quote
 from ingestion.mapping import FileMapping, load
 from ingestion.mapping_sql import Mapped, left_out, mapped, stage_events
 from ingestion.places import Folder, Place, Stored
@@ -35,6 +36,7 @@ from salesgauge.process import Process
 from salesgauge.progress import Reporter
 from salesgauge.settings import Company, SourceSettings
 
+_TRANSITION = "lifecycle:transition"
 _DELIMITERS = {";": '";"', "\t": "tab", "|": '"|"', ",": '","'}
 _MEANING = 5  # raise it when the same mapping comes to mean something else: every file is then read again
 
@@ -243,6 +245,8 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str, note
             check_columns(entry, relation)
             relation, left_aside = filtered(landing.con, entry, relation)
             notes.filtered(entry.entity, file.name, left_aside)
+            if entry.kind == "xes" and (steps := _transitions(landing, entry, relation)):
+                notes.transitions(file.name, steps)
             found = mapped(
                 entry,
                 relation.sql,
@@ -269,6 +273,16 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str, note
             table, sql = stage_events(entry, good, process, source=source)
             landing.relation(table, sql)
     return Landed(None, rows)
+
+
+def _transitions(landing: Landing, entry: FileMapping, relation: Relation) -> dict[str, int]:
+    """Of an event log that tells of a step more than once, and of whose kinds of events the mapping says nothing: how many there are of each."""
+    if entry.entity != "stage_events" or _TRANSITION not in relation.columns or _TRANSITION in entry.sources:
+        return {}
+    kind = f"json_extract_string(_record, {quote(json_path(_TRANSITION))})"
+    steps = f"select {kind} as kind, count(*) as events from ({relation.sql}) where {kind} is not null group by all order by events desc, kind"
+    found = dict(landing.con.execute(steps).fetchall())
+    return found if len(found) > 1 else {}
 
 
 def _refused(landing: Landing, file: SourceFile, dialect: Dialect, why: str, rows: int | None) -> Landed:

@@ -91,14 +91,16 @@ def _as_rule(value: Any) -> Any:
 
 
 def _date_format(value: str) -> str:
-    if value == "iso8601":
+    if value in ("iso8601", "unix", "unix_ms"):
         return value
     try:
         duckdb.execute(f"select try_strptime('', {quote(value)})")
     except duckdb.Error as error:
-        raise ValueError("is no date format; expected strftime codes such as %Y-%m-%d %H:%M:%S, or iso8601") from error
+        raise ValueError(
+            "is no date format; expected strftime codes such as %Y-%m-%d %H:%M:%S, iso8601, unix or unix_ms"
+        ) from error
     if "%" not in value:
-        raise ValueError("is no date format; expected strftime codes such as %Y-%m-%d, or iso8601")
+        raise ValueError("is no date format; expected strftime codes such as %Y-%m-%d, iso8601, unix or unix_ms")
     return value
 
 
@@ -212,8 +214,8 @@ class DateRule(_Strict):
 
     format: list[DateFormat] | None = Field(
         default=None,
-        description="strftime codes, or iso8601; of several the first that fits",
-        examples=["%d/%m/%Y %H:%M", ["%m/%d/%Y %I:%M %p", "%m/%d/%Y"], "iso8601"],
+        description="strftime codes, iso8601, or unix (unix_ms): seconds (milliseconds) since 1970; of several the first that fits",
+        examples=["%d/%m/%Y %H:%M", ["%m/%d/%Y %I:%M %p", "%m/%d/%Y"], "iso8601", "unix_ms"],
     )
     timezone: Timezone | None = Field(
         default=None, description="the zone of times without an offset", examples=["America/Chicago", "UTC"]
@@ -591,7 +593,9 @@ class FileMapping(_Strict):
                     f"'{shown}' is a date or time: set dates.format, for example \"%Y-%m-%d\" or iso8601",
                 )
             elif (
-                rule.timezone is None and kind == "timestamp" and not all("%z" in text for text in rule.format or [""])
+                rule.timezone is None
+                and kind == "timestamp"
+                and not all("%z" in text or text.startswith("unix") for text in rule.format or [""])
             ):
                 yield {"dates"}, (), f"'{shown}' is a time: set dates.timezone, for example America/Chicago, or UTC"
 

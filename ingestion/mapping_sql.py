@@ -30,6 +30,7 @@ _AMOUNT_WORDS = (
 _BLANKS = " \u00a0\u202f\u2009"
 _SIGNS, _PLAIN_SIGNS = "\u2212\u2019", "-'"
 _TIME_OF_DAY = re.compile(r"%-?[HIMSfgnpXcTRs]")  # codes of a time in a date format
+_FORMS = {"iso8601": "an ISO 8601 form", "unix": "seconds since 1970", "unix_ms": "milliseconds since 1970"}
 _CLOSING = ("won", "lost", "disqualified")
 
 
@@ -453,6 +454,9 @@ def _written(moment: _Moment, kind: str) -> tuple[str, str, str]:
             plain = f"{text} < ':' and not {has_offset}"
             locals_.append(f"case when {plain} and not {is_day} then try_cast({text} as timestamp) end")
             days.append(f"case when {plain} and {is_day} then try_cast({text} as timestamp) end")
+        elif form.startswith("unix"):
+            micros = 1_000 if form == "unix_ms" else 1_000_000
+            instants.append(f"try(make_timestamp(cast(try_cast({text} as decimal(20, 6)) * {micros} as bigint)))")
         elif "%z" in form:
             instants.append(f"timezone('UTC', try_strptime(regexp_replace({text}, 'Z$', '+00:00'), {quote(form)}))")
         else:
@@ -493,7 +497,7 @@ def _in_utc(zone: str, local: str, zoned: str) -> str:
 
 
 def _expected(moment: _Moment, kind: str) -> str:
-    forms = " or ".join("an ISO 8601 form" if form == "iso8601" else form for form in moment.rule.format or ["iso8601"])
+    forms = " or ".join(_FORMS.get(form, form) for form in moment.rule.format or ["iso8601"])
     zone = "" if moment.kind == "date" or moment.zone == "UTC" else f" that exists in {moment.rule.timezone}"
     return f"a {'date' if moment.kind == 'date' else 'time'} written as {forms}{zone}, between 1900 and 2200"
 

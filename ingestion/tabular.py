@@ -144,6 +144,9 @@ def rows_of(path: Path, dialect: Dialect) -> int | None:
     if _other_kind(path, dialect.format):
         return None
     with path.open("rb") as file:
+        if file.read(2) == b"\x1f\x8b":  # compressed: its line breaks are none
+            return None
+        file.seek(0)
         lines = sum(block.count(b"\n") or block.count(b"\r") for block in iter(lambda: file.read(_BLOCK), b""))
         is_open = bool(file.tell()) and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) not in (b"\n", b"\r", b"\x00")
     return max(0, lines + is_open - (dialect.skip + 1 if dialect.format == "csv" else 0))

@@ -303,3 +303,41 @@ def test_a_long_event_log_is_read_with_little_memory(tmp_path: Path) -> None:
     assert names == ["case:concept:name", "concept:name", "time:timestamp"]
     assert sum(1 for _ in (tmp_path / "out.jsonl").open()) == 30_000
     assert peak < 2_000_000
+
+
+def test_a_log_that_tells_of_each_step_twice_says_so(crm: Any) -> None:
+    steps = "".join(
+        f'<event><string key="concept:name" value="Won"/><string key="lifecycle:transition" value="{kind}"/>'
+        f'<date key="time:timestamp" value="2026-02-0{day}T09:30:00Z"/></event>'
+        for day, kind in ((1, "start"), (2, "complete"), (3, "complete"))
+    )
+    crm.mapping("files:\n  - {path: log.xes, entity: stage_events}\n")
+    crm.data("log.xes", f'<log><trace><string key="concept:name" value="C"/>{steps}</trace></log>')
+    result = crm.run()
+    assert result.total.loaded == 3
+    assert result.notes == (
+        "log.xes: lifecycle:transition says that a step is told of several times (complete 2, start 1); all are read. "
+        "`where` reads one of them: \"lifecycle:transition\" = 'complete'",
+    )
+    crm.mapping(
+        "files:\n  - path: log.xes\n    entity: stage_events\n    where: |\n      \"lifecycle:transition\" = 'complete'\n"
+    )
+    result = crm.run()
+    assert result.total == TableCount(2, 2, 0, 0, 0, 1)
+    assert result.notes == ("stage_events: 1 row was left out by `where`: log.xes",)
+
+
+def test_times_as_numbers_since_1970(crm: Any) -> None:
+    text = "    columns: {created_at: at, wanted_by: day}\n    dates: {format: unix, timezone: America/Chicago, columns: {day: {format: unix_ms}}}\n"
+    _map(crm, text, path="'a.*'")
+    crm.mapping((crm.company.sources_dir / "crm.yml").read_text().replace("entity:", "format: csv\n    entity:"))
+    crm.data(
+        "a.csv",
+        "id,at,day\n1,1769871600,1769911200000\n2,1769871600.25,\n3,yesterday,\n4,99999999999999999999,\n5,17698716000000,\n",
+    )
+    assert crm.run().total == TableCount(5, 2, 3, 0)
+    assert crm.rows("select deal_id, created_at, wanted_by from raw_files.deals order by 1") == [
+        ("1", datetime(2026, 1, 31, 15, 0), date(2026, 1, 31)),
+        ("2", datetime(2026, 1, 31, 15, 0, 0, 250000), None),
+    ]
+    assert str(crm.quarantine()[0][2]) == "created_at: 'yesterday' is not a time written as seconds since 1970 that exists in America/Chicago, between 1900 and 2200"  # fmt: skip
