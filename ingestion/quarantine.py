@@ -173,7 +173,7 @@ def _waiting(con: duckdb.DuckDBPyConnection, company: Company) -> list[Waiting]:
         if (
             one.id not in healed
             if one.source in API_SOURCES
-            else live.get((one.source, one.table, one.file or "")) == one.load_id
+            else one.load_id in live.get((one.source, one.table, one.file or ""), ())
         )
     ]
 
@@ -220,19 +220,21 @@ def _healed_with_their_day(con: duckdb.DuckDBPyConnection, company: Company, tab
     return {row[0] for row in rows}
 
 
-def _live_files(company: Company, sources: Iterable[str]) -> dict[tuple[str, str, str], str]:
-    """Of every file (source, entity, name) the load that read it last."""
-    live: dict[tuple[str, str, str], str] = {}
+def _live_files(company: Company, sources: Iterable[str]) -> dict[tuple[str, str, str], set[str]]:
+    """Of every file (source, entity, name) the loads whose rows in quarantine wait: the load whose rows count, and a later one that was refused.
+
+    A file that no mapping names any more waits for nothing.
+    """
+    live: dict[tuple[str, str, str], set[str]] = {}
     for source in sources:
-        loads = rawlog.committed(company, source)
         with connect(":memory:") as con:
             rows = con.execute(
                 f"select table_name, file, max(_load_id) from ({rawlog.quarantined(company, source)}) group by all"
             ).fetchall()
         cursors = rawlog.cursors(company, source)
-        for table, file, load in rows:
+        for table, file, newest in rows:
             state = cursors.get(table, {}).get("files", {}).get(file or "")
-            newest = state.get("load_id") if state else None
-            if loads and (newest is None or load >= newest):
-                live[source, table, file or ""] = load
+            if state is not None:
+                counts = state.get("load_id")
+                live[source, table, file or ""] = {load for load in (counts, newest) if load and load >= (counts or "")}
     return live

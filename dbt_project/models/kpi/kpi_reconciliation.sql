@@ -21,15 +21,21 @@ judged_records as (
 ),
 
 {# A record that came in right in another load was not rejected in the end. Without a key each rejected line is a record. A file that was
-   refused as a whole has neither: it is no record. #}
+   refused as a whole has neither: it is no record. What a file held before it was mended, or is mapped by nothing now, waits no longer. #}
 rejected_records as (
     select distinct
         {{ rejected_entity('quarantine.source', 'quarantine.table_name') }} as entity,
         coalesce(quarantine.source || ':' || quarantine.record_key, quarantine.source || '/' || quarantine.load_id || '/' || coalesce(quarantine.file, '')
             || '/' || coalesce(cast(quarantine.line as varchar), '') || '/' || coalesce(quarantine.record, '')) as record_id
     from {{ source('raw_log', 'quarantine') }} as quarantine
+    left join {{ source('raw_log', 'files') }} as files
+        on quarantine.source = files.source
+        and quarantine.table_name = files.table_name
+        and quarantine.file = files.file
+        and quarantine.load_id = files.load_id
     where {{ rejected_entity('quarantine.source', 'quarantine.table_name') }} is not null
         and (quarantine.record is not null or quarantine.line is not null)
+        and (quarantine.source in ({{ text_list(api_sources()) }}) or files.file is not null)
 ),
 
 rejected as (
