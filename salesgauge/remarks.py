@@ -19,6 +19,7 @@ MANY = 0.2
 
 TITLES = {
     "empty": "Why numbers may be missing",
+    "unread": "What feeds nothing",
     "unmapped": "What nothing maps",
     "contradictions": "Where a source says something else than its dates",
     "left_out": "Records that some KPIs leave out",
@@ -48,6 +49,7 @@ def remarks(con: duckdb.DuckDBPyConnection) -> list[Remark]:
         *_end_of_data(con),
         *_empty_fields(con),
         *_unentered_stages(con),
+        *_unread(con),
         *_unmapped_stages(con),
         *_unmapped_values(con),
         *_contradictions(con),
@@ -166,6 +168,70 @@ def _unentered_stages(con: duckdb.DuckDBPyConnection) -> list[Remark]:
         for row in rows
         if row["records"]
     ]
+
+
+_ROWS = {
+    "no_session": ("have neither a session nor a visitor", "Map session_id or visitor_id, if the source has one."),
+    "no_record": (
+        "belong to no lead and no deal",
+        "Map the lead or deal, or the person's e-mail or telephone number; intermediate.int_identity_matches says what was found.",
+    ),
+    "record_not_counted": (
+        "belong to records that don't count",
+        "kpi.kpi_accounting says of leads and deals why they don't.",
+    ),
+    "undated": ("have no date", "Map the column with the date, if the source has one."),
+    "after_as_of": ("are later than as_of", "See them with a later as_of: salesgauge run --as-of."),
+    "no_stage": ("name no stage", "Map the column with the stage."),
+    "unmapped_stage": ("are in stages that nothing maps", "salesgauge sources map writes the entries."),
+    "no_score": ("have no score", "Map nps_score or csat_score, or say in sources/ which questions have them."),
+    "score_off_scale": ("have scores on another scale", "They are listed in kpi.kpi_left_out."),
+    "not_submitted": ("were never sent off", "Map submitted_at, if the source has it."),
+    "refused_file": ("stand in refused files", "salesgauge sources check says what is wrong with them."),
+    "quarantined": ("are in quarantine", "salesgauge quarantine list says why."),
+}
+_TO_MEND = ("no_session", "no_record", "undated", "no_stage", "no_score", "score_off_scale")
+
+
+def _unread(con: duckdb.DuckDBPyConnection) -> list[Remark]:
+    """Data that feed nothing, or of which a good part does not for a reason that somebody can mend. What no KPI reads at all is one line, the last."""
+    rows = _rows(
+        con,
+        """
+        with reasons as (
+            select
+                source, entity, reason, "rows",
+                sum(case when reason in ('received', 'earlier_reading') then 0 else "rows" end) over (partition by source, entity) as present,
+                sum(case when is_counted then "rows" else 0 end) over (partition by source, entity) as counted
+            from kpi.kpi_accounting
+        )
+        select *, row_number() over (partition by source, entity order by "rows" desc, reason) as place
+        from reasons
+        where reason not in ('received', 'earlier_reading', 'counted') and present > 0
+        """,
+    )
+    found = []
+    for row in rows:
+        reason, n, present, is_empty = row["reason"], row["rows"], row["present"], row["counted"] == 0
+        is_mendable = reason in _TO_MEND and n >= MANY * present
+        if reason == "no_kpi_reads_it" or not (is_mendable or (is_empty and row["place"] == 1)):
+            continue
+        words, action = _ROWS.get(
+            reason,
+            (f"are {reason.replace('_', ' ')}", "docs/kpis.md says what that means, kpi.kpi_accounting has all."),
+        )
+        entity = str(row["entity"]).replace("_", " ")
+        text = f"{n:,} of {present:,} {entity} of {row['source']} {words}"
+        found.append(Remark("unread", f"{text}: none of them counts" if is_empty else text, action, records=n))
+    unread = sorted(
+        (row for row in rows if row["reason"] == "no_kpi_reads_it" and not row["counted"]), key=lambda row: -row["rows"]
+    )
+    if unread:
+        listed = ", ".join(
+            f"{str(row['entity']).replace('_', ' ')} of {row['source']} ({row['rows']:,})" for row in unread
+        )
+        found.append(Remark("unread", f"No KPI reads these yet: {listed}", "They are in staging, one view each."))
+    return found
 
 
 def _unmapped_stages(con: duckdb.DuckDBPyConnection) -> list[Remark]:

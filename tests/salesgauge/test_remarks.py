@@ -22,6 +22,7 @@ create table kpi.kpi_unmapped_stages (source varchar, pipeline varchar, source_s
 create table kpi.kpi_unmapped_values (field varchar, value varchar, records bigint, amount decimal(18, 2));
 create table kpi.kpi_contradictions (source varchar, subject_type varchar, source_stage varchar, stage varchar, ledger_stage varchar, records bigint, undated bigint, amount decimal(18, 2));
 create table kpi.kpi_left_out (record_type varchar, record_id varchar, field varchar, value varchar, reason varchar, left_out_of varchar);
+create table kpi.kpi_accounting (source varchar, entity varchar, reason varchar, "rows" bigint, is_counted boolean);
 create table quality.checks (origin varchar, suite varchar, name varchar, table_name varchar, severity varchar, passed boolean, observed varchar, expected varchar, rows_checked bigint, failing_rows bigint, examples varchar, action varchar);
 insert into process.run values ('2026-06-30 05:00', '2026-06-30');
 insert into process.stages values ('inquiry', 1, 'open'), ('proposal', 2, 'open'), ('won', 3, 'won'), ('lost', 4, 'lost');
@@ -107,6 +108,34 @@ def test_what_nothing_maps_and_what_contradicts(con: duckdb.DuckDBPyConnection) 
         "8 leads of crm: the source says 'New', their dated events end in 'proposal'",
         "3 deals of crm: the source says 'Won', their dated events end in 'proposal', 1,200 in amounts",
     ]
+
+
+def test_what_feeds_nothing(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(
+        "insert into kpi.kpi_accounting values "
+        # nothing of them counts: their most frequent reason, and what can be mended
+        "('site', 'web_events', 'received', 61000, false), ('site', 'web_events', 'earlier_reading', 11000, false), "
+        "('site', 'web_events', 'no_session', 49963, false), ('site', 'web_events', 'after_as_of', 37, false), "
+        "('crm', 'calls', 'received', 90, false), ('crm', 'calls', 'refused_file', 90, false), "
+        # a good part counts: a fifth without a lead is said, a few are not, nor is what is no mistake
+        "('crm', 'activities', 'received', 100, false), ('crm', 'activities', 'counted', 30, true), ('crm', 'activities', 'no_record', 20, false), "
+        "('crm', 'activities', 'deleted', 50, false), "
+        "('crm', 'appointments', 'received', 100, false), ('crm', 'appointments', 'counted', 81, true), ('crm', 'appointments', 'no_record', 19, false), "
+        # no KPI reads them, or a part of them
+        "('crm', 'jobs', 'received', 7, false), ('crm', 'jobs', 'no_kpi_reads_it', 7, false), "
+        "('crm', 'accounts', 'received', 70, false), ('crm', 'accounts', 'no_kpi_reads_it', 70, false), "
+        "('crm', 'field_history', 'received', 9, false), ('crm', 'field_history', 'no_kpi_reads_it', 8, false), ('crm', 'field_history', 'counted', 1, true)"
+    )
+    assert [text.split(". ")[0] for text in said(con, "unread")] == [
+        "49,963 of 50,000 web events of site have neither a session nor a visitor: none of them counts",
+        "90 of 90 calls of crm stand in refused files: none of them counts",
+        "20 of 100 activities of crm belong to no lead and no deal",
+        "No KPI reads these yet: accounts of crm (70), jobs of crm (7)",
+    ]
+    assert "Map session_id or visitor_id" in said(con, "unread")[0]
+    (title, lines), *_ = shortened(remarks(con))
+    assert (title, len(lines)) == ("What feeds nothing", 3)
+    assert lines[2].endswith("And 1 more: salesgauge checks")
 
 
 def test_wins_before_the_creation_of_many_have_a_remedy(con: duckdb.DuckDBPyConnection) -> None:
