@@ -52,19 +52,20 @@ def detect(path: Path) -> Detected:
         return Detected(marked)
     if wide := _wide(path):
         return Detected(wide)
-    bad = first_undecodable(path, "utf-8")
+    bad = None if _decodes(path) else _first_undecodable(path)
     if bad is None:
         return Detected("utf-8")
     return Detected("utf-8" if _is_mostly_utf8(path) else "cp1252" if _is_western(path) else None, *bad)
 
 
-def first_undecodable(path: Path, encoding: str) -> tuple[int, str] | None:
-    """The first line with bytes that ``encoding`` lacks, and a piece of the line; None where there is none. OSError."""
-    decoder = codecs.getincrementaldecoder(encoding)()
+def _first_undecodable(path: Path) -> tuple[int, str] | None:
+    """The first line with bytes that are no UTF-8, and a piece of the line; None where there is none."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    number = 0
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
-                if not line.isascii() or encoding != "utf-8" or decoder.getstate()[0]:
+                if not line.isascii() or decoder.getstate()[0]:
                     decoder.decode(line)
             except UnicodeDecodeError as error:
                 piece = line[max(0, error.start - _SHOWN // 2) :][:_SHOWN].strip()
@@ -86,6 +87,20 @@ def wide_encoding(start: bytes) -> str | None:
     if max(even, odd) * 4 < len(start) or min(even, odd) * 4 > max(even, odd):
         return None
     return "utf-16-le" if odd > even else "utf-16-be"
+
+
+def _decodes(path: Path) -> bool:
+    """Whether all of a file is UTF-8: quicker than to look for the line that is not."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with path.open("rb") as file:
+            for block in iter(lambda: file.read(_BLOCK), b""):
+                if not block.isascii() or decoder.getstate()[0]:
+                    decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _wide(path: Path) -> str | None:
