@@ -253,7 +253,7 @@ def map_sources(root: Path) -> None:
 @sources.command("kpis")
 @click.pass_obj
 def kpis(root: Path) -> None:
-    """Which metrics the configured sources allow, and why not the others."""
+    """Which metrics the published data allow, and why not the others."""
     from metrics import MetricStore
     from orchestration.sources import metrics
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ingestion import outcomes, rawlog
 from ingestion.about import About, Finding
-from orchestration.availability import Availability, availability
+from orchestration.availability import Availability, at_hand, availability
 from salesgauge.errors import ConfigurationError
 from salesgauge.process import Process
 from salesgauge.process.model import Stage
@@ -166,10 +166,17 @@ def _check_described(company: Company, name: str) -> list[Finding]:
 
 
 def metrics(company: Company, names: list[str]) -> list[Availability]:
-    """Which of the metrics ``names`` the company's sources allow."""
+    """Which of the metrics ``names`` the published data of the company allow; where nothing is published, which its sources allow."""
     configured = company.configured_sources()
     abouts = [_as_configured(company, known) for name in configured if (known := about(name)) is not None]
-    return availability(names, abouts, _file_entities(company, configured))
+    allowed = availability(names, abouts, _file_entities(company, configured))
+    if not company.pointer.exists():
+        return allowed
+    con = open_published(company.pointer)
+    try:
+        return at_hand(con, allowed)
+    finally:
+        con.close()
 
 
 def _as_configured(company: Company, known: About) -> About:

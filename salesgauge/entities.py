@@ -154,6 +154,11 @@ ENTITIES: dict[str, Entity] = {
                 *_PERSON,
                 *_SEGMENTS,
                 ("status", "text", "stage or status in the source; mapped by stage_mapping, pipeline 'lead'"),
+                (
+                    "first_touch_at",
+                    "timestamp",
+                    "when somebody first reached out to the lead; empty = never, or not known here",
+                ),
                 ("owner_id", "text", "today's owner", "users"),
                 *_STATE,
                 _MERGED_IDS,

@@ -94,6 +94,7 @@ def speed_to_lead(facts: Facts) -> pd.DataFrame:
         return {
             "n": len(members),
             "contacted": int(contacted[members].sum()),
+            "not_measured": 0,  # the log knows the moment of every creation and touch
             "never_contacted": int((~contacted[members]).sum()),
             "within_5_minutes": int(within_5[members].sum()),
             "within_target": int(within_target[members].sum()),

@@ -27,7 +27,7 @@ from ingestion.accounting import SourceResult
 from ingestion.landing import Landing
 from ingestion.run import extract
 from ingestion.typeform.tables import RESPONSES
-from orchestration.availability import availability, needs
+from orchestration.availability import Availability, at_hand, availability, needs
 from orchestration.cli import main
 from orchestration.sources import Source, about, check, metrics, sources, unmapped
 from salesgauge.errors import ConfigurationError
@@ -335,6 +335,38 @@ def test_calls_and_appointments_of_a_file_are_activities() -> None:
     assert allowed([], "appointments") == [False, True] == allowed(jobber)
     (missing,) = availability([speed], jobber, [])
     assert missing.reason == "no source gives calls, e-mails or meetings (a CRM, a telephone system, or a file)"
+
+
+def test_the_data_at_hand_decide_which_metrics_there_are() -> None:
+    con = duckdb.connect()
+    con.execute(
+        """
+        create schema marts;
+        create table marts.fct_lead as select date '2026-01-01' + null::integer as created_date from range(3);
+        create table marts.fct_deal as select date '2026-01-01' as created_date;
+        create table marts.fct_closed_deal as
+            select null::date as closed_date, 5.0 as amount, 5.0 as won_amount, null::double as lost_amount, null::varchar as loss_reason,
+                true as is_won, null::double as cycle_days, null::double as first_touch_cycle_days;
+        create table marts.fct_speed_to_lead as select null::double as minutes, null::boolean as is_within_5_minutes where false;
+        create table marts.fct_stage_conversion as select 1 as one;
+        create table marts.fct_forecast as select null::double as actual_amount;
+        create table marts.fct_field_completeness as select 1 as one where false;
+        create table marts.fct_survey_response as select 7 as nps_score, null::integer as csat_score;
+        """
+    )
+    found = {one.metric: one for one in at_hand(con, availability(METRICS, [], ["leads"]))}
+    assert found["leads_created"].is_available and found["leads_created"].reason.startswith("no lead has a date")
+    # deals are there, whatever the sources say of themselves
+    assert found["win_rate"].is_available and found["win_rate"].reason.startswith("no close has a date")
+    assert found["deals_created"] == Availability("deals_created", True)
+    assert found["nps"].is_available and not found["csat"].is_available
+    assert found["csat"].reason.startswith("no answer has a score from 1 to 5; no source gives survey answers")
+    assert not found["speed_to_lead_never_contacted_rate"].is_available
+    assert found["speed_to_lead_never_contacted_rate"].reason.startswith("no lead has a date")
+    assert not found["sales_cycle_days_median"].is_available and not found["lost_amount"].is_available
+    con.execute("update marts.fct_closed_deal set closed_date = date '2026-02-01'")
+    (win_rate,) = at_hand(con, [Availability("win_rate", True)])
+    assert win_rate == Availability("win_rate", True)
 
 
 def test_metrics_know_which_objects_are_read(company: Company) -> None:

@@ -137,7 +137,7 @@ observations as (
     {% for kpi, y, x, date_column, relation, condition in [
         ('speed_to_lead_median_minutes', 'minutes', '1', 'created_date', ref('fct_speed_to_lead'), 'minutes is not null'),
         ('speed_to_lead_p90_minutes', 'minutes', '1', 'created_date', ref('fct_speed_to_lead'), 'minutes is not null'),
-        ('speed_to_lead_within_5_minutes_rate', flag('is_within_5_minutes'), '1', 'created_date', ref('fct_speed_to_lead'), 'true'),
+        ('speed_to_lead_within_5_minutes_rate', flag('is_within_5_minutes'), '1', 'created_date', ref('fct_speed_to_lead'), 'is_within_5_minutes is not null'),
         ('speed_to_lead_within_target_rate', flag('is_within_target'), '1', 'created_date', ref('fct_speed_to_lead'), 'is_within_target is not null'),
         ('speed_to_lead_never_contacted_rate', flag('not is_contacted'), '1', 'created_date', ref('fct_speed_to_lead'), 'true'),
         ('overall_conversion_rate', flag('is_won'), '1', 'created_date', ref('fct_lead'), 'true'),

@@ -17,14 +17,29 @@ contacts as (
         contacts.is_answered_inbound,
         contacts.is_connection,
         groups.created_at,
-        -- the call that made the lead took place just before the record was made: it counts at the creation
+        -- the call that made the lead took place just before the record was made: it counts at the creation, as does a contact of which only
+        -- the day is known
         case
             when contacts.is_answered_inbound and contacts.at >= {{ add_minutes('groups.created_at', -60) }} then greatest(contacts.at, groups.created_at)
+            when not {{ is_after('groups.created_at', 'contacts.at', company_timezone()) }} then greatest(contacts.at, groups.created_at)
             else contacts.at
-        end as at
+        end as at,
+        not {{ is_day_only('contacts.at') }} and not {{ is_day_only('groups.created_at') }} as is_measured
     from {{ ref('int_lead_contacts') }} as contacts
     inner join {{ ref('int_lead_groups') }} as members on contacts.lead_id = members.lead_id
     inner join groups on members.group_lead_id = groups.lead_id
+
+),
+
+ranked_touches as (
+
+    select
+        lead_id,
+        "at" as touch_at,
+        is_measured,
+        row_number() over (partition by lead_id order by "at", is_measured desc) as place
+    from contacts
+    where (is_outreach or is_answered_inbound) and "at" >= created_at
 
 ),
 
@@ -32,10 +47,10 @@ touches as (
 
     select
         lead_id,
-        min("at") as touch_at
-    from contacts
-    where (is_outreach or is_answered_inbound) and "at" >= created_at
-    group by lead_id
+        touch_at,
+        is_measured
+    from ranked_touches
+    where place = 1
 
 ),
 
@@ -61,11 +76,14 @@ timed as (
         leads.first_assigned_at as assigned_at,
         touches.touch_at,
         connections.reached_at,
-        {{ minutes_between('groups.created_at', 'touches.touch_at') }} as minutes,
+        case when touches.is_measured then {{ minutes_between('groups.created_at', 'touches.touch_at') }} end as minutes,
         {{ minutes_between('groups.created_at', 'leads.first_assigned_at') }} as routing_minutes,
         {{ minutes_between('leads.first_assigned_at', 'touches.touch_at') }} as reaction_minutes,
         {{ minutes_between('touches.touch_at', 'connections.reached_at') }} as connection_minutes,
-        {{ minutes_between('groups.created_at', 'coalesce(touches.touch_at, run.as_of)') }} as minutes_observed,
+        case
+            when coalesce(touches.is_measured, true) then {{ minutes_between('groups.created_at', 'coalesce(touches.touch_at, run.as_of)') }}
+        end as minutes_observed,
+        coalesce(touches.is_measured, true) as is_measured,
         leads.source,
         leads.branch,
         leads.rep,
@@ -95,7 +113,7 @@ clocked as (
     from timed
     {{ opening_before('began', 'timed.branch', 'timed.created_at') }}
     {{ opening_before('touched', 'timed.branch', 'timed.touch_at') }}
-    where timed.touch_at is not null
+    where timed.touch_at is not null and timed.is_measured
 
 ),
 
@@ -116,8 +134,10 @@ final as (
         timed.routing_minutes,
         case when timed.reaction_minutes < 0 then 0 else timed.reaction_minutes end as reaction_minutes,
         timed.connection_minutes,
-        coalesce(timed.minutes <= 5, false) as is_within_5_minutes,
-        case when stages.first_touch_minutes is not null then coalesce(timed.minutes <= stages.first_touch_minutes, false) end as is_within_target,
+        case when timed.is_measured then coalesce(timed.minutes <= 5, false) end as is_within_5_minutes,
+        case
+            when timed.is_measured and stages.first_touch_minutes is not null then coalesce(timed.minutes <= stages.first_touch_minutes, false)
+        end as is_within_target,
         timed.minutes_observed,
         timed.branch,
         timed.rep,

@@ -22,6 +22,7 @@ renamed as (
         {{ clean('job_type') }} as job_type,
         {{ clean('customer_type') }} as customer_type,
         {{ clean('status') }} as status,
+        first_touch_at,
         {{ source_id('source', 'owner_id') }} as owner_id,
         coalesce(is_deleted, false) as is_deleted,
         {{ source_id('source', 'merged_into_id') }} as merged_into_id,
