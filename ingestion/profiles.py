@@ -93,6 +93,7 @@ class Dates:
     unread: tuple[str, ...] = ()
     first: datetime | None = None
     last: datetime | None = None
+    days_only: bool = False
 
     @property
     def has_time(self) -> bool:
@@ -107,7 +108,7 @@ class Dates:
 
 @dataclass(frozen=True)
 class Numbers:
-    """How the numbers of a column are written. ``is_open``: one mark before three digits may be either."""
+    """How the numbers of a column are written. ``is_open``: they may be written so, or otherwise."""
 
     decimal: str = "."
     group: str = ""
@@ -179,7 +180,7 @@ def _of_moments(con: duckdb.DuckDBPyConnection, table: str, name: str, kind: str
         f"bool_or(cast({value} as timestamp) <> date_trunc('day', cast({value} as timestamp))) from {table}"
     ).fetchall()[0]
     forms = ("iso8601",) if has_time else ("%Y-%m-%d",)
-    dates = Dates(forms, first=first, last=last) if filled else None
+    dates = Dates(forms, first=first, last=last, days_only=not has_time) if filled else None
     return Profile(name, kind, int(rows), int(filled), int(distinct), dates=dates)
 
 
@@ -243,6 +244,12 @@ def forms_of(text: str) -> list[str]:
     return [form + time for pattern, forms in _DATES if pattern.fullmatch(date) for form in forms]
 
 
+def clock_form(text: str) -> str:
+    """The format of a time of day."""
+    half = re.search("[AaPp][Mm]$", text)
+    return f"{'%I' if half else '%H'}:%M{':%S' if text.count(':') == 2 else ''}{' ' if ' ' in text else ''}{'%p' if half else ''}"
+
+
 def turned(form: str) -> str:
     """``form`` with day and month changed."""
     return form.replace("%d", "\0").replace("%m", "%d").replace("\0", "%m")
@@ -277,7 +284,8 @@ def dates_of(con: duckdb.DuckDBPyConnection, texts: dict[str, int]) -> Dates | N
     is_open = other != tuple(chosen) and all(len(read.get(turned(form), {}).keys()) >= len(read[form].keys()) for form in chosen)  # fmt: skip
     moments = [moment for form in chosen for moment in read[form].values()]
     unread = tuple(text for text in values if text not in covered)[:3]
-    return Dates(tuple(chosen), other if is_open else (), misses, unread, min(moments), max(moments))
+    days_only = all((moment.hour, moment.minute, moment.second) == (0, 0, 0) for moment in moments)
+    return Dates(tuple(chosen), other if is_open else (), misses, unread, min(moments), max(moments), days_only)
 
 
 def _read(con: duckdb.DuckDBPyConnection, form: str, values: list[str]) -> dict[str, datetime]:
@@ -369,7 +377,8 @@ def _decided(decimals: Counter[str], groups: Counter[str], undecided: Counter[st
     marked = [mark for mark, _ in groups.most_common() if mark != " "]
     decimal = decimals.most_common(1)[0][0] if decimals else ""
     group = marked[0] if marked else ""
-    is_open = False
+    # 99.90 beside 1.234,50, or beside 1.234: no rule reads both for sure
+    is_open = len(decimals) > 1 or bool(decimals.keys() & groups.keys()) or bool(decimals.keys() & undecided.keys())
     for mark in undecided:
         if mark in (decimal, group):
             continue

@@ -11,6 +11,7 @@ from salesgauge.process.model import Stage
 
 _CLOSE = 0.84
 _LONG = 4
+_OPEN = {"open", "new", "active", "in progress", "pending", "ongoing", "working", "in process", "offen", "abierto"}
 _SURE_WORDS = {
     "won": {"won", "sold", "signed", "accepted", "closedwon"},
     "lost": {"lost", "declined", "rejected", "unsold", "closedlost", "canceled", "cancelled"},
@@ -30,10 +31,18 @@ def proposed_stage(word: str, process: Process, kind: str, *, converts: bool = F
         for stage in offered:
             if text in (plain(stage.key), plain(stage.label or stage.key)):
                 return stage.key
-    if text == "converted" and converts and kind == "lead":
+    words = set(text.split())
+    if kind == "lead" and {"not", "converted"} <= words:
+        return _by_kind("disqualified", mine, kind)
+    if kind == "lead" and "converted" in words and converts:
         open_ones = [stage for stage in mine if stage.kind == "open"]
         return open_ones[-1].key if open_ones else None
-    return _by_kind(text, mine, kind) or _by_meaning(text, mine) or _by_spelling(text, mine)
+    return (
+        _by_kind(text, mine, kind)
+        or _by_meaning(text, mine)
+        or _by_spelling(text, mine)
+        or _only_open(text, mine, kind)
+    )
 
 
 def _by_kind(text: str, stages: Sequence[Stage], kind: str) -> str | None:
@@ -83,6 +92,12 @@ def _parts(text: str) -> set[str]:
         for start in range(len(words))
         for end in range(start + 1, min(len(words), start + 3) + 1)
     }
+
+
+def _only_open(text: str, stages: Sequence[Stage], kind: str) -> str | None:
+    """The only open stage, for words that say no more than that a record is open."""
+    found = [stage.key for stage in stages if stage.kind == "open" and stage.object == kind]
+    return found[0] if len(found) == 1 and text in _OPEN else None
 
 
 def _by_spelling(text: str, stages: Sequence[Stage]) -> str | None:

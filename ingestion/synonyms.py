@@ -90,8 +90,8 @@ _CREATED = (
     "created at", "created", "created date", "create date", "date created", "created on", "created time", "creation date", "open date", "opened", "opened at",
     "opened date", "date opened", "date added", "added", "added at", "added on", "inquiry date", "enquiry date", "request date", "received", "received at",
     "received date", "date received", "lead date", "submitted", "submitted at", "submitted date", "date submitted", "submission date", "engage date",
-    "engaged date", "first contact date", "entry date", "start date", "startdate", "order date", "date entered", "time created", "create time", "first seen",
-    "initial contact date", "registered", "became a lead date", "date", "time", "erstellt", "erstellt am", "angelegt am", "fecha", "fecha de creacion",
+    "engaged date", "entry date", "start date", "startdate", "order date", "date entered", "time created", "create time", "first seen",
+    "registered", "became a lead date", "contact date", "contact", "date", "time", "erstellt", "erstellt am", "angelegt am", "fecha", "fecha de creacion",
     "date de creation",
 )  # fmt: skip
 _CLOSED = (
@@ -130,7 +130,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "phone": ("phone", "phone number", "mobile", "mobile phone", "mobile number", "cell", "cell phone", "contact phone", "customer phone", "contact number",
               "primary phone", "home phone", "work phone", "caller id", "telefon", "telefono", "handy"),
     "first_name": ("first name", "firstname", "first", "given name", "forename", "contact first name", "vorname", "nombre"),
-    "last_name": ("last name", "lastname", "last", "surname", "family name", "contact last name", "nachname", "apellido"),
+    "last_name": ("last name", "lastname", "last", "surname", "family name", "contact last name", "nachname", "apellido", "full name", "name", "contact name",
+                  "customer name", "client name", "customer", "lead name"),
     "postcode": ("postcode", "zip", "zip code", "postal code", "post code", "postal", "service zip", "billing zip", "plz", "codigo postal"),
     "city": ("city", "town", "billing city", "ort"),
     "country": ("country", "office location", "billing country", "land"),
@@ -155,6 +156,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "job_id": ("job id", "job", "job number", "work order", "work order id", "work order number", "project id"),
     "invoice_id": ("invoice id", "invoice", "invoice number"),
     "created_at": _CREATED,
+    "first_touch_at": ("first touch at", "first touch", "first contacted at", "first contacted", "first contact", "first contact date", "first response at", "first response", "first response date",
+                       "first call", "first call date", "first attempt", "first attempt date", "initial contact date", "contacted at", "contacted on", "responded at", "response date"),
     "closed_at": _CLOSED,
     "expected_close_date": ("expected close date", "expected close", "estimated close date", "estimate close date", "forecast close date", "planned close date",
                             "projected close date", "target close date", "anticipated close date", "expected closing", "close date expected", "due date",
@@ -200,7 +203,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "duration_seconds": ("duration seconds", "duration", "call duration", "length", "duration sec", "duration s", "call length",
                          "duration in seconds", "seconds", "duration secs", "dauer", "duracion"),
     "from_number": ("from number", "from", "caller", "caller number", "calling number", "caller id", "customer phone number", "ani", "source number", "src", "phone from",
-                    "caller phone", "customer number", "from phone"),
+                    "caller phone", "customer number", "from phone", "customer phone", "phone", "phone number", "contact number", "contact phone", "telephone number", "lead phone"),
     "to_number": ("to number", "to", "called number", "callee", "dialed number", "dnis", "destination", "tracking number", "dst", "receiver", "to phone",
                   "destination number"),
     "recording_url": ("recording url", "recording", "recording link"),
@@ -267,11 +270,12 @@ OF_ENTITY: Mapping[str, Mapping[str, tuple[str, ...]]] = {
                    "type": ("type", "activity type", "task type", "kind", "engagement type", "task subtype", "activity", "channel", "medium", "event type")},
     "timesheet_entries": {"user_id": ("employee", "employee name", "employee id", "technician", "user", "user id", "name", "staff", "worker")},
     "web_events": {"at": ("event time", *_AT)},
+    "form_submissions": {"submitted_at": ("submitted at", "submitted", "submit date", "submission date", "submitted on", "date submitted", "submission time", "entry date")},
     "estimates": {"status": ("status", "estimate status", "quote status", "state")},
 }  # fmt: skip
 # How much a column says that a file is of an entity; one for columns that stand here nowhere.
 WEIGHTS: Mapping[str, Mapping[str, float]] = {
-    "leads": {"email": 2, "phone": 2, "status": 1.5, "channel": 2, "first_name": 1, "last_name": 1, "service_line": 1, "owner_id": 1, "created_at": 1.5},
+    "leads": {"branch": 0.5, "job_type": 0.5, "campaign": 1, "postcode": 0.5, "email": 2, "phone": 2, "status": 1.5, "channel": 2, "first_name": 1, "last_name": 1, "service_line": 1, "owner_id": 1, "created_at": 1.5},
     "deals": {"stage": 2.5, "amount": 3, "closed_at": 2.5, "expected_close_date": 2.5, "loss_reason": 2, "pipeline": 1, "owner_id": 1, "account_id": 1, "created_at": 1},
     "deal_leads": {"deal_id": 2, "lead_id": 2, "is_primary": 2},
     "stage_events": {"subject_id": 2, "stage": 2, "at": 2},

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from orchestration.exports import unread_exports
 from salesgauge.errors import ConfigurationError
@@ -40,7 +41,7 @@ def propose(company: Company, files: Sequence[Path], name: str | None, *, write:
         if not read:
             raise ConfigurationError("\n".join(problems))
         entities = proposing.entities_of(con, read, process)
-        name = name or _name(company, [file for file, _ in named], entities)
+        name = name or _name(list(dict.fromkeys(table.path for table in read)), entities)
         path = company.sources_dir / f"{name}.yml"
         if write and path.exists():
             command = f"salesgauge sources init --print {' '.join(shlex.quote(str(file)) for file in files)}".rstrip()
@@ -96,13 +97,15 @@ def _is_hidden(path: Path, folder: Path) -> bool:
     )
 
 
-def _name(company: Company, files: Sequence[str], entities: Sequence[str | None]) -> str:
+def _name(paths: Sequence[str], entities: Sequence[str | None]) -> str:
     """A name for the source: that of the only file, or of what the files tell."""
-    import re
-
-    if len(files) > 1 and {"leads", "deals", "stage_events"} & set(entities):
+    if len(paths) > 1 and {"leads", "deals", "stage_events"} & set(entities):
         base = "crm"
     else:
-        base = re.sub(r"[^a-z0-9]+", "_", re.sub(r"\d[\d_.-]*", "", Path(files[0]).stem.lower())).strip("_")
+        base = re.sub(
+            r"[^a-z0-9]+",
+            "_",
+            re.sub(r"\d[\d_.-]*", "", PurePosixPath(paths[0].removesuffix(".gz").removesuffix(".zip")).stem.lower()),
+        ).strip("_")
     base = base if re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", base) else "files"
     return f"{base}_files" if base in API_SOURCES else base

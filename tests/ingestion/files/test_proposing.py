@@ -39,12 +39,7 @@ def propose(crm: FileCompany, tmp_path: Path, *names: str) -> tuple[str, list[Fi
 
 def mapped(entry: FileMapping) -> dict[str, str]:
     """Our column → the file's, in the words of the mapping."""
-    return {entry.canonical(name): _name(source) for name, source in entry.columns.items()}
-
-
-def _name(source: object) -> str:
-    names = getattr(source, "column", source)
-    return str(names[0] if isinstance(names, list) else names)
+    return {entry.canonical(name): rule.names[0] for name, rule in entry.columns.items()}
 
 
 def test_a_row_for_each_deal_with_its_present_stage(crm: FileCompany, tmp_path: Path) -> None:
@@ -191,6 +186,38 @@ def test_json_lines_with_objects_within_and_parquet(crm: FileCompany, tmp_path: 
     assert (result.tables["spend"].loaded, result.tables["survey_answers"].loaded) == (10, 10)
 
 
+def test_day_and_time_in_two_columns_and_one_number_of_the_customer(crm: FileCompany, tmp_path: Path) -> None:
+    rows = [("1/25/2026", "9:05 AM", "Inbound"), ("1/26/2026", "10:15 PM", "Outbound"), ("1/27/2026", "", "Outbound")]
+    lines = "".join(
+        f"{n}\t{day}\t{time}\t{way}\t312-555-0142\t0:03:12\tBooked\n" for n, (day, time, way) in enumerate(rows)
+    )
+    crm.data("calls.tsv", "Call #\tDate\tTime\tDirection\tCustomer Phone\tDuration\tDisposition\n" + lines)
+    text, (entry,) = propose(crm, tmp_path, "calls.tsv")
+    assert entry.columns["at"].join == ["Date", "Time"] and entry.key == ["Call #"] and "delimiter" not in text
+    assert mapped(entry)["from_number"] == mapped(entry)["to_number"] == "Customer Phone"
+    assert crm.run().tables["calls"].loaded == 3
+    assert crm.rows("select strftime(\"at\", '%d %H:%M'), duration_seconds from raw_files.calls order by \"at\"") == [
+        ("25 15:05", 192.0), ("27 04:15", 192.0), ("27 06:00", 192.0)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("values", [["1.234", "99.90"], ["1.234,50", "99.90"], ["1.234", "2.345"]])
+def test_amounts_that_can_be_read_in_two_ways_are_left_to_the_person(
+    crm: FileCompany, tmp_path: Path, values: list[str]
+) -> None:
+    crm.data("deals.csv", "id;stage;amount\n" + "".join(f"{n};Won;{value}\n" for n, value in enumerate(values)))
+    text, (entry,) = propose(crm, tmp_path, "deals.csv")
+    assert "numbers" not in entry.model_fields_set and "# CHECK: the values don't tell" in text
+
+
+def test_deals_without_a_stage_and_leads_without_an_id(crm: FileCompany, tmp_path: Path) -> None:
+    crm.data("deals.csv", "id,amount,closed\n1,5,2026-01-01\n2,6,2026-01-02\n")
+    crm.data("leads.csv", "Name,Phone,Created\nAl Bo,312-555-0142,2026-01-01\nCy Do,312-555-0143,2026-01-02\n")
+    text, (deals, leads) = propose(crm, tmp_path, "deals.csv", "leads.csv")
+    assert deals.stages is None and "??? no column tells in which stage a deal is" in text
+    assert leads.key == ["Name"] and mapped(leads)["last_name"] == "Name" and "CHECK: no column is called an id" in text
+
+
 def test_an_event_log_in_xes_and_a_packed_file(crm: FileCompany, tmp_path: Path) -> None:
     events = "".join(
         f'<trace><string key="concept:name" value="C{n}"/>'
@@ -293,6 +320,23 @@ def test_how_numbers_are_written_is_found(values: list[str], decimal: str, group
 )  # fmt: skip
 def test_words_of_stages(crm: FileCompany, word: str, stage: str | None) -> None:
     assert proposed_stage(word, crm.process, "any") == stage
+
+
+@pytest.mark.parametrize(
+    ("word", "converts", "stage"),
+    [
+        ("Closed - Converted", True, "inquiry"),
+        ("Converted", False, "won"),
+        ("Closed - Not Converted", True, "lost"),
+        ("Open", False, "inquiry"),
+    ],
+)
+def test_words_of_the_status_of_leads(crm: FileCompany, word: str, converts: bool, stage: str) -> None:
+    assert proposed_stage(word, crm.process, "lead", converts=converts) == stage
+
+
+def test_a_word_for_open_means_the_only_open_stage(crm: FileCompany) -> None:
+    assert proposed_stage("In progress", crm.process, "deal") == "proposal"
 
 
 def test_the_day_or_the_month_is_told_by_other_columns(crm: FileCompany, tmp_path: Path) -> None:
