@@ -27,6 +27,11 @@
     }) }}
 {% endmacro %}
 
+{# Sources without stages of their own: staging makes these of time stamps, and what a record calls its status is none of them. #}
+{% macro sources_without_stages() %}
+    {{ return(staged()['stage_events'].keys() | list) }}
+{% endmacro %}
+
 {# Raw tables whose records become leads and deals: what is rejected there was one. #}
 {% macro raw_records() %}
     {{ return({

@@ -201,15 +201,17 @@ def test_servicetitan_work_that_was_promised_before_is_no_opportunity(
     }  # fmt: skip
     with new_warehouse(datetime(2026, 6, 17)) as con:
         fill(con, rows, at)
-    run_dbt(bench, "run", "--select", "+int_deals", "+int_stage_events", sources=["servicetitan"])
+    run_dbt(bench, "run", "--select", "+int_present_stages", "+int_stage_events", sources=["servicetitan"])
     with connect(bench / "salesgauge.duckdb") as con:
         deals = con.execute("select deal_id from intermediate.int_deals order by 1").fetchall()
         moved = con.execute(
             "select distinct subject_id from staging.stg_servicetitan__stage_events order by 1"
         ).fetchall()
         leads = con.execute("select lead_id from intermediate.int_leads").fetchall()
+        # a status of ServiceTitan is no stage: those are made of time stamps
+        present = con.execute("select * from intermediate.int_present_stages").fetchall()
     expected = [(f"servicetitan:{key}",) for key in ("charged", "offered", "ordinary")]
-    assert (deals, moved, leads) == (expected, expected, [("servicetitan:call-3",)])
+    assert (deals, moved, leads, present) == (expected, expected, [("servicetitan:call-3",)], [])
 
 
 def test_servicetitan_sales_whose_estimate_has_no_job(log: CompanyLog, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 -- Where a source says that a counted record stands: its present stage, mapped, with the moments that could date it. A record that only an event
--- log tells of has none, nor has one whose stage changed after as_of: what it was then, its dated events say.
+-- log tells of has none, nor has one of a source whose stages are made of time stamps, nor one whose stage changed after as_of: what it was then, its
+-- dated events say.
 with logged as (
 
     {{ canonical('stage_events') }}
@@ -52,6 +53,7 @@ keyed as (
     from records
     left join changed_later on records.subject_type = changed_later.subject_type and records.subject_id = changed_later.subject_id
     where changed_later.subject_id is null and records.source_stage is not null
+        and {{ id_source('records.subject_id') }} not in ({{ text_list(sources_without_stages()) }})
 
 ),
 
