@@ -178,23 +178,32 @@ def _entries(
         raise ConfigurationError(
             f"There is no sources/{name}.yml. 'salesgauge sources init FILE…' writes one for exports."
         )
+    if "tables" in _document(path):
+        raise ConfigurationError(
+            f"sources/{name}.yml describes tables of a database: 'salesgauge sources check {name}' looks at them."
+        )
     try:
         source = load(path, process)
         return list(enumerate(source.files)), source.location, []
     except ConfigurationError as error:
         mistakes = str(error).splitlines()
-    try:
-        document = load_yaml(path)
-    except ConfigurationError:
-        return [], None, mistakes
-    parts = document.get("files") if isinstance(document, dict) else None
+    document = _document(path)
+    parts = document.get("files")
     kept = []
     for number, part in enumerate(parts if isinstance(parts, list) else []):
         entry, wrong = salvaged(part, FileMapping)
         if entry is not None and "path" not in wrong and len(entry.kinds) == 1 and None not in entry.kinds:
             kept.append((number, _usable(entry, process)))
-    location = document.get("location") if isinstance(document, dict) else None
-    return kept, location, mistakes
+    return kept, document.get("location"), mistakes
+
+
+def _document(path: Path) -> dict[str, Any]:
+    """What a mapping says, as far as it can be read; what is wrong with it says ``load``."""
+    try:
+        document = load_yaml(path)
+    except ConfigurationError:
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _usable(entry: FileMapping, process: Process) -> FileMapping:

@@ -67,6 +67,7 @@ _DATES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         (r"[A-Za-z]{3,9} \d{1,2} \d{4}", ("%B %d %Y",)),
         (r"[A-Za-z]{3}, \d{1,2} [A-Za-z]{3} \d{4}", ("%a, %d %b %Y",)),
         (r"[A-Za-z]{3} [A-Za-z]{3} \d{1,2} \d{4}", ("%a %b %d %Y",)),
+        (r"[A-Za-z]{3},? \d{1,2}/\d{1,2}/\d{4}", ("%a %m/%d/%Y", "%a %d/%m/%Y", "%a, %m/%d/%Y", "%a, %d/%m/%Y")),
         (r"[A-Za-z]{6,9}, [A-Za-z]{3,9} \d{1,2}, \d{4}", ("%A, %B %d, %Y",)),
     )
 )

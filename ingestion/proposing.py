@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import combinations
 
 import duckdb
 
@@ -60,6 +61,7 @@ _NEVER_A_STAGE = {
     "next",
     "first",
 }
+_WHO = ("from_number", "to_number", "email", "phone", "user_id", "agent", "lead_id", "deal_id")
 _MOST_WORDS = 60
 _DURATIONS = {"duration", "talk", "wait", "length", "hold", "ring", "queue", "handle", "total"}
 _KEY_SHARED, _TINY, _SOME = 0.01, 100, 5  # as in keys
@@ -147,7 +149,7 @@ def _fit(con: duckdb.DuckDBPyConnection, table: Table, entity: Entity, process: 
     if entity.name == "activities" and lacking == ["type"]:
         lacking, fit.score = [], fit.score - 3
     distinctive = sum(weights.get(name, 0) for name in columns if name != entity.key)
-    if lacking or (distinctive < 2 and not hint):
+    if lacking or ((distinctive < 2 or (len(columns) < 2 and entity.name not in STAGE_COLUMN)) and not hint):
         return None
     return fit
 
@@ -189,7 +191,7 @@ def _assigned(table: Table, entity: Entity) -> tuple[dict[str, Profile], dict[st
 
 def _rank(entity: Entity, column: Column, profile: Profile) -> float | None:
     """How likely the name of the table's column means ours: 0 is certain; None: it does not."""
-    header = plain(profile.name.lstrip("$."))
+    header = re.sub("^(related|associated|linked) ", "", plain(profile.name.lstrip("$.")))
     names = _names(entity, column)
     if header in names:
         return float(names[header])
@@ -200,6 +202,10 @@ def _rank(entity: Entity, column: Column, profile: Profile) -> float | None:
         if bare != header and bare in names and column.name != entity.key:
             return names[bare] + 0.5
     if column.name == "nps_score" and ("recommend" in header or re.search(r"\bnps\b", header)):
+        return 30.0
+    if column.name == "comment" and re.search(
+        r"\b(improve|feedback|comments?|why|reason for your score|tell us)\b", header
+    ):
         return 30.0
     if column.name == "csat_score" and ("satisf" in header or re.search(r"\bcsat\b", header)):
         return 30.0
@@ -363,16 +369,34 @@ def _other_key(con: duckdb.DuckDBPyConnection, table: Table, fit: _Fit, named: P
     ]
     id_words = {"id", "number", "key", "code", "uuid", "email", "name"}
     if named is None:
-        single = [one for one in usable if one.is_unique and one.dates is None]
+        may_come_again = fit.entity.name not in ("leads", "contacts", "accounts")
+        single = [
+            one
+            for one in usable
+            if one.is_unique and one.dates is None and not (may_come_again and (one.is_phone or one.is_email))
+        ]
         for one in sorted(single, key=lambda profile: not set(plain(profile.name).split()) & id_words):
             if one.rows > 20 or set(plain(one.name).split()) & id_words:
                 return [one.name]
+    moment = fit.columns.get("at") or fit.columns.get("starts_at")
+    if named is None and may_come_again and moment in usable:
+        # an event is told by its moment and who took part in it
+        clocks = [one for one in usable if one.is_clock and not set(plain(one.name).split()) & _DURATIONS]
+        people = [one for name in _WHO if (one := fit.columns.get(name)) in usable]
+        parts: list[str] = []
+        for one in [moment, *clocks, *people]:
+            parts += [one.name] if one is not None and one.name not in parts else []
+            if one in people and _are_unique(con, table, parts):
+                return parts
     first = [named] if named in usable else [one for one in usable if one.distinct > 0.3 * table.rows][:4]
     for one in first:
         # a number within the record has few values
         for other in sorted(usable, key=lambda profile: (profile.is_truth, profile.distinct))[:12]:
             if other.name != one.name and _are_unique(con, table, [one.name, other.name]):
                 return [one.name, other.name]
+    for three in combinations(sorted(usable, key=lambda profile: -profile.distinct)[:6], 3):
+        if _are_unique(con, table, [one.name for one in three]):
+            return [one.name for one in three]
     return []
 
 
@@ -397,6 +421,7 @@ class _Writer:
         self.stage = (
             self.fit.columns.pop(STAGE_COLUMN[self.entity.name], None) if self.entity.name in STAGE_COLUMN else None
         )
+        self._plans()
         self.entered = dict(self._entered()) if self.entity.name in STAGE_COLUMN else {}
         self.times = dict(self._times())
 
@@ -420,7 +445,7 @@ class _Writer:
         yield from self._numbers()
         yield from self._dates()
         yield from self._stages()
-        if self.entity.name == "stage_events":
+        if self.entity.name == "stage_events" and "source_order" not in self.fit.columns:
             yield "    order: file                    # events of one moment keep the order of the file"
         yield from self._unmapped()
 
@@ -485,9 +510,45 @@ class _Writer:
         time = self.times.get(name)
         return f"{{join: [{as_yaml(profile.name)}, {as_yaml(time.name)}]}}" if time else as_yaml(profile.name)
 
+    def _plans(self) -> None:
+        """Where open deals have a date of closing too, it is when they are expected to close."""
+        closed = self.fit["closed_at"]
+        if (
+            self.entity.name != "deals"
+            or self.stage is None
+            or closed is None
+            or self.fit["expected_close_date"] is not None
+        ):
+            return
+        kinds = {stage.key: stage.kind for stage in self.process.process.stages}
+        is_open = [
+            word
+            for word in self.stage.words
+            if kinds.get(proposed_stage(word, self.process, "deal") or "", "open") == "open"
+        ]
+        stage, date = identifier(f"s:{self.stage.name}"), identifier(f"s:{closed.name}")
+        row = self.con.execute(
+            f"select count(nullif(trim(cast({date} as varchar)), '')), count(*) from {self.table.name} where list_contains($1, trim({stage}))",
+            [is_open],
+        ).fetchone()
+        if row and row[0] > row[1] / 5:
+            self.fit.columns["expected_close_date"] = closed
+
     def _times(self) -> Iterator[tuple[str, Profile]]:
         """Columns with a time of day that stand beside one with the day only, by our column."""
         used = {profile.name for profile in self.fit.columns.values()}
+        begin = self.fit["starts_at"]
+        if begin is not None and begin.dates and begin.dates.days_only and len(begin.dates.formats) == 1:
+            for name in ("starts_at", "ends_at"):
+                ranked = [
+                    (rank, one)
+                    for one in self.table.profiles
+                    if one.is_clock and (rank := _rank(self.entity, self.entity.column(name), one)) is not None
+                ]
+                if ranked and (name == "starts_at" or self.fit["ends_at"] is None):
+                    self.fit.columns[name] = begin
+                    yield name, min(ranked, key=lambda one: one[0])[1]
+            return
         free = [
             one
             for one in self.table.profiles
@@ -544,6 +605,8 @@ class _Writer:
             and not column.refers_to
         ):
             notes.append(f"{_listed(list(profile.words), 4)}")
+        if column.name == "expected_close_date" and profile is self.fit["closed_at"]:
+            notes.insert(0, "open deals have it too: it is their plan")
         if column.refers_to == "users" and profile.distinct:
             notes.insert(0, f"{profile.distinct:,} people")
         return "; ".join(notes)
@@ -654,7 +717,7 @@ class _Writer:
                 yield f"    dates: {{timezone: {self.process.company.timezone}}}"
             return
         forms = {name: self._forms(profile, self.table.profiles) for name, profile in dated}
-        for name, time in self.times.items():
+        for name, time in {self.fit.columns[name].name: (name, time) for name, time in self.times.items()}.values():
             profile = self.fit.columns[name]
             form, note = forms[profile.name]
             clock = clock_form(next(iter(time.words), ""))
@@ -671,11 +734,17 @@ class _Writer:
         yield (
             f"      timezone: {zone:<20} # the company's, from process.yml" if zone != "UTC" else "      timezone: UTC"
         )
-        special = {name: form for name, form in forms.items() if form[0] != general[0]}
+        special = {
+            name: (f"format: {_formats(form)}", note) for name, (form, note) in forms.items() if form != general[0]
+        }
+        for name in forms:
+            if set(plain(name).split()) & {"utc", "gmt"} and zone != "UTC":
+                rule, note = special.get(name, ("", ""))
+                special[name] = (", ".join(part for part in (rule, "timezone: UTC") if part), note)
         if special:
             yield "      columns:"
-            for name, (form, note) in special.items():
-                yield f"        {as_yaml(name)}: {{format: {_formats(form)}}}{f'  # {note}' if note else ''}"
+            for name, (rule, note) in special.items():
+                yield f"        {as_yaml(name)}: {{{rule}}}{f'  # {note}' if note else ''}"
         for note in dict.fromkeys(note for form, note in forms.values() if note and form == general[0]):
             yield f"      # {note}"
 
@@ -759,7 +828,8 @@ class _Writer:
             present = [proposed_stage(word, self.process, kind) for word in self.stage.words]
             created = self.fit["created_at"]
             if closed is not None:
-                for stage in ("won", "lost"):
+                is_of_wins = bool(set(plain(closed.name).split()) & {"won", "sold"})
+                for stage in ("won",) if is_of_wins else ("won", "lost"):
                     for one in self.process.process.stages:
                         if one.kind == stage and one.key in present:
                             found.setdefault(one.key, closed)
@@ -780,7 +850,7 @@ class _Writer:
     def _stages(self) -> Iterator[str]:
         if self.entity.name not in STAGE_COLUMN:
             return
-        if self.stage is None and self.entity.name == "deals":
+        if self.stage is None and not self.entered and self.entity.name == "deals":
             yield "    # ??? no column tells in which stage a deal is. If all are in one: constants: {stage: won}"
         if self.stage is None and not self.entered:
             return
@@ -797,7 +867,7 @@ class _Writer:
     def _why_entered(self, stage: str, profile: Profile) -> str:
         if profile is self.fit["created_at"]:
             return "  # taken to begin in this stage; take the line out if that is not so"
-        if self.process.stage(stage).kind in ("won", "lost") and profile is self.fit["closed_at"]:
+        if self.stage and self.process.stage(stage).kind in ("won", "lost") and profile is self.fit["closed_at"]:
             return "  # counts where the present stage says so"
         return ""
 

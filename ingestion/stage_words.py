@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 
 from ingestion.synonyms import KINDS, MEANINGS, plain
@@ -24,7 +25,8 @@ def proposed_stage(word: str, process: Process, kind: str, *, converts: bool = F
 
     ``converts``: converted leads go on as deals.
     """
-    text = plain(word)
+    # HubSpot adds the pipeline: "Contract Sent (Sales Pipeline)"
+    text = plain(re.sub(r"\([^()]*[Pp]ipeline\)$", "", word))
     stages = process.process.stages
     mine = [stage for stage in stages if kind == "any" or stage.object == kind or stage.kind in ("won", "lost")]
     for offered in (mine, stages):
@@ -37,6 +39,8 @@ def proposed_stage(word: str, process: Process, kind: str, *, converts: bool = F
     if kind == "lead" and "converted" in words and converts:
         open_ones = [stage for stage in mine if stage.kind == "open"]
         return open_ones[-1].key if open_ones else None
+    if kind == "lead" and "converted" in words:
+        return _by_kind("won", mine, kind)
     return (
         _by_kind(text, mine, kind)
         or _by_meaning(text, mine)

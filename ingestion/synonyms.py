@@ -84,13 +84,13 @@ _OWNER = (
     "owner id", "owner", "owner name", "sales rep", "rep", "sales agent", "agent", "salesperson", "sales person", "sales representative", "assigned to",
     "assigned user", "assigned rep", "assignee", "account executive", "account manager", "representative", "consultant", "comfort advisor", "advisor",
     "estimator", "seller", "rep name", "sales owner", "sold by", "agent name", "sales rep name", "responsible", "resource", "org resource", "user", "user id",
-    "user name", "username", "employee", "technician", "handled by", "performed by", "who", "created by", "vendedor", "verkaufer", "besitzer",
+    "user name", "username", "employee", "technician", "handled by", "performed by", "changed by", "edited by", "modified by", "moved by", "who", "created by", "vendedor", "verkaufer", "besitzer",
 )  # fmt: skip
 _CREATED = (
     "created at", "created", "created date", "create date", "date created", "created on", "created time", "creation date", "open date", "opened", "opened at",
     "opened date", "date opened", "date added", "added", "added at", "added on", "inquiry date", "enquiry date", "request date", "received", "received at",
     "received date", "date received", "lead date", "submitted", "submitted at", "submitted date", "date submitted", "submission date", "engage date",
-    "engaged date", "entry date", "start date", "startdate", "order date", "date entered", "time created", "create time", "first seen",
+    "engaged date", "entry date", "start date", "startdate", "order date", "date entered", "drafted date", "drafted at", "drafted on", "drafted", "time created", "create time", "first seen",
     "registered", "became a lead date", "contact date", "contact", "date", "time", "erstellt", "erstellt am", "angelegt am", "fecha", "fecha de creacion",
     "date de creation",
 )  # fmt: skip
@@ -120,7 +120,7 @@ _USER = ("user id", "user", "agent", "agent name", "agent id", "rep", "sales rep
 _AT = ("at", "time", "date time", "date", "start time", "started at", "start", "call time", "call date", "call start", "call start time", "start date",
        "time of call", "occurred at", "occurred on", "event time", "event date", "event at", "activity date", "completed at", "completed date", "sent at",
        "due date", "logged at", "created at", "created", "created date", "date created", "time stamp", "when", "entered at", "entered", "entered on",
-       "changed at", "changed on", "change date", "changed", "modified at", "transition date", "start of call", "datum", "zeitpunkt", "fecha", "complete time",
+       "changed at", "changed on", "change date", "changed", "edit date", "edited on", "edited at", "modified at", "transition date", "start of call", "datum", "zeitpunkt", "fecha", "complete time",
        "completion time", "time started", "started")  # fmt: skip
 
 # Our column → what it is called, the likeliest first. The name of the column itself need not stand here.
@@ -191,7 +191,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "type": ("type", "activity type", "activity", "task type", "kind", "channel", "engagement type", "task subtype", "medium", "event type"),
     "direction": ("direction", "dir", "call direction", "call type", "inbound outbound", "in out", "type"),
     "is_automated": ("is automated", "automated", "automatic", "is automatic"),
-    "outcome": ("outcome", "result", "call result", "call outcome", "disposition", "call status", "status", "call disposition", "activity outcome",
+    "outcome": ("outcome", "result", "call result", "action result", "call outcome", "disposition", "call status", "status", "call disposition", "activity outcome",
                 "meeting outcome", "state"),
     "is_answered": ("is answered", "answered", "was answered", "answered y n", "picked up"),
     "wait_seconds": ("wait seconds", "wait", "wait time", "waiting time", "ring time", "time to answer", "queue time", "hold time", "speed of answer", "ring duration"),

@@ -63,7 +63,8 @@ def init(directory: Path) -> None:
     for path in written:
         console.print(f"  wrote {path}", highlight=False, markup=False, soft_wrap=True)
     console.print(
-        f"Next: edit {directory / 'process.yml'}, configure a source, then: salesgauge --company {directory} run",
+        f"Next: edit {directory / 'process.yml'}. Put exports into {directory / 'data'} and write their mapping with: salesgauge --company {directory} "
+        f"sources init (or configure a source with an API: salesgauge --company {directory} sources). Then: salesgauge --company {directory} run",
         highlight=False,
         soft_wrap=True,
     )

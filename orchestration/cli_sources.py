@@ -85,7 +85,7 @@ def list_sources(root: Path) -> None:
         console.print(_LEGEND, style="dim", highlight=False)
     else:
         console.print(
-            "No source is on yet. Add one of these to .dlt/config.toml, or describe files in sources/<name>.yml."
+            "No source is on yet. Add one of these to .dlt/config.toml, or put exports into the data directory: salesgauge sources init writes their mapping."
         )
     _print_notes(console, "what to do", [(one.name, _note(one)) for one in on if one.next_step])
     _print_notes(console, "could be on", [(one.name, f"{one.label}: {one.next_step}") for one in off])

@@ -149,7 +149,10 @@ def test_files_that_are_not_there(described: Company) -> None:
     assert "leads*.csv" in finding.what and "optional: true" in finding.advice
     (described.data_dir / "leads-1.csv").write_text("no,name\n1,Doe\n")
     found = check(described, ["exports"])["exports"]
-    assert wrong(found) == [] and found[-1].what.endswith(": 1 file for leads")
+    assert wrong(found) == [] and found[1].what.endswith(": 1 file for leads")
+    assert found[-1].what.startswith("leads*.csv: leads without a date"), (
+        "the file is opened, and what it lacks is said"
+    )
     (described.sources_dir / "exports.yml").write_text("files:\n  - path: leads.csv\n    entity: ledes\n")
     (finding,) = wrong(check(described, ["exports"])["exports"])
     assert "exports.yml" in finding.advice and "ledes" in finding.advice

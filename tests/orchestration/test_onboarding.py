@@ -96,6 +96,10 @@ def test_preview_shows_rows_words_and_what_comes_next(company: Path) -> None:
 def test_preview_of_nothing(company: Path) -> None:
     result = call("--company", company, "sources", "preview", "nobody")
     assert result.exit_code == 2 and "sources init" in result.output
+    (company / "sources" / "erp.yml").write_text("tables: [{table: deals, entity: deals, key: id}]")
+    assert "sources check erp" in call("--company", company, "sources", "preview", "erp").output
+    (company / "sources" / "odd.yml").write_text("files: [{path: x.csv")
+    assert "odd.yml:1" in call("--company", company, "sources", "preview", "odd").output
 
 
 def test_check_opens_the_files(company: Path) -> None:

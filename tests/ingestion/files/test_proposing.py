@@ -218,6 +218,77 @@ def test_deals_without_a_stage_and_leads_without_an_id(crm: FileCompany, tmp_pat
     assert leads.key == ["Name"] and mapped(leads)["last_name"] == "Name" and "CHECK: no column is called an id" in text
 
 
+def test_the_close_date_of_open_deals_is_their_plan(crm: FileCompany, tmp_path: Path) -> None:
+    crm.data(
+        "deals.csv",
+        "id,stage,amount,close date\n1,Won,5,2026-01-01\n2,Proposal,6,2027-01-02\n3,Proposal,6,2027-01-02\n",
+    )
+    _, (entry,) = propose(crm, tmp_path, "deals.csv")
+    assert mapped(entry)["closed_at"] == mapped(entry)["expected_close_date"] == "close date"
+    assert crm.run().tables["stage_events"].loaded == 1, "a plan is no event"
+
+
+def test_the_number_of_an_event_orders_events(crm: FileCompany, tmp_path: Path) -> None:
+    lines = "".join(
+        f"C{n},{step},{activity},2026-01-05\n" for n in range(9) for step, activity in enumerate(("Quote", "Sold"))
+    )
+    crm.data("log.csv", "Deal ID,Sequence,Activity,Date\n" + lines)
+    _, (entry,) = propose(crm, tmp_path, "log.csv")
+    assert mapped(entry)["source_order"] == "Sequence" and entry.order is None
+    assert crm.run().tables["stage_events"].loaded == 18
+
+
+def test_calls_without_an_id_and_times_of_work(crm: FileCompany, tmp_path: Path) -> None:
+    calls = "".join(
+        f"Voice,Inbound,(312) 555-{n // 2:04d},(312) 555-9999,Mon 01/05/2026,{n % 2 + 9}:05 AM,Missed,0:01:12\n"
+        for n in range(30)
+    )
+    crm.data("CallLog.csv", "Type,Direction,From,To,Date,Time,Action Result,Duration\n" + calls)
+    work = "".join(f"{name},01/{day}/2026,08:00,16:30,Selling\n" for name in ("Ann", "Bob") for day in range(13, 20))
+    crm.data("timesheet.csv", "Employee,Date,Clock In,Clock Out,Task\n" + work)
+    _, (log, times) = propose(crm, tmp_path, "CallLog.csv", "timesheet.csv")
+    assert (
+        log.entity == "calls"
+        and log.key is not None
+        and len(log.key) > 1
+        and log.columns["at"].join == ["Date", "Time"]
+    )
+    assert times.columns["starts_at"].join == ["Date", "Clock In"] and times.columns["ends_at"].join == [
+        "Date",
+        "Clock Out",
+    ]
+    result = crm.run()
+    assert (result.tables["calls"].loaded, result.tables["timesheet_entries"].loaded) == (30, 14)
+
+
+def test_a_zone_in_the_header_and_questions_of_surveys(crm: FileCompany, tmp_path: Path) -> None:
+    rows = "".join(f"h{n},{n},fine,2026-05-{n + 1:02d} 08:00:00\n" for n in range(10))
+    crm.data(
+        "survey.csv",
+        "#,How likely are you to recommend us to a friend?,What could we improve?,Submit Date (UTC)\n" + rows,
+    )
+    _, (entry,) = propose(crm, tmp_path, "survey.csv")
+    assert entry.dates.rule("submitted_at", "Submit Date (UTC)").timezone == "UTC" and {"nps_score", "comment"} <= set(
+        entry.columns
+    )
+    assert crm.run().tables["survey_answers"].loaded == 10
+    assert crm.rows("select min(submitted_at) from raw_files.survey_answers") == [(datetime(2026, 5, 1, 8),)]
+
+
+def test_a_date_for_each_stage_and_none_for_the_present_one(crm: FileCompany, tmp_path: Path) -> None:
+    rows = "".join(
+        f"D{n},01/{n + 13}/2026,02/{n + 13}/2026,{f'03/{n + 13}/2026' if n % 2 else ''},{'' if n % 2 else '03/20/2026'},500\n"
+        for n in range(8)
+    )
+    crm.data("deals.csv", "Deal,Created,Proposal date,Won date,Lost date,Value\n" + rows)
+    text, (entry,) = propose(crm, tmp_path, "deals.csv")
+    assert entry.stages and {stage: rule.names for stage, rule in entry.stages.entered.items()} == {
+        "proposal": ["Proposal date"], "won": ["Won date"], "lost": ["Lost date"]
+    }  # fmt: skip
+    assert "???" not in text
+    assert crm.run().tables["stage_events"].loaded == 16
+
+
 def test_an_event_log_in_xes_and_a_packed_file(crm: FileCompany, tmp_path: Path) -> None:
     events = "".join(
         f'<trace><string key="concept:name" value="C{n}"/>'
