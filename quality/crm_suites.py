@@ -81,7 +81,7 @@ LEADS = Suite(
         matches("postcode", POSTCODE, "looks like a postcode", **_DIRT),
         one_of("customer_type", ("new", "returning"), **_NAMES),
         holds("owner_known", "the owner is one of the users", **_NAMES),
-        holds("branch_known", "the branch is one of process.yml", **_DIRT),
+        holds("branch_known", "the branch is one of process.yml", **_NAMES),
     ),
     key="lead_id",
     where=_COUNTED,
@@ -116,7 +116,7 @@ DEALS = Suite(
         ordered("closed_at", "created_at", **_DIRT),
         ordered("expected_close_date", "created_day", **{**_DIRT, "mostly": 0.95}),
         holds("owner_known", "the owner is one of the users", **_NAMES),
-        holds("branch_known", "the branch is one of process.yml", **_DIRT),
+        holds("branch_known", "the branch is one of process.yml", **_NAMES),
         holds(
             "lead_exists",
             "the deal's lead exists",

@@ -36,7 +36,7 @@ DEFECTS = [
     ("crm_leads", "postcode_format", f"update {LEADS} set postcode = '!' where lead_id <= 'hubspot:1009'", "warn", 10),
     ("crm_leads", "customer_type_known", f"update {LEADS} set customer_type = 'sofa' where lead_id <= 'hubspot:1009'", "warn", 10),
     ("crm_leads", "owner_known", f"update {LEADS} set owner_id = 'hubspot:gone' where lead_id <= 'hubspot:1009'", "warn", 10),
-    ("crm_leads", "branch_known", f"update {LEADS} set branch = 'moon'", "error", 120),
+    ("crm_leads", "branch_known", f"update {LEADS} set branch = 'moon'", "warn", 120),
     ("crm_required_lead", "phone_present", f"update {LEADS} set phone = ' ' where lead_id < 'hubspot:1070'", "warn", 70),
     ("crm_required_deal", "amount_present", f"update {DEALS} set amount = null", "warn", 60),
     ("crm_deals", "amount_in_range", f"update {DEALS} set amount = -5 where deal_id = 'hubspot:5001'", "warn", 1),
