@@ -29,7 +29,7 @@ def is_packed(path: Path) -> bool:
             with ZipFile(path) as archive:
                 return _OFFICE not in archive.namelist()
         except BadZipFile:
-            return False
+            return True  # who unpacks it says what is wrong
     return start.startswith(b"\x1f\x8b")
 
 

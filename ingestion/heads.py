@@ -39,7 +39,8 @@ def head(path: Path, kind: str, rows: int, folder: Path, *, quote_mark: str = '"
 
     RefusedError where it can't be unpacked; OSError where it can't be read.
     """
-    target = folder / f"{uuid.uuid4().hex}{path.suffix}"
+    # openpyxl goes by the ending, and DuckDB takes .gz for what has to be unpacked
+    target = folder / f"{uuid.uuid4().hex}{'.xlsx' if kind == 'excel' else '.head'}"
     is_packed = archives.is_packed(path)
     if kind in ("parquet", "excel"):
         whole = archives.unpacked(path, Path(tempfile.mkdtemp(dir=folder)), kind=kind, member=member)

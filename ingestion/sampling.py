@@ -25,7 +25,7 @@ from ingestion.places import in_natural_order
 from ingestion.profiles import Profile, profiled
 from ingestion.tabular import Dialect, RefusedError, read
 
-ROWS = 50_000
+ROWS = {"csv": 50_000, "jsonl": 50_000, "parquet": 50_000, "excel": 10_000, "xes": 20_000}
 _LOOKED_AT = 200
 _DELIMITERS = (",", ";", "\t", "|")
 _BY_ENDING = {
@@ -145,7 +145,9 @@ def _loaded(
     if look.kind == "xes":  # its attributes are known only now
         relation = read(con, look.path, look.dialect, folder, list(relation.columns))
     listed = ", ".join(identifier(f"s:{name}") for name in relation.columns)
-    con.execute(f"create temp table {table} as select {listed}, _line, _reject from ({relation.sql}) limit {ROWS}")
+    con.execute(
+        f"create temp table {table} as select {listed}, _line, _reject from ({relation.sql}) limit {ROWS[look.kind]}"
+    )
     bad = con.execute(f"select _line, _reject from {table} where _reject is not null order by 1 limit 3").fetchall()
     con.execute(f"delete from {table} where _reject is not null")
     return list(relation.columns.items()), [f"line {line:,}: {why}" for line, why in bad]
@@ -154,7 +156,7 @@ def _loaded(
 def _looks(name: str, path: Path, folder: Path) -> list[_Look]:
     """How a file is written; of a workbook each sheet with a table."""
     kind = kind_of(path)
-    first = head(path, kind, ROWS, folder)
+    first = head(path, kind, ROWS[kind], folder)
     if kind == "excel":
         return [
             _Look(name, first.path, kind, Dialect(kind, sheet=sheet, skip=skip), first.is_whole)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import zipfile
+
+import openpyxl
 import pytest
 
 from ingestion import previewing
@@ -18,6 +23,14 @@ files:
     stages: {current: {column: Stage, map: {Won: won}}}
 """
 GOOD = "id,Amount,Created,Owner,Office,Stage\nD1,10.50,2026-01-05,Ann,x,Won\nD2,20,2026-01-06,Bob,x,Frozen\n"
+
+
+def _workbook() -> bytes:
+    book = openpyxl.Workbook()
+    book.active.append(["id", "Amount"])
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
 
 
 def look(crm: FileCompany, mapping: str = DEALS) -> Preview:
@@ -110,7 +123,7 @@ def test_whatever_is_wrong_with_an_entry_is_told(crm: FileCompany, options: str)
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("deals.csv", b"PK\x03\x04" + b"\x00" * 50, "an Excel file"),
+        ("deals.csv", _workbook(), "an Excel file"),
         ("deals.csv", b"Report\n\n" + GOOD.encode(), "skip: 2"),
         ("deals.csv", GOOD.replace(",", "\t").encode(), "delimiter: tab"),
         ("deals.csv", b"", "has no header"),
@@ -151,6 +164,20 @@ def test_of_a_large_file_the_first_rows_are_read(crm: FileCompany) -> None:
     crm.data("deals.csv", "id,Amount,Created,Owner,Office,Stage\n" + rows)
     one = only(look(crm))
     assert not one.is_whole and one.size == f"the first {one.rows:,} rows" and 19_000 < one.rows <= 20_000
+
+
+@pytest.mark.parametrize("name", ["deals.csv.gz", "deals.csv.zip"])
+def test_a_packed_file_is_unpacked_as_far_as_it_is_looked_at(crm: FileCompany, name: str) -> None:
+    text = "id,Amount,Created,Owner,Office,Stage\n" + "".join(f"D{n},{n},2026-01-05,Ann,x,Won\n" for n in range(30_000))
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("deals.csv", text)
+    crm.data(name, gzip.compress(text.encode()) if name.endswith(".gz") else content.getvalue())
+    one = only(look(crm, DEALS.replace("deals*.csv", name)))
+    assert not one.is_whole and one.rows == 19_999 and one.bad == [] and one.columns[0].values[0] == "D0"
+    packed = (crm.company.data_dir / name).read_bytes()
+    crm.data(name, packed[: len(packed) // 50])
+    assert "it can't be unpacked" in only(look(crm, DEALS.replace("deals*.csv", name))).refused
 
 
 def test_of_many_files_the_newest_come_first_and_the_rest_is_said(crm: FileCompany) -> None:
