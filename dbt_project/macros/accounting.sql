@@ -14,10 +14,11 @@
     {{ return(['estimates', 'jobs', 'invoices', 'payments', 'web_sessions', 'form_submissions', 'accounts', 'contacts', 'campaigns', 'spend', 'timesheet_entries']) }}
 {% endmacro %}
 
-{# Rows of sources with a connector as staging has them: where their accounting begins. #}
+{# Rows of sources with a connector as staging has them: where their accounting begins. Not of entities whose first model is a plain union of staging's,
+   or is compared with it elsewhere (kpi_reconciliation): to plan those views once more takes longer than all the rest. #}
 {% macro staged_counts() -%}
     {%- set parts = [] -%}
-    {%- for entity in entity_keys() -%}
+    {%- for entity in entity_keys() if entity not in ('leads', 'deals', 'field_history') -%}
     {%- for source, models in staged().get(entity, {}).items() if source in var('sources') -%}
     {%- for model in models -%}
     {%- do parts.append("select '" ~ source ~ "' as source, '" ~ entity ~ "' as entity, count(*) as n from " ~ ref('stg_' ~ source ~ '__' ~ model)) -%}

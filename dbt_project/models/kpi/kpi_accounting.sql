@@ -202,12 +202,13 @@ became as (
         case
             when records.left_out is not null then records.left_out
             when marts.activity_id is not null then 'counted'
-            when records.lead_id is null and records.deal_id is null then 'no_record'
+            when records.lead_id is null and records.deal_id is null then case when booked.job_id is null then 'no_record' else 'work_visit' end
             else 'record_not_counted'
         end,
         count(*)
     from {{ ref('int_activity_records') }} as records
     left join {{ ref('fct_activity') }} as marts on records.activity_id = marts.activity_id
+    left join {{ ref('int_appointments') }} as booked on records.entity = 'appointments' and records.activity_id = booked.appointment_id
     group by 1, 2, 3
     union all
     select 'web_events', {{ id_source('event_id') }}, case when "at" is null then 'undated' else 'after_as_of' end, count(*)
@@ -281,6 +282,12 @@ lines as (
     where entity in ({{ text_list(unread_entities()) }})
     union all
     select source, entity, 'received', n from staged
+    union all
+    select source, entity, 'received', n from became
+    where entity in ('leads', 'deals') and source in ({{ text_list(api_sources()) }})
+    union all
+    select source, 'field_history', 'received', n from field_history
+    where source in ({{ text_list(api_sources()) }})
     union all
     select source, entity, 'no_kpi_reads_it', n from staged
     where entity in ({{ text_list(unread_entities()) }})
