@@ -181,7 +181,13 @@ USERS = Suite(
 STAGE_EVENTS = Suite(
     "crm_stage_events",
     "intermediate.int_stage_events",
-    {"subject_type": "subject_type", "subject_id": "subject_id", "stage_key": "stage_key", "at": '"at"'},
+    {
+        "subject_type": "subject_type",
+        "subject_id": "subject_id",
+        # what process.yml ignores needs no stage
+        "stage_key": "coalesce(stage_key, case when is_ignored then 'ignore' end)",
+        "at": '"at"',
+    },
     (
         one_of("subject_type", ("lead", "deal"), severity="warn", error_below=0.9, action=_MAPPING),
         present("subject_id", action=INVARIANT),

@@ -58,7 +58,7 @@ create table intermediate.int_activities as
         60.0 as duration_seconds, 'hubspot:u' || (i % 3) as user_id, 'hubspot:' || (1000 + i) as lead_id, null::varchar as deal_id
     from range({LEADS}) t(i);
 create table intermediate.int_stage_events as
-    select 'deal' as subject_type, deal_id as subject_id, 'proposal' as stage_key, created_at as at from intermediate.int_deals;
+    select 'deal' as subject_type, deal_id as subject_id, 'proposal' as stage_key, false as is_ignored, created_at as at from intermediate.int_deals;
 create table intermediate.int_owner_periods as
     select
         'lead' as subject_type, lead_id as subject_id, owner_id, timestamp '1900-01-01' as valid_from, created_at as valid_to

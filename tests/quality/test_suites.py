@@ -109,6 +109,11 @@ def test_sound_data_passes_every_suite(runner: SuiteRunner, con: duckdb.DuckDBPy
     assert [check.name for check in found if not check.passed] == ["days_behind_in_range"]
 
 
+def test_activities_that_are_ignored_need_no_stage(runner: SuiteRunner, con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("update intermediate.int_stage_events set stage_key = null, is_ignored = true")
+    assert _run(runner, con, "crm_stage_events")["stage_key_present"].passed
+
+
 def test_nobody_is_unknown_where_the_company_names_nobody(runner: SuiteRunner, con: duckdb.DuckDBPyConnection) -> None:
     con.execute("delete from intermediate.int_users")
     con.execute("delete from process.branches")
