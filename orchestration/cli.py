@@ -47,6 +47,7 @@ def main(ctx: click.Context, root: Path) -> None:
     Ask:       salesgauge --company mycompany query --list
                salesgauge --company mycompany query win_rate --by rep --grain month
     Look:      salesgauge --company mycompany report
+               salesgauge --company mycompany checks   what could not be judged, worst first
     Try it:    salesgauge demo run               a simulated company, with everything
     """
     ctx.obj = root
