@@ -207,7 +207,9 @@ def test_an_archive_of_several_files(crm: Any) -> None:
     assert "no file in it is 'offers*'; it holds: deals_1.csv, leads.csv." in str(crm.run().error)
 
 
-@pytest.mark.parametrize("content", [gzip.compress(b"id,title\n1,A\n" * 99)[:-30], b"PK\x03\x04cut"])
+@pytest.mark.parametrize(
+    "content", [gzip.compress(b"id,title\n1,A\n" * 99)[:-30], b"PK\x03\x04cut"], ids=["gzip", "zip"]
+)
 def test_a_compressed_file_that_was_cut_is_refused_alone(crm: Any, content: bytes) -> None:
     _map(crm, "    columns: {name: title}\n", path="'*.csv'")
     crm.data("a.csv", content)
