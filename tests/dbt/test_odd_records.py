@@ -106,6 +106,18 @@ def built(bench: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ) in ENTITIES.values():  # of each entity a record with nothing but what it must have, and one with odd values
             for number, odd in enumerate((False, True)):
                 insert(con, f"raw_files.{entity.name}", [bare(entity, f"bare{number}", is_odd=odd)])
+        # known to the day, both: contacted, but nobody knows after how many minutes
+        midnight = "2026-02-03 06:00"
+        insert(con, "raw_files.leads", [{"lead_id": "day", "created_at": midnight, "_line": 1}])
+        call = {
+            "activity_id": "day",
+            "type": "call",
+            "direction": "outbound",
+            "lead_id": "day",
+            "at": midnight,
+            "_line": 1,
+        }
+        insert(con, "raw_files.activities", [call])
         answers = [
             {"response_id": name, "nps_score": nps, "csat_score": csat, "submitted_at": "2026-06-01 10:00", "_line": 1}
             for name, nps, csat in ANSWERS
@@ -149,3 +161,8 @@ def test_the_records_count_where_the_value_is_not_needed(built: Path) -> None:
         (6, 2, 0, 2, 0.5)
     ]
     assert ask(built, "select deals, amount from kpi.kpi_pipeline where segment_type = 'total'") == [(2, 7)]
+
+
+def test_a_lead_whose_touch_is_known_to_the_day_is_contacted_without_minutes(built: Path) -> None:
+    sql = "select is_contacted, minutes, minutes_observed from marts.fct_speed_to_lead where lead_id = 'crm:day'"
+    assert ask(built, sql) == [(True, None, None)]
