@@ -346,9 +346,10 @@ def reconciliation(facts: Facts) -> pd.DataFrame:
                 rows[entity, record.reason or "counted"] += 1
                 rows[entity, "received"] += 1
     # the company sells in its own currency, and no amount is below zero
-    rows["deal_amount", "received"] = rows["deal_amount", "counted"] = sum(
-        deal.counts and deal.cents is not None for deal in facts.book.deals.values()
-    )
+    for deal in facts.book.deals.values():
+        if deal.counts and deal.cents is not None:
+            rows["deal_amount", "received"] += 1
+            rows["deal_amount", "counted"] += 1
     return pd.DataFrame([(*key, count) for key, count in sorted(rows.items())], columns=["entity", "reason", "records"])
 
 
