@@ -42,7 +42,7 @@ def of(company: Files) -> dict[str, pd.DataFrame]:
         return kpis(con, TABLES)
 
 
-def same(found: dict[str, pd.DataFrame], expected: dict[str, pd.DataFrame]) -> None:
+def assert_same(found: dict[str, pd.DataFrame], expected: dict[str, pd.DataFrame]) -> None:
     for table in TABLES:
         pd.testing.assert_frame_equal(found[table], expected[table], obj=table)
 
@@ -61,20 +61,20 @@ def shuffled(company: Files, seed: int) -> Files:
 @few
 @given(files(), st.integers(0, 99))
 def test_the_order_of_rows_changes_nothing(company: Files, seed: int) -> None:
-    same(of(shuffled(company, seed)), of(company))
+    assert_same(of(shuffled(company, seed)), of(company))
 
 
 @few
 @given(files(), st.integers(2, 4))
 def test_one_export_or_many_is_the_same(company: Files, parts: int) -> None:
-    same(of(replace(company, parts=parts)), of(company))
+    assert_same(of(replace(company, parts=parts)), of(company))
 
 
 @few
 @given(files(), st.integers(0, 99))
 def test_an_export_that_says_again_what_is_known_changes_nothing(company: Files, seed: int) -> None:
     again = {kind: list(getattr(shuffled(company, seed), kind))[:5] for kind in ("leads", "deals", "calls")}
-    same(of(replace(company, again=again)), of(company))
+    assert_same(of(replace(company, again=again)), of(company))
 
 
 @few
@@ -104,7 +104,7 @@ def test_the_case_of_segments_changes_nothing(company: Files, seed: int) -> None
     mixed = replace(
         plain, leads=[*known, *map(other_case, company.leads)], deals=[other_case(row) for row in company.deals]
     )
-    same(of(mixed), of(plain))
+    assert_same(of(mixed), of(plain))
 
 
 @few
