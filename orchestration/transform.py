@@ -196,7 +196,7 @@ def invoke(
 ) -> Any:
     """One dbt command in this process, quiet, without usage statistics; dbt's ``dbtRunnerResult``.
 
-    With a ``manifest`` of :func:`parse` (for the same variables) dbt parses nothing.
+    With a ``manifest`` of :func:`parse` (for the same graph) dbt parses nothing.
     """
     from dbt.cli.main import dbtRunner
 

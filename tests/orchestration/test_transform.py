@@ -1,4 +1,4 @@
-"""The dbt project is parsed once for all companies with the same variables, by one process at a time."""
+"""The dbt project is parsed once for all companies with the same graph, by one process at a time."""
 
 from __future__ import annotations
 
