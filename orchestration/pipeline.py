@@ -30,6 +30,12 @@ DAGSTER_SETTINGS = {
     # Steps write nothing to standard output, and capturing it starts two processes per step.
     "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"},
 }
+# What earlier versions wrote. Their homes get the settings of this one; settings that people changed stay.
+EARLIER_SETTINGS: tuple[dict[str, Any], ...] = (
+    {"telemetry": {"enabled": False}, "run_monitoring": {"enabled": True}},
+    {"telemetry": {"enabled": False}, "nux": {"enabled": False}, "run_queue": {"max_concurrent_runs": 1}},
+    {name: value for name, value in DAGSTER_SETTINGS.items() if name != "event_log_storage"},
+)
 
 
 @dataclass
@@ -74,13 +80,20 @@ def run(
 
 
 def dagster_home(company: Company) -> Path:
-    """The folder of the company's Dagster instance, with settings written on first use."""
+    """The folder of the company's Dagster instance, with settings written on first use and kept up to date until somebody changes them."""
     home = company.dagster_home
     home.mkdir(parents=True, exist_ok=True)
     settings = home / "dagster.yaml"
-    if not settings.exists():
+    if not settings.exists() or _is_earlier(settings):
         settings.write_text(yaml.safe_dump(DAGSTER_SETTINGS), encoding="utf-8")
     return home
+
+
+def _is_earlier(settings: Path) -> bool:
+    try:
+        return yaml.safe_load(settings.read_text(encoding="utf-8")) in EARLIER_SETTINGS
+    except yaml.YAMLError:  # Dagster says what is wrong
+        return False
 
 
 def _check_sources(known: list[str], wanted: list[str] | None) -> None:
