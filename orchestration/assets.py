@@ -15,6 +15,7 @@ import analysis.forecast
 import ingestion
 import quality
 from orchestration import transform
+from orchestration.plan import Outcome
 from orchestration.resources import CompanyResource, RunLock, load_outcome, run_started, save_outcome
 from quality.results import DbtTestResult
 from salesgauge.errors import AfterPublishingError, AuditError, ConfigurationError, SourceError
@@ -275,7 +276,7 @@ def audit(context: dg.AssetExecutionContext, company: CompanyResource, reporter:
     return verdict
 
 
-def _results(outcome: transform.Outcome) -> list[DbtTestResult]:
+def _results(outcome: Outcome) -> list[DbtTestResult]:
     """What dbt found, roots only: tests that were skipped because of a broken model or a failed test say nothing of their own."""
     broken = [
         DbtTestResult("builds", model.unique_id.split(".")[-1], "error", 1, "error", " ".join(model.message.split()))

@@ -9,7 +9,7 @@ import dagster as dg
 from filelock import FileLock, Timeout
 from pydantic import PrivateAttr
 
-from orchestration.transform import ModelResult, Outcome
+from orchestration.plan import ModelResult, Outcome
 from quality.results import DbtTestResult
 from salesgauge.errors import ConfigurationError
 from salesgauge.process import Process

@@ -1,4 +1,4 @@
-"""Runs the dbt project in process. What the models say belongs in ``dbt_project``; what a failed test means, in ``quality``."""
+"""Has dbt compile the project, and builds the working warehouse from it. How a plan is run belongs in ``orchestration.plan``; what the models say belongs in ``dbt_project``; what a failed test means, in ``quality``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,7 @@ from typing import Any
 from filelock import FileLock
 
 from ingestion import rawlog
-from quality.results import DbtTestResult
-from quality.rules import rule_of
+from orchestration.plan import Outcome, Plan
 from salesgauge.errors import AuditError, ConfigurationError
 from salesgauge.process import Process
 from salesgauge.progress import SILENT, Reporter
@@ -33,31 +32,13 @@ OUTCOMES = frozenset(
 AFTER_ANALYSIS = "tag:after_analysis"
 # The variables on which it depends which models there are and what they read.
 GRAPH_VARS = ("sources", "hubspot_lead_object")
+# Models and data tests, and nothing is looked up in a warehouse: what comes of it holds for all companies.
+COMPILE = ("--no-introspect", "--no-populate-cache", "--no-write-json", "--exclude", "resource_type:unit_test")
 SEMANTIC_MANIFEST = "semantic_manifest.json"
 # What this process parsed last, by its folder: dbt writes into a manifest what it compiles, and compiles anew at the next command.
 KEPT: dict[Path, tuple[tuple[int, int], Any]] = {}
-
-
-@dataclass(frozen=True)
-class ModelResult:
-    """One dbt node that was built: ``status`` is dbt's word (success, error, skipped)."""
-
-    unique_id: str
-    status: str
-    seconds: float
-    message: str
-
-
-@dataclass
-class Outcome:
-    """What one or more dbt invocations did."""
-
-    models: list[ModelResult] = field(default_factory=list)
-    tests: list[DbtTestResult] = field(default_factory=list)
-    test_ids: dict[str, DbtTestResult] = field(default_factory=dict)
-
-    def __add__(self, other: Outcome) -> Outcome:
-        return Outcome(self.models + other.models, self.tests + other.tests, self.test_ids | other.test_ids)
+# The plans that this process read, by their folder.
+PLANS: dict[Path, Plan] = {}
 
 
 def prepare(company: Company, process: Process, *, as_of: datetime) -> None:
@@ -81,46 +62,90 @@ def build(
     *,
     select: Iterable[str] = (),
     exclude: Iterable[str] = (),
+    is_tested: bool = True,
     reporter: Reporter = SILENT,
     step: str = "models",
 ) -> Outcome:
-    """``dbt build`` on the working warehouse: models and data tests (unit tests are the test suite's).
+    """Build models in the working warehouse and run their tests where ``is_tested`` (``select`` and ``exclude``: :meth:`Plan.select`).
 
-    Failed tests and models are in the outcome, not raised; AuditError only where dbt could not begin.
+    Failed tests and models are in the outcome, not raised; AuditError only where dbt could not compile the project.
     """
     values = project_vars(company, process)
-    # Nobody reads what dbt would write of each node; the metrics' manifest is written where the project is parsed.
-    arguments = ["build", "--exclude-resource-types", "unit_test", "--no-write-json", "--vars", json.dumps(values)]
-    if selected := list(select):
-        arguments += ["--select", *selected]
-    if excluded := list(exclude):
-        arguments += ["--exclude", *excluded]
-    finished = 0
+    plan = plan_of(values).select(select, exclude)
+    if not is_tested:
+        plan = replace(plan, tests=())
+    company.dbt_target_dir.mkdir(parents=True, exist_ok=True)
+    shutil.copy(semantic_manifest(values), company.dbt_target_dir)
+    con = connect(company.warehouse_file)
+    try:
+        return plan.run(con, lambda done, total: reporter.advance(step, done, total, unit="models and tests"))
+    finally:
+        con.close()
 
-    def on_event(event: Any) -> None:
-        nonlocal finished
-        if event.info.name == "NodeFinished":
-            finished += 1
-            reporter.advance(step, finished, unit="models and tests")
 
-    with _locked(parse_target(values)):
+def plan_of(values: Mapping[str, Any]) -> Plan:
+    """What dbt compiles of the project with the variables ``values``. AuditError: dbt's own words on why it can't.
+
+    dbt takes ten times as long for it as DuckDB for the models of a small company, and it is the same at every run of every
+    company with these ``values``: so it is kept, beside the project, until a file of the project changes.
+    """
+    folder = _plan_folder(values)
+    if (plan := PLANS.get(folder)) is not None:
+        return plan
+    with _locked(folder):
+        file = folder / "plan.json"
+        if not file.is_file():
+            _write_plan(values, file)
+        PLANS[folder] = Plan.from_json(file.read_text(encoding="utf-8"))
+    return PLANS[folder]
+
+
+def semantic_manifest(values: Mapping[str, Any]) -> Path:
+    """The file in which MetricFlow finds the metrics of the project with the variables ``values``."""
+    plan_of(values)
+    return _plan_folder(values) / SEMANTIC_MANIFEST
+
+
+def _plan_folder(values: Mapping[str, Any]) -> Path:
+    """Where the plan for ``values`` is kept: one folder for a state of the project, in it one for each set of variables."""
+    key = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    return DBT_PROJECT / "target" / "plans" / _project_hash()[:16] / key[:16]
+
+
+def _project_hash() -> str:
+    """Of all that dbt compiles, and of the code that makes a plan of it."""
+    digest = hashlib.sha256()
+    for file in [*_project_files(), *(Path(__file__).with_name(name) for name in ("plan.py", "transform.py"))]:
+        digest.update(f"{file.name}\0".encode() + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _write_plan(values: Mapping[str, Any], file: Path) -> None:
+    for other in file.parent.parent.parent.iterdir():  # of earlier states of the project
+        if other != file.parent.parent:
+            shutil.rmtree(other, ignore_errors=True)
+    target = parse_target(values)
+    with _locked(target):
         result = parse(values)
         if result.success:
-            company.dbt_target_dir.mkdir(parents=True, exist_ok=True)
-            shutil.copy(parse_target(values) / SEMANTIC_MANIFEST, company.dbt_target_dir)
-    if result.success:
-        result = invoke(
-            arguments,
-            warehouse=company.warehouse_file,
-            target=company.dbt_target_dir,
-            manifest=result.result,
-            callbacks=[on_event],
-        )
-    if result.result is None:
-        raise AuditError(
-            f"the models could not be run: {result.exception}. Nothing was published; the log is in {company.logs_dir}."
-        )
-    return _outcome(result.result.results)
+            shutil.copy(target / SEMANTIC_MANIFEST, file.parent)
+            result = invoke(
+                ["compile", *COMPILE, "--vars", json.dumps(values)],
+                warehouse=target / "salesgauge.duckdb",
+                target=target,
+                manifest=result.result,
+            )
+    if not result.success:
+        raise AuditError(f"dbt can't compile the models: {_reason(result)}. Nothing was published.")
+    partial = file.with_suffix(".partial")
+    partial.write_text(Plan.of(one.node for one in result.result).to_json(), encoding="utf-8")
+    partial.replace(file)
+
+
+def _reason(result: Any) -> str:
+    """Why a dbt command did not succeed, in dbt's words."""
+    failed = [str(one.message) for one in result.result or [] if one.status == "error"]
+    return "; ".join(failed) or str(result.exception)
 
 
 def company_sources(company: Company) -> tuple[str, ...]:
@@ -173,8 +198,13 @@ def parse_target(values: Mapping[str, Any]) -> Path:
 
 def _newest_change() -> tuple[int, int]:
     """When a file of the project changed last (nanoseconds), and how many there are."""
-    files = [file for folder in ("models", "macros", "tests") for file in (DBT_PROJECT / folder).rglob("*.*")]
-    return max(file.stat().st_mtime_ns for file in [*files, DBT_PROJECT / "dbt_project.yml"]), len(files)
+    files = _project_files()
+    return max(file.stat().st_mtime_ns for file in files), len(files)
+
+
+def _project_files() -> list[Path]:
+    folders = (DBT_PROJECT / folder for folder in ("models", "macros", "tests"))
+    return [*sorted(file for folder in folders for file in folder.rglob("*.*")), DBT_PROJECT / "dbt_project.yml"]
 
 
 def _graph(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -260,39 +290,3 @@ def _outcomes(company: Company, source: str, words: Any) -> dict[str, str]:
             f"expected one of: {', '.join(sorted(OUTCOMES))}"
         )
     return {str(word): outcome for word, outcome in words.items()}
-
-
-def _outcome(results: Iterable[Any]) -> Outcome:
-    outcome = Outcome()
-    for result in results:
-        node = result.node
-        if node.resource_type.value != "test":
-            outcome.models.append(
-                ModelResult(node.unique_id, result.status.value, result.execution_time, str(result.message or ""))
-            )
-            continue
-        test = DbtTestResult(
-            name=node.name,
-            table=_tested_table(node),
-            status=result.status.value,
-            failures=result.failures or 0,
-            severity=str(node.config.severity).lower(),
-            message=str(result.message or ""),
-            rule=_rule(node),
-            sql=(getattr(node, "compiled_code", None) or "") if result.failures else "",
-        )
-        outcome.tests.append(test)
-        outcome.test_ids[node.unique_id] = test
-    return outcome
-
-
-def _rule(node: Any) -> str:
-    generic = getattr(node, "test_metadata", None)
-    return rule_of(generic.name if generic else "", generic.kwargs if generic else {}, node.raw_code or "")
-
-
-def _tested_table(node: Any) -> str:
-    attached = getattr(node, "attached_node", None) or (
-        node.depends_on.nodes[0] if node.depends_on.nodes else node.unique_id
-    )
-    return attached.split(".")[-1]

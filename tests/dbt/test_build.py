@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -12,29 +13,73 @@ import pandas as pd
 
 from analysis.forecast import write_forecasts
 from demo.simulate import simulate
+from orchestration.transform import AFTER_ANALYSIS
 from salesgauge.entities import ENTITIES
 from salesgauge.warehouse import connect
-from tests.dbt.project import run_dbt
+from tests.dbt.project import build, run_dbt
 from tests.dbt.raw_rows import disturbed, fill, raw_rows
 
 AS_OF = datetime(2026, 6, 17, 12)
-MARTS = ["staging", "intermediate", "marts", "--exclude", "tag:after_analysis", "models/kpi"]
+MARTS = ("staging", "intermediate", "marts")
 NewWarehouse = Callable[[datetime], duckdb.DuckDBPyConnection]
 
 
 def test_every_model_builds_without_any_source_and_keeps_the_rules(bench: Path, new_warehouse: NewWarehouse) -> None:
     new_warehouse(AS_OF).close()
-    results = run_dbt(bench, "build", "--exclude-resource-types", "unit_test", "--exclude", "tag:after_analysis+")
-    assert len(results.results) > 100
+    outcome = build(bench, exclude=[AFTER_ANALYSIS], is_tested=True)
+    assert len(outcome.models) > 100 and len(outcome.tests) > 100
     with connect(bench / "salesgauge.duckdb") as con:
         assert write_forecasts(con, timezone="America/Chicago", as_of=AS_OF) == 0
         # the file source's columns and the staging models' are one list
         for entity in ENTITIES.values():
             columns = {row[0] for row in con.execute(f"describe staging.stg_files__{entity.name}").fetchall()}
             assert {column.name for column in entity.columns} <= columns, entity.name
-    run_dbt(bench, "build", "--select", "tag:after_analysis+", "--exclude-resource-types", "unit_test")
-    results = run_dbt(bench, "test", "--select", "test_type:unit")
-    assert len(results.results) > 25
+    assert build(bench, AFTER_ANALYSIS, is_tested=True).tests
+
+
+def test_the_rules_in_examples(bench: Path, new_warehouse: NewWarehouse) -> None:
+    """dbt's unit tests of the models."""
+    new_warehouse(AS_OF).close()
+    build(bench, exclude=[AFTER_ANALYSIS])  # dbt reads the columns of the models that a rule is about
+    with connect(bench / "salesgauge.duckdb") as con:
+        write_forecasts(con, timezone="America/Chicago", as_of=AS_OF)
+    build(bench, AFTER_ANALYSIS)
+    assert len(run_dbt(bench, "test", "--select", "test_type:unit").results) > 25
+
+
+def test_a_run_gives_what_dbt_gives(bench: Path, new_warehouse: NewWarehouse, tmp_path: Path) -> None:
+    """A run does not call dbt for what dbt has compiled before: the same tables, views and findings come of it."""
+    log = simulate(3, scale=0.05)
+    as_of = pd.Timestamp(log.as_of).to_pydatetime()
+    with new_warehouse(as_of) as con:
+        fill(con, raw_rows(log), as_of)
+    shutil.copy(bench / "salesgauge.duckdb", tmp_path)
+    by_dbt = run_dbt(bench, "build", "--exclude-resource-types", "unit_test", "--exclude", AFTER_ANALYSIS).results
+    by_plan = build(tmp_path, exclude=[AFTER_ANALYSIS], is_tested=True)
+    due = {one.node.unique_id: (one.status.value, one.failures or 0) for one in by_dbt}
+    found = {model.unique_id: (str(model.status), 0) for model in by_plan.models}
+    found |= {name: (test.status, test.failures) for name, test in by_plan.test_ids.items()}
+    assert found == due and len(due) > 200
+    assert _relations(tmp_path / "salesgauge.duckdb") == _relations(bench / "salesgauge.duckdb")
+
+
+def _relations(warehouse: Path) -> dict[str, tuple[object, ...]]:
+    """Table or view → its columns with their types, and its rows as a number and a hash."""
+    with connect(warehouse, read_only=True) as con:
+        columns = con.execute(
+            """
+            select concat(table_schema, '.', table_name), string_agg(concat_ws(' ', column_name, data_type, is_nullable, table_type), ', ' order by ordinal_position)
+            from information_schema.columns join information_schema.tables using (table_schema, table_name)
+            where table_schema in ('staging', 'intermediate', 'marts', 'kpi') group by 1
+            """
+        ).fetchall()
+        return {
+            name: (
+                listed,
+                *con.execute(f"select count(*), sum(cast(hash(line) as hugeint)) from {name} as line").fetchall(),
+            )
+            for name, listed in columns
+        }
 
 
 def test_the_way_in_which_records_arrive_changes_nothing(bench: Path, new_warehouse: NewWarehouse) -> None:
@@ -54,7 +99,7 @@ def test_the_way_in_which_records_arrive_changes_nothing(bench: Path, new_wareho
         with new_warehouse(as_of) as con:
             for received in loads:
                 fill(con, received, as_of)
-        run_dbt(bench, "run", "--select", *MARTS)
+        build(bench, *MARTS, exclude=[AFTER_ANALYSIS, "kpi"])
         hashes.append(mart_hashes(bench / "salesgauge.duckdb"))
     at_once, otherwise, in_two_loads = hashes
     assert {name for name, (count, _) in at_once.items() if count == 0} <= {"dim_product", "fct_web_session"}
@@ -77,7 +122,7 @@ def test_nothing_after_as_of_matters(bench: Path, new_warehouse: NewWarehouse) -
     for known in (log, then):
         with new_warehouse(middle) as con:
             fill(con, raw_rows(known), middle)
-        run_dbt(bench, "run", "--select", *MARTS)
+        build(bench, *MARTS, exclude=[AFTER_ANALYSIS, "kpi"])
         with connect(bench / "salesgauge.duckdb", read_only=True) as con:
             deals = con.execute(
                 """

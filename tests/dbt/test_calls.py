@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from salesgauge.warehouse import connect
-from tests.dbt.project import run_dbt
+from tests.dbt.project import EVERY_SOURCE, build
 
 AS_OF = datetime(2026, 6, 17, 12)
 
@@ -77,7 +77,7 @@ def test_calls_find_their_lead_and_count_once(
             con.execute(f"insert into {name} by name select * from rows")
             con.unregister("rows")
     sources = ["hubspot", "ga4", "callrail", "typeform"]
-    run_dbt(bench, "run", "--select", "+int_activities", sources=sources)
+    build(bench, "+int_activities", sources=sources)
     with connect(bench / "salesgauge.duckdb") as con:
         calls = dict(con.execute("select call_id, lead_id from intermediate.int_calls").fetchall())
         activities = con.execute("select activity_id, lead_id from intermediate.int_activities order by all").fetchall()
@@ -126,7 +126,7 @@ def test_the_legs_of_a_call_are_one_call(
             con.register("rows", pa.Table.from_pylist(table))
             con.execute(f"insert into {name} by name select * from rows")
             con.unregister("rows")
-    run_dbt(bench, "run", "--select", "stg_twilio__calls", sources=["twilio"])
+    build(bench, "stg_twilio__calls", sources=EVERY_SOURCE)
     with connect(bench / "salesgauge.duckdb") as con:
         found = con.execute(
             "select call_id, direction, is_answered, duration_seconds, recording_url from staging.stg_twilio__calls order by 1"

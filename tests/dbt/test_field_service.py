@@ -18,7 +18,7 @@ from demo.simulate import simulate
 from orchestration import transform
 from salesgauge.process import Process
 from salesgauge.warehouse import connect
-from tests.dbt.project import run_dbt
+from tests.dbt.project import EVERY_SOURCE, build
 from tests.dbt.raw_rows import fill
 from tests.ingestion.connectors.site import Site, site
 
@@ -201,7 +201,7 @@ def test_servicetitan_work_that_was_promised_before_is_no_opportunity(
     }  # fmt: skip
     with new_warehouse(datetime(2026, 6, 17)) as con:
         fill(con, rows, at)
-    run_dbt(bench, "run", "--select", "+int_present_stages", "+int_stage_events", sources=["servicetitan"])
+    build(bench, "+int_present_stages", "+int_stage_events", sources=EVERY_SOURCE)
     with connect(bench / "salesgauge.duckdb") as con:
         deals = con.execute("select deal_id from intermediate.int_deals order by 1").fetchall()
         moved = con.execute(

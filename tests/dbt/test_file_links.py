@@ -10,7 +10,7 @@ from ingestion import rawlog
 from salesgauge.process import Process
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
-from tests.dbt.project import PROCESS_FILE, run_dbt
+from tests.dbt.project import PROCESS_FILE, build
 
 MAPPING = """
 files:
@@ -45,7 +45,7 @@ def test_what_files_say_between_records(company: Company, bench: Path) -> None:
     with connect(path) as con:
         process.write_tables(con, datetime(2026, 7, 1))
         rawlog.create_views(con, company)
-    run_dbt(bench, "run", "--select", *(f"stg_files__{name}" for name in ("leads", "deals", "deal_leads", "calls")))
+    build(bench, *(f"stg_files__{name}" for name in ("leads", "deals", "deal_leads", "calls")))
     with connect(path) as con:
         # of several leads the primary one, else the newest created at or before the deal, else the first; the deal's own comes first
         assert con.execute("select deal_id, lead_id from staging.stg_files__deals order by 1").fetchall() == [

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from salesgauge.warehouse import connect
-from tests.dbt.project import run_dbt
+from tests.dbt.project import build
 
 AS_OF = datetime(2026, 6, 17, 12)
 FIRST, SECOND = date(2026, 6, 15), date(2026, 6, 16)
@@ -69,7 +69,12 @@ def test_days_are_replaced_and_cost_is_spend(
             con.execute(f"insert into raw_ga4_data.{name} by name select * from rows")
             con.unregister("rows")
     models = "int_web_sessions int_spend int_campaigns int_web_events stg_ga4_data__landing_pages stg_ga4_data__events"
-    run_dbt(bench, "build", "--indirect-selection", "cautious", "--select", *(f"+{name}" for name in models.split()), sources=["hubspot", "ga4", "ga4_data", "typeform"])  # fmt: skip
+    build(
+        bench,
+        *(f"+{name}" for name in models.split()),
+        sources=["hubspot", "ga4", "ga4_data", "typeform"],
+        is_tested=True,
+    )
     with connect(bench / "salesgauge.duckdb") as con:
         sessions = con.execute(
             "select date, channel, traffic_source, campaign, sessions, conversions, is_sampled, is_thresholded from intermediate.int_web_sessions order by date, sessions"

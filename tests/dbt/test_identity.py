@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from salesgauge.warehouse import connect
-from tests.dbt.project import run_dbt
+from tests.dbt.project import build
 
 AS_OF = datetime(2026, 6, 17, 12)
 EARLY, LATE = datetime(2026, 6, 1, 10), datetime(2026, 6, 10, 10)
@@ -74,7 +74,7 @@ def test_records_find_their_lead_by_the_strongest_rule(
         con.execute(
             "insert into process.identity values (null, 'calendar:manual', 'hubspot:5', true), (null, 'calendar:refused', 'hubspot:3', false)"
         )
-    run_dbt(bench, "run", "--select", "+int_appointments", "+int_contacts", sources=["hubspot", "ga4", "typeform"])
+    build(bench, "+int_appointments", "+int_contacts", sources=["hubspot", "ga4", "typeform"])
     with connect(bench / "salesgauge.duckdb") as con:
         found = con.execute("select record_id, lead_id, rule from intermediate.int_identity_matches").fetchall()
         alone = con.execute("select appointment_id from intermediate.int_appointments where lead_id is null").fetchall()
@@ -119,7 +119,7 @@ def test_what_people_say_can_be_of_one_entity(
             "('contact', 'calendar:8', 'hubspot:1', false), "
             "(null, 'calendar:9', 'hubspot:1', true), ('contact', 'calendar:9', 'hubspot:2', true)"
         )
-    run_dbt(bench, "run", "--select", "+int_identity_matches", sources=["hubspot", "ga4", "typeform"])
+    build(bench, "+int_identity_matches", sources=["hubspot", "ga4", "typeform"])
     with connect(bench / "salesgauge.duckdb") as con:
         found = con.execute("select entity, record_id, lead_id, rule from intermediate.int_identity_matches").fetchall()
     assert {row[:2]: row[2:] for row in found} == {
@@ -155,7 +155,7 @@ def test_leads_to_come_and_leads_that_do_not_count_are_no_further_persons(
             con.register("rows", pa.Table.from_pylist(table))
             con.execute(f"insert into {name} by name select * from rows")
             con.unregister("rows")
-    run_dbt(bench, "run", "--select", "+int_identity_matches", sources=["hubspot", "ga4", "typeform"])
+    build(bench, "+int_identity_matches", sources=["hubspot", "ga4", "typeform"])
     with connect(bench / "salesgauge.duckdb") as con:
         found = con.execute("select record_id, lead_id, rule from intermediate.int_identity_matches").fetchall()
         counted = con.execute("select lead_id from intermediate.int_leads where is_counted order by 1").fetchall()
@@ -183,7 +183,7 @@ def test_made_up_addresses_name_nobody_and_a_number_is_one_with_and_without_its_
         con.register("rows", pa.Table.from_pylist(leads))
         con.execute("insert into raw_hubspot.contacts by name select * from rows")
         con.unregister("rows")
-    run_dbt(bench, "run", "--select", "+int_lead_persons", sources=["hubspot", "ga4", "typeform"])
+    build(bench, "+int_lead_persons", sources=["hubspot", "ga4", "typeform"])
     with connect(bench / "salesgauge.duckdb") as con:
         found = dict(con.execute("select lead_id, person_key from intermediate.int_lead_persons").fetchall())
     assert found == {
@@ -226,7 +226,7 @@ def test_a_lead_is_found_by_any_of_its_numbers_and_by_none_that_is_nobodys(
             con.execute(f"insert into {name} by name select * from rows")
             con.unregister("rows")
         con.execute("insert into process.placeholders values ('312.555.0000')")
-    run_dbt(bench, "run", "--select", "+int_identity_matches", sources=["hubspot", "ga4", "typeform"])
+    build(bench, "+int_identity_matches", sources=["hubspot", "ga4", "typeform"])
     with connect(bench / "salesgauge.duckdb") as con:
         found = dict(con.execute("select record_id, lead_id from intermediate.int_identity_matches").fetchall())
         persons = dict(con.execute("select lead_id, person_key from intermediate.int_lead_persons").fetchall())

@@ -11,9 +11,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from orchestration.transform import AFTER_ANALYSIS
 from salesgauge.entities import ENTITIES, Entity
 from salesgauge.warehouse import connect
-from tests.dbt.project import run_dbt
+from tests.dbt.project import build
 
 AS_OF = datetime(2026, 6, 17, 12)
 NewWarehouse = Callable[[datetime], duckdb.DuckDBPyConnection]
@@ -124,7 +125,7 @@ def built(bench: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ]
         insert(con, "raw_files.survey_answers", answers)
     # with all tests of the models: none of them stops for a single record
-    run_dbt(bench, "build", "--exclude-resource-types", "unit_test", "--exclude", "tag:after_analysis+", sources=[])
+    build(bench, exclude=[AFTER_ANALYSIS], sources=[], is_tested=True)
     return bench / "salesgauge.duckdb"
 
 

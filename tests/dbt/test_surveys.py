@@ -11,14 +11,13 @@ from typing import Any
 import duckdb
 
 from salesgauge.warehouse import connect
-from tests.dbt.project import run_dbt
+from tests.dbt.project import EVERY_SOURCE, build
 from tests.dbt.raw_rows import fill
 
 AS_OF = datetime(2026, 6, 17, 12)
 AT = datetime(2026, 6, 1, 10)
 NewWarehouse = Callable[[datetime], duckdb.DuckDBPyConnection]
 LOADED = {"_load_id": "1.1", "_row": 0}
-SOURCES = ["typeform", "surveymonkey"]
 
 
 def _form(key: str, *fields: dict[str, Any]) -> dict[str, Any]:
@@ -105,7 +104,7 @@ def test_the_first_step_and_the_number_of_steps_are_those_of_the_form(bench: Pat
     }
     with new_warehouse(AS_OF) as con:
         fill(con, rows, AS_OF)
-    run_dbt(bench, "run", "--select", "stg_typeform__responses", sources=SOURCES)
+    build(bench, "stg_typeform__responses", sources=EVERY_SOURCE)
     found = _found(bench, "typeform")
     for form in ("zero", "one", "stars", "grouped"):
         assert found[form] == [(None, score, None) for score in range(1, 6)], form
@@ -140,7 +139,7 @@ def test_weights_of_promoters_and_detractors_are_no_scores(bench: Path, new_ware
     }
     with new_warehouse(AS_OF) as con:
         fill(con, rows, AS_OF)
-    run_dbt(bench, "run", "--select", "+stg_surveymonkey__responses", sources=SOURCES)
+    build(bench, "+stg_surveymonkey__responses", sources=EVERY_SOURCE)
     found = _found(bench, "surveymonkey")
     for survey in ("said", "ends", "plain"):
         assert found[survey] == [(score, None, None) for score in range(11)], survey

@@ -16,7 +16,7 @@ from ingestion.places import in_natural_order
 from salesgauge.process import Process
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
-from tests.dbt.project import PROCESS_FILE, run_dbt
+from tests.dbt.project import PROCESS_FILE, build
 
 MAPPING = """
 files:
@@ -54,7 +54,7 @@ def staged(exports: Company, bench: Path) -> Run:
         with connect(path) as con:
             process.write_tables(con, datetime(2026, 7, 1))
             rawlog.create_views(con, exports)
-        run_dbt(bench, "run", "--select", "stg_files__deals", "stg_files__stage_events", "stg_files__leads")
+        build(bench, "stg_files__deals", "stg_files__stage_events", "stg_files__leads")
         with connect(path) as con:
             return _found(con)
 
@@ -136,7 +136,7 @@ def test_events_that_several_exports_hold_are_one(exports: Company, bench: Path)
         with connect(path) as con:
             process.write_tables(con, datetime(2026, 7, 1))
             rawlog.create_views(con, exports)
-        run_dbt(bench, "run", "--select", "stg_files__stage_events")
+        build(bench, "stg_files__stage_events")
         with connect(path) as con:
             return [row[0] for row in con.execute("select stage from staging.stg_files__stage_events order by source_order").fetchall()]  # fmt: skip
 

@@ -11,11 +11,10 @@ from typing import Any
 import duckdb
 
 from salesgauge.warehouse import connect
-from tests.dbt.project import run_dbt
+from tests.dbt.project import EVERY_SOURCE, build
 from tests.dbt.raw_rows import fill
 
 AS_OF = datetime(2026, 6, 17, 12)
-SOURCES = ["hubspot", "salesforce", "twilio", "callrail"]
 NewWarehouse = Callable[[datetime], duckdb.DuckDBPyConnection]
 
 
@@ -71,7 +70,7 @@ def test_of_several_contacts_the_newest_that_there_was(bench: Path, new_warehous
     }
     with new_warehouse(AS_OF) as con:
         fill(con, rows, AS_OF)
-    run_dbt(bench, "run", "--select", "+int_deals", "+int_activities", sources=SOURCES)
+    build(bench, "+int_deals", "+int_activities", sources=EVERY_SOURCE)
     with connect(bench / "salesgauge.duckdb") as con:
         deals = dict(con.execute("select deal_id, lead_id from intermediate.int_deals").fetchall())
         accounts = con.execute("select account_id from intermediate.int_deals where deal_id = 'hubspot:d1'").fetchall()
@@ -122,7 +121,7 @@ def test_a_customer_who_returns_is_a_lead_again(bench: Path, new_warehouse: NewW
     }
     with new_warehouse(AS_OF) as con:
         fill(con, rows, AS_OF)
-    run_dbt(bench, "run", "--select", "+int_deals", "+int_activities", "+int_contacts", sources=SOURCES)
+    build(bench, "+int_deals", "+int_activities", "+int_contacts", sources=EVERY_SOURCE)
     with connect(bench / "salesgauge.duckdb") as con:
         deals = dict(con.execute("select deal_id, lead_id from intermediate.int_deals").fetchall())
         calls = dict(con.execute("select activity_id, lead_id from intermediate.int_activities").fetchall())

@@ -12,12 +12,11 @@ import duckdb
 import pytest
 
 from salesgauge.warehouse import connect
-from tests.dbt.project import run_dbt
+from tests.dbt.project import EVERY_SOURCE, build
 from tests.dbt.raw_rows import fill
 
 AS_OF = datetime(2026, 6, 17, 12)
 AT = datetime(2026, 6, 1, 10)
-SOURCES = ["hubspot", "salesforce", "twilio", "callrail"]
 MINE = "phone.crm"
 Rows = dict[str, list[dict[str, Any]]]
 HUBSPOT_DISPOSITIONS = {
@@ -133,7 +132,7 @@ def built(bench: Path, new_warehouse: Callable[[datetime], duckdb.DuckDBPyConnec
     }  # fmt: skip
     with new_warehouse(AS_OF) as con:
         fill(con, rows, AS_OF)
-    run_dbt(bench, "run", "--select", "+int_activities", "+int_unmapped_outcomes", sources=SOURCES)
+    build(bench, "+int_activities", "+int_unmapped_outcomes", sources=EVERY_SOURCE)
     return bench / "salesgauge.duckdb"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from salesgauge.process import Process
 from salesgauge.warehouse import connect
-from tests.dbt.project import PROCESS_FILE, run_dbt
+from tests.dbt.project import PROCESS_FILE, build
 from tests.metrics import facts
 
 
@@ -27,7 +27,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with connect(folder / "salesgauge.duckdb") as con:
         facts.create_tables(con)
         facts.fill(con)
-    run_dbt(folder, "run", "--select", "kpi_volume", "kpi_overall_conversion", more=told)
+    build(folder, "kpi_volume", "kpi_overall_conversion", more=told)
     return folder / "salesgauge.duckdb"
 
 

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from salesgauge.warehouse import connect
-from tests.dbt.project import run_dbt
+from tests.dbt.project import build
 from tests.metrics import facts
 
 LOG = Path(os.environ.get("SALESGAUGE_REALDATA", Path(__file__).parents[3] / "shared" / "data")) / "receipt_log"
@@ -35,10 +35,8 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
         con.execute(
             "insert into intermediate.int_cases select distinct subject_id, null, subject_id, true from intermediate.int_stage_events"
         )
-    run_dbt(
+    build(
         warehouse.parent,
-        "run",
-        "--select",
         "int_process_events",
         "kpi_process_edges",
         "kpi_process_variants",

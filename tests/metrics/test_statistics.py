@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from salesgauge.warehouse import connect
-from tests.dbt.project import run_dbt
+from tests.dbt.project import build
 from tests.metrics import facts, reference
 
 Row = pd.Series
@@ -211,10 +211,8 @@ def test_edges_no_one_ties_and_all_censored(tmp_path: Path) -> None:
             lead("half", 3, None, 9.0),
         ]
         facts.insert(con, "marts.fct_speed_to_lead", rows)
-    run_dbt(
+    build(
         warehouse.parent,
-        "run",
-        "--select",
         "kpi_speed_to_lead",
         "kpi_sales_cycle",
         "kpi_win_loss",
@@ -279,7 +277,7 @@ def test_weighted_pipeline_is_exact_to_the_cent(tmp_path: Path) -> None:
             for row in deals
         ]  # fmt: skip
         facts.insert(con, "marts.fct_stage_visit", visits)
-    run_dbt(warehouse.parent, "run", "--select", "kpi_pipeline")
+    build(warehouse.parent, "kpi_pipeline")
     with connect(warehouse, read_only=True) as con:
         found = con.sql(
             "select segment, deals, amount, weighted_amount, median_age_days from kpi.kpi_pipeline where segment_type = 'branch'"

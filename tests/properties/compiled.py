@@ -1,16 +1,13 @@
-"""The models of a company with files only, run from their compiled SQL: dbt compiles once for all companies, and a build takes a second.
+"""The models of a company with files only, built in memory: no Dagster, no audit, and a build takes a second.
 
-What a test asks belongs to the test; how a run builds the models, to ``orchestration.transform``.
+What a test asks belongs to the test; how a run builds the models, to ``orchestration.plan``.
 """
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import duckdb
 import pandas as pd
@@ -18,57 +15,17 @@ import pandas as pd
 import ingestion
 from ingestion import rawlog
 from orchestration import transform
+from orchestration.plan import Plan
 from salesgauge.process import Process
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
 
 
-@dataclass(frozen=True)
-class Model:
-    """A model to build: its schema and name, its SQL, and whether it is a view."""
-
-    schema: str
-    name: str
-    sql: str
-    is_view: bool
-
-
 @cache
-def models() -> tuple[Model, ...]:
-    """All models but those of forecasts, parents first, compiled for a company with files only and no exclusions."""
-    values = {"sources": [], "exclusions": []}
-    with TemporaryDirectory() as folder:
-        before = os.environ.get("SALESGAUGE_WAREHOUSE")
-        try:
-            connect(Path(folder) / "salesgauge.duckdb").close()
-            parsed = transform.parse(values)
-            assert parsed.success, parsed.exception
-            result = transform.invoke(
-                ["compile", "--vars", "{sources: [], exclusions: []}", "--exclude", f"{transform.AFTER_ANALYSIS}+"],
-                warehouse=Path(folder) / "salesgauge.duckdb",
-                target=Path(folder) / "target",
-                manifest=parsed.result,
-            )
-        finally:
-            if before is None:
-                os.environ.pop("SALESGAUGE_WAREHOUSE", None)
-            else:
-                os.environ["SALESGAUGE_WAREHOUSE"] = before
-    assert result.success, result.exception
-    nodes = {one.node.unique_id: one.node for one in result.result if one.node.resource_type == "model"}
-    ordered: dict[str, Model] = {}
-
-    def add(unique_id: str) -> None:
-        if unique_id in ordered or unique_id not in nodes:
-            return
-        node = nodes[unique_id]
-        for parent in node.depends_on.nodes:
-            add(parent)
-        ordered[unique_id] = Model(node.schema, node.name, node.compiled_code, node.config.materialized == "view")
-
-    for unique_id in sorted(nodes):
-        add(unique_id)
-    return tuple(ordered.values())
+def models() -> Plan:
+    """All models but those of forecasts, for a company with files only and no exclusions; none of their tests."""
+    plan = transform.plan_of({"sources": [], "exclusions": []}).select(exclude=[transform.AFTER_ANALYSIS])
+    return replace(plan, tests=())
 
 
 def build(company: Company, as_of: datetime) -> duckdb.DuckDBPyConnection:
@@ -81,10 +38,7 @@ def build(company: Company, as_of: datetime) -> duckdb.DuckDBPyConnection:
     con.execute("use salesgauge")
     process.write_tables(con, as_of)
     rawlog.create_views(con, company)
-    for model in models():
-        con.execute(f'create schema if not exists "{model.schema}"')
-        kind = "view" if model.is_view else "table"
-        con.execute(f'create {kind} "{model.schema}"."{model.name}" as {model.sql}')
+    assert [model.message for model in models().run(con).models if model.status != "success"] == []
     return con
 
 
