@@ -3,19 +3,17 @@
 Few, coarse steps: each is one call into the package that does the work.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
 import analysis.forecast
 import ingestion
 import quality
-from orchestration import transform
-from orchestration.plan import Outcome
+from orchestration import model_assets, transform
+from orchestration.plan import Outcome, Plan
 from orchestration.resources import CompanyResource, RunLock, load_outcome, run_started, save_outcome
 from quality.results import DbtTestResult
 from salesgauge.errors import AfterPublishingError, AuditError, ConfigurationError, SourceError
@@ -38,41 +36,11 @@ def _location_sources() -> tuple[str, ...]:
 # The graph is that of one company; a run of another one in the same process builds what that one has.
 SOURCE_NAMES = _location_sources()
 RAW_SOURCES = (*SOURCE_NAMES, "files")
-UNIQUE_ID = "dagster_dbt/unique_id"
 ReporterParam = dg.ResourceParam[Reporter]
 
 
-class Translator(DagsterDbtTranslator):
-    """dbt nodes as assets: folder = group; one asset per raw source and one for the process file; no check stops a step (the audit does)."""
-
-    def __init__(self) -> None:
-        super().__init__(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
-
-    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        if dbt_resource_props["resource_type"] == "source":
-            return dg.AssetKey(_source_key(dbt_resource_props["source_name"], dbt_resource_props["name"]))
-        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
-
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        return dbt_resource_props["schema"]
-
-    def get_asset_check_spec(self, *args: Any, **kwargs: Any) -> dg.AssetCheckSpec | None:
-        spec = super().get_asset_check_spec(*args, **kwargs)
-        return spec._replace(blocking=False) if spec else None
-
-
-def _source_key(source: str, table: str) -> list[str]:
-    return [source, table] if source == "analysis" else [source]
-
-
-@cache
-def manifest() -> dict[str, Any]:
-    """dbt's manifest of the project as the company has it."""
-    return transform.manifest_json(_location_vars())
-
-
 def _location_vars() -> dict[str, Any]:
-    """The variables with which a run of the company parses the project, so that it is parsed once; those of the demo's sources without one."""
+    """The variables with which a run of the company compiles the project, so that it is compiled once; those of the demo's sources without one."""
     try:
         company = Company.open(default_company_root())
         values = transform.project_vars(company, Process.load(company.process_file))
@@ -80,6 +48,12 @@ def _location_vars() -> dict[str, Any]:
         return {"sources": list(SOURCE_NAMES)}
     return values | {"sources": list(SOURCE_NAMES)}
 
+
+PLAN = transform.plan_of(_location_vars())
+BEFORE_ANALYSIS, AFTER_ANALYSIS = (
+    PLAN.select(exclude=[transform.AFTER_ANALYSIS]),
+    PLAN.select([transform.AFTER_ANALYSIS]),
+)
 
 SOURCES = [
     dg.AssetSpec(["source", name], group_name="sources", description=f"What {name} holds; outside of Salesgauge.")
@@ -157,18 +131,17 @@ def process_tables(context: dg.AssetExecutionContext, company: CompanyResource, 
     transform.prepare(company.open(), company.process(), as_of=company.moment(run_started(context)))
 
 
-@dbt_assets(
-    manifest=manifest(),
+@dg.multi_asset(
     name="models",
-    exclude=transform.AFTER_ANALYSIS,
-    dagster_dbt_translator=Translator(),
-    project=None,
+    specs=model_assets.specs(BEFORE_ANALYSIS, PLAN),
+    check_specs=model_assets.checks(BEFORE_ANALYSIS),
+    can_subset=True,
 )
 def models(
     context: dg.AssetExecutionContext, company: CompanyResource, reporter: ReporterParam
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """Staging, ledger, facts and KPI marts, with their data tests."""
-    yield from _build(context, company, reporter, "models", exclude=[transform.AFTER_ANALYSIS])
+    yield from _build(context, company, reporter, "models", BEFORE_ANALYSIS, exclude=[transform.AFTER_ANALYSIS])
 
 
 @dg.asset(
@@ -196,40 +169,50 @@ def forecast_locks(
     return dg.MaterializeResult(metadata={"rows": rows})
 
 
-@dbt_assets(
-    manifest=manifest(),
+@dg.multi_asset(
     name="models_after_analysis",
-    select=transform.AFTER_ANALYSIS,
-    dagster_dbt_translator=Translator(),
-    project=None,
+    specs=model_assets.specs(AFTER_ANALYSIS, PLAN),
+    check_specs=model_assets.checks(AFTER_ANALYSIS),
+    can_subset=True,
 )
 def models_after_analysis(
     context: dg.AssetExecutionContext, company: CompanyResource, reporter: ReporterParam
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """Forecast accuracy and the scorecard."""
-    yield from _build(context, company, reporter, "scorecard", select=[transform.AFTER_ANALYSIS])
+    yield from _build(context, company, reporter, "scorecard", AFTER_ANALYSIS, select=[transform.AFTER_ANALYSIS])
 
 
 def _build(
-    context: dg.AssetExecutionContext, company: CompanyResource, reporter: Reporter, step: str, **selection: list[str]
+    context: dg.AssetExecutionContext,
+    company: CompanyResource,
+    reporter: Reporter,
+    step: str,
+    part: Plan,
+    **selection: list[str],
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     directory = company.open()
     reporter.step(step)
+    before = Outcome()
+    if context.is_subset:  # of the models that are not asked for, the audit still knows what was found
+        before = load_outcome(directory, step)
+        selection = {
+            "select": [model.name for model in part.models if model_assets.key(model) in context.selected_asset_keys]
+        }
     outcome = transform.build(directory, company.process(), reporter=reporter, step=step, **selection)
-    save_outcome(directory, step, outcome)
+    save_outcome(directory, step, before | outcome)
     built = sum(model.status == "success" for model in outcome.models)
     failed = sum(test.status in ("fail", "error") for test in outcome.tests)
     reporter.done(step, f"{built} of {len(outcome.models)} models, {len(outcome.tests)} tests, {failed} failed")
 
     # In the order in which they were built: Dagster wants parents first.
-    keys = {spec.metadata.get(UNIQUE_ID): spec.key for spec in context.assets_def.specs}
+    keys = {model.unique_id: model_assets.key(model) for model in part.models}
     for model in outcome.models:
         if model.unique_id in keys and model.status == "success":
             yield dg.MaterializeResult(asset_key=keys[model.unique_id], metadata={"seconds": model.seconds})
-    for check in context.assets_def.check_specs:
-        test = outcome.test_ids.get((check.metadata or {}).get(UNIQUE_ID))
-        if test is not None and test.status != "skipped":
-            yield _check_result(check.key, test)
+    checks = model_assets.check_keys(part)
+    for unique_id, test in outcome.test_ids.items():
+        if (check := checks.get(unique_id)) in context.selected_asset_check_keys and test.status != "skipped":
+            yield _check_result(check, test)
     # Steps that need a missing model would be skipped, and the run would end well without having published anything.
     if built < len(outcome.models):
         reasons = "\n".join(f"  - {failure}" for failure in quality.dbt_failures(_results(outcome)))

@@ -23,27 +23,35 @@ Status = Literal["success", "error", "skipped"]
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a model's contract: ``type`` as DuckDB calls it."""
+    """A column that the project describes: ``type`` as DuckDB calls it, empty where the project does not say."""
 
     name: str
     type: str
     is_required: bool
+    description: str
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model with its compiled SQL. ``columns`` is its contract, empty where it has none; ``parents`` are models; ``folders``, outermost first."""
+    """A model with its compiled SQL. Where it has a contract, ``columns`` are all of its columns.
+
+    ``parents`` are models, by id, ``reads`` are tables that no model makes (``source.table``); ``folders`` are those of its file, outermost first.
+    """
 
     unique_id: str
     database: str
     schema: str
     name: str
+    description: str
     is_view: bool
     sql: str
+    has_contract: bool
     columns: tuple[Column, ...]
     parents: tuple[str, ...]
+    reads: tuple[str, ...]
     tags: tuple[str, ...]
     folders: tuple[str, ...]
+    file: str
 
     @property
     def relation(self) -> str:
@@ -101,6 +109,12 @@ class Outcome:
 
     def __add__(self, other: Outcome) -> Outcome:
         return Outcome(self.models + other.models, self.tests + other.tests, self.test_ids | other.test_ids)
+
+    def __or__(self, newer: Outcome) -> Outcome:
+        """What is known after ``newer``, which did a part of the same again."""
+        models = {model.unique_id: model for model in [*self.models, *newer.models]}
+        tests = self.test_ids | newer.test_ids
+        return Outcome([*models.values()], [*tests.values()], tests)
 
 
 @dataclass(frozen=True)
@@ -247,7 +261,7 @@ class _ContractError(Exception):
 
 
 def _statements(con: duckdb.DuckDBPyConnection, model: Model) -> Iterator[str]:
-    if not model.columns:
+    if not model.has_contract:
         yield f"create or replace {'view' if model.is_view else 'table'} {model.relation} as (\n{model.sql}\n)"
         return
     given = {name: kind for name, kind, *_ in con.execute(f"describe (\n{model.sql}\n)").fetchall()}
@@ -296,23 +310,29 @@ def _run_test(con: duckdb.DuckDBPyConnection, test: Test, *, is_skipped: bool) -
 
 
 def _model(node: Any, parents: list[str], types: _Types) -> Model:
-    contract = node.columns.values() if node.config.contract.enforced else ()
     return Model(
         unique_id=node.unique_id,
         database=node.database,
         schema=node.schema,
         name=node.alias,
+        description=node.description,
         is_view=node.config.materialized == "view",
         sql=node.compiled_code,
+        has_contract=node.config.contract.enforced,
         columns=tuple(
             Column(
-                column.name, types.of(column.data_type), any(one.type.value == "not_null" for one in column.constraints)
+                name=column.name,
+                type=types.of(column.data_type) if column.data_type else "",
+                is_required=any(one.type.value == "not_null" for one in column.constraints),
+                description=column.description,
             )
-            for column in contract
+            for column in node.columns.values()
         ),
         parents=tuple(parents),
+        reads=tuple(".".join(one.split(".")[2:]) for one in node.depends_on.nodes if one.startswith("source.")),
         tags=tuple(node.tags),
         folders=tuple(node.fqn[1:-1]),
+        file=node.original_file_path,
     )
 
 

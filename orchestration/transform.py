@@ -175,21 +175,6 @@ def parse(values: Mapping[str, Any]) -> Any:
         return result
 
 
-def manifest_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    """dbt's ``manifest.json`` of the project with ``values``; parsed anew only where a file of it is newer, or a crash left it half-written."""
-    target = parse_target(values)
-    path = target / "manifest.json"
-    with _locked(target):
-        if path.is_file() and path.stat().st_mtime_ns >= _newest_change()[0]:
-            with suppress(ValueError):
-                return json.loads(path.read_text(encoding="utf-8"))
-        KEPT.pop(target, None)  # the file is to be written
-        result = parse(values)
-        if not result.success:
-            raise RuntimeError(f"dbt_project can't be parsed: {result.exception}")
-        return json.loads(path.read_text(encoding="utf-8"))
-
-
 def parse_target(values: Mapping[str, Any]) -> Path:
     """The folder in which dbt keeps the project as parsed for ``values``."""
     key = hashlib.sha256(json.dumps(_graph(values), sort_keys=True).encode()).hexdigest()
