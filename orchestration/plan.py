@@ -126,8 +126,13 @@ class Plan:
 
     @classmethod
     def of(cls, nodes: Iterable[Any]) -> Plan:
-        """The plan of dbt's compiled ``nodes``, models and data tests; other nodes are none of its."""
+        """The plan of dbt's compiled ``nodes``, models and data tests; other nodes are none of its.
+
+        ValueError: a model or test needs something that only dbt does.
+        """
         nodes = list(nodes)
+        if wrong := [f"{node.unique_id}: {what}" for node in nodes for what in _not_here(node)]:
+            raise ValueError(f"a run can't execute this: {'; '.join(wrong)} (docs/adr/0019 says what it can)")
         found = {node.unique_id: node for node in nodes if node.resource_type.value == "model"}
         parents = {name: [one for one in node.depends_on.nodes if one in found] for name, node in found.items()}
         ordered = TopologicalSorter({name: sorted(parents[name]) for name in sorted(parents)}).static_order()
@@ -307,6 +312,24 @@ def _run_test(con: duckdb.DuckDBPyConnection, test: Test, *, is_skipped: bool) -
         rule=test.rule,
         sql=test.sql if failures else "",
     )
+
+
+def _not_here(node: Any) -> Iterator[str]:
+    """What ``node`` needs of dbt that a run does not do."""
+    kind, config = node.resource_type.value, node.config
+    if kind == "model":
+        if config.materialized not in ("table", "view"):
+            yield f"materialized as {config.materialized}"
+        if config.pre_hook or config.post_hook:
+            yield "hooks"
+        kinds = {one.type.value for column in node.columns.values() for one in column.constraints}
+        kinds |= {one.type.value for one in node.constraints}
+        if others := sorted(kinds - {"not_null"}):
+            yield f"constraints: {', '.join(others)}"
+        if config.materialized == "view" and config.contract.enforced:
+            yield "a view with a contract"
+    if kind == "test" and config.store_failures:
+        yield "failures to be stored"
 
 
 def _model(node: Any, parents: list[str], types: _Types) -> Model:

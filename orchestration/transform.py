@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +114,8 @@ def _plan_folder(values: Mapping[str, Any]) -> Path:
 
 
 def _project_hash() -> str:
-    """Of all that dbt compiles, and of the code that makes a plan of it."""
-    digest = hashlib.sha256()
+    """Of all that dbt compiles, of dbt, and of the code that makes a plan of it."""
+    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}".encode())
     for file in [*_project_files(), *(Path(__file__).with_name(name) for name in ("plan.py", "transform.py"))]:
         digest.update(f"{file.name}\0".encode() + file.read_bytes() + b"\0")
     return digest.hexdigest()

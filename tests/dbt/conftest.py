@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +28,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def manifest() -> dict[str, Any]:
     """The project as dbt reads it."""
-    return transform.manifest_json(variables())
+    values = variables()
+    assert transform.parse(values).success
+    return json.loads((transform.parse_target(values) / "manifest.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")

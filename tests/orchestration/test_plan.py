@@ -35,7 +35,7 @@ FILES = {
             data_tests:
               - not_null: {arguments: {column_name: word}, config: {severity: warn}}
     """,
-    # a contract with types as people write them, columns in another order than the query's
+    # its contract has types as people write them, and columns in another order than the query's
     "models/second/good.sql": "{{ config(tags=['told']) }} select rest, i, cast(i as double) as share from {{ ref('numbers') }}",
     # cannot be computed
     "models/second/broken.sql": "select cast(word as integer) as n from {{ ref('words') }}",
@@ -191,6 +191,22 @@ def test_a_part_is_selected_as_by_dbt(
     part = plan.select(select, exclude)
     assert {model.name for model in part.models} == models
     assert {test.name for test in part.tests} == tests
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("materialized='incremental'", "model.small.other: materialized as incremental"),
+        ("post_hook='select 1'", "model.small.other: hooks"),
+    ],
+)
+def test_what_only_dbt_can_do_is_refused(tmp_path: Path, project: Path, config: str, words: str) -> None:
+    for name in ("dbt_project.yml", "profiles.yml"):
+        (tmp_path / name).write_bytes((project / name).read_bytes())
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "other.sql").write_text(f"{{{{ config({config}) }}}} select 1 as i", encoding="utf-8")
+    with pytest.raises(ValueError, match=words):
+        Plan.of(one.node for one in _dbt(tmp_path, "plan", "compile"))
 
 
 def test_a_name_that_nothing_has_is_an_error(plan: Plan) -> None:

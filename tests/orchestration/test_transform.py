@@ -1,4 +1,4 @@
-"""The dbt project is parsed once for all companies with the same graph, by one process at a time."""
+"""The dbt project is compiled once for all companies with the same variables, by one process at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestration import transform
-from salesgauge.errors import ConfigurationError
+from salesgauge.errors import AuditError, ConfigurationError
 from salesgauge.process import Process
 from salesgauge.settings import PROJECT_ROOT, Company
 
@@ -46,8 +46,8 @@ for _ in range(3):
     results.append(transform.parse(values))
     transform.KEPT.clear()
 assert all(result.success for result in results), results
-nodes = sorted(transform.manifest_json(values)["nodes"])
-print(json.dumps({"times": times, "nodes": nodes}))
+plan = transform.plan_of(values)
+print(json.dumps({"times": times, "models": [[model.unique_id, model.sql] for model in plan.models]}))
 """
 
 
@@ -79,23 +79,42 @@ def test_two_processes_parse_one_after_the_other(project: Path) -> None:
     answers = [process.communicate(timeout=300) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], answers
     found = [json.loads(output) for output, _ in answers]
-    assert [one["nodes"] for one in found] == [["model.salesgauge.one"]] * 2
+    assert [one["models"] for one in found] == [[["model.salesgauge.one", "select 'one' as word"]]] * 2
     times = sorted(pair for one in found for pair in one["times"])
-    assert len(times) >= 6
+    assert len(times) == 8  # parsed three times each, then parsed and compiled by one of them for both
     assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(times))
 
 
-def test_a_manifest_is_made_anew_where_a_model_is_newer_or_it_is_torn(project: Path) -> None:
+def test_a_plan_is_made_anew_where_a_file_changes(project: Path) -> None:
     values = {"sources": ["two"]}
-    assert sorted(transform.manifest_json(values)["nodes"]) == ["model.salesgauge.one"]
-    (project / "models" / "three.sql").write_text("select 3 as three")
-    assert sorted(transform.manifest_json(values)["nodes"]) == ["model.salesgauge.one", "model.salesgauge.three"]
-    (transform.parse_target(values) / "manifest.json").write_text(
-        '{"nodes": {"model'
-    )  # a process was killed as it wrote
-    assert sorted(transform.manifest_json(values)["nodes"]) == ["model.salesgauge.one", "model.salesgauge.three"]
+    first = transform.plan_of(values)
+    assert [model.sql for model in first.models] == ["select 'two' as word"]
+    assert transform.plan_of(values) is first
+    (project / "models" / "three.sql").write_text("select {{ var('more') }} as three")
+    with pytest.raises(AuditError, match=r"(?s)dbt can't compile the models: .*three.*'more'"):
+        transform.plan_of(values)
+    assert [model.name for model in transform.plan_of({**values, "more": 3}).models] == ["one", "three"]
+    # the folder holds what this state of the project needs, and nothing of the one before
+    (state,) = (project / "target" / "plans").iterdir()
+    assert len([*state.glob("*/plan.json")]) == 1
+
+
+def test_what_a_killed_process_left_of_a_plan_is_not_read(project: Path) -> None:
+    values = {"sources": ["two"]}
+    transform.plan_of(values)
+    (file,) = (project / "target" / "plans").glob("*/*/plan.json")
+    due = file.read_text(encoding="utf-8")
+    file.unlink()
+    file.with_suffix(".partial").write_text(due[:50], encoding="utf-8")
+    transform.PLANS.clear()
+    assert [model.sql for model in transform.plan_of(values).models] == ["select 'two' as word"]
+    assert file.read_text(encoding="utf-8") == due
+    assert not file.with_suffix(".partial").exists()
+
+
+def test_what_is_read_when_a_model_is_compiled_makes_no_other_graph() -> None:
+    values = {"sources": ["two"]}
     assert transform.parse_target(values) != transform.parse_target({"sources": ["one"]})
-    # what is read when a model is compiled makes no other graph
     assert transform.parse_target(values) == transform.parse_target(
         {**values, "exclusions": [{"reason": "test", "sql": "true"}]}
     )
@@ -111,8 +130,8 @@ def test_a_process_parses_again_only_where_a_file_changed(project: Path) -> None
 
 def test_a_project_that_cannot_be_parsed_is_said(project: Path) -> None:
     (project / "models" / "one.sql").write_text("select '{{ var('sources' }}'")
-    with pytest.raises(RuntimeError, match="can't be parsed"):
-        transform.manifest_json({"sources": ["one"]})
+    with pytest.raises(AuditError, match="dbt can't compile the models: "):
+        transform.plan_of({"sources": ["one"]})
 
 
 def test_words_for_outcomes_are_checked(tmp_path: Path) -> None:

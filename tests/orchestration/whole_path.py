@@ -6,6 +6,7 @@ With ``--empty-network`` in a network namespace of its own: nothing but loopback
 import contextlib
 import fcntl
 import json
+import shutil
 import socket
 import struct
 import sys
@@ -41,9 +42,13 @@ def main(root: Path, is_alone: bool) -> None:
     from demo.serve import DemoServers
     from demo.simulate import simulate
     from metrics import MetricStore
-    from orchestration import pipeline, sources
+    from orchestration import pipeline, sources, transform
     from salesgauge.settings import Company
 
+    # A copy of the project, for which nothing is kept: dbt has to compile it.
+    project = root.with_name("dbt_project")
+    shutil.copytree(transform.DBT_PROJECT, project, ignore=shutil.ignore_patterns("target"))
+    transform.DBT_PROJECT = project
     log = simulate(7, 0.012)
     with DemoServers(log) as servers:
         urls = (servers.crm_url, servers.typeform_url)
