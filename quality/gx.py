@@ -6,7 +6,9 @@ counts and masked keys.
 
 from __future__ import annotations
 
+import importlib.util
 import logging
+import sys
 import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -30,19 +32,27 @@ _WITH_KEYS = {"result_format": "SUMMARY", "exclude_unexpected_values": True, "pa
 
 
 class SuiteRunner:
-    """Runs suites on one connection. Great Expectations is imported when the first of these is made (3–7 s)."""
+    """Runs suites on one connection, on the tables that are there when this is made. Great Expectations is imported with the first of these."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
         self._con = con
+        self._tables = {
+            table
+            for (table,) in con.execute(
+                "select table_schema || '.' || table_name from information_schema.tables where table_catalog = current_database()"
+            ).fetchall()
+        }
         self._gx = _great_expectations()
         self._context = self._gx.get_context(mode="ephemeral")
         self._context.enable_analytics(False)
         self._context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-        self._frames = self._context.data_sources.add_pandas("warehouse")
+        # One asset for the frames of all suites: the context writes its whole configuration anew for each that it gets to know.
+        asset = self._context.data_sources.add_pandas("warehouse").add_dataframe_asset("frame")
+        self._frame = asset.add_batch_definition_whole_dataframe("whole")
 
     def run(self, suite: Suite) -> list[Check]:
         """One check per expectation of ``suite``; a single failed one where its table can't be read."""
-        if not all(_exists(self._con, table) for table in (suite.table, *suite.needs)):
+        if not self._tables.issuperset((suite.table, *suite.needs)):
             return [] if suite.is_optional else [_missing(suite)]
         try:
             frame = self._con.execute(suite.query).df().set_index("row_key")
@@ -53,9 +63,7 @@ class SuiteRunner:
         return self._validate(suite, frame)
 
     def _validate(self, suite: Suite, frame: pd.DataFrame) -> list[Check]:
-        asset = self._frames.add_dataframe_asset(suite.name)
-        definition = asset.add_batch_definition_whole_dataframe("all")
-        batch = definition.get_batch(batch_parameters={"dataframe": frame})
+        batch = self._frame.get_batch(batch_parameters={"dataframe": frame})
         by_name = {expect.name: expect for expect in suite.expects}
         answer = batch.validate(self._suite(suite.name, suite.expects), result_format=_COUNTS_ONLY)
         results = {result.expectation_config.meta["name"]: result for result in answer.results}
@@ -158,20 +166,29 @@ def _unreadable(suite: Suite, error: duckdb.Error) -> Check:
     return _failed(suite, "table_readable", f"{type(error).__name__} {detail}".strip())
 
 
-def _exists(con: duckdb.DuckDBPyConnection, table: str) -> bool:
-    schema, _, name = table.rpartition(".")
-    found = con.execute(
-        "select count(*) from information_schema.tables where table_catalog = current_database() and table_schema = ? and table_name = ?",
-        [schema, name],
-    ).fetchone()
-    return bool(found and found[0])
-
-
 def _great_expectations() -> Any:
-    # Imported late: 3–7 s that no command but a run should pay.
+    # Imported late: some seconds that no command but a run should pay.
+    _import_when_used("scipy", "stats")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import great_expectations as gx
         import great_expectations.expectations
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     return gx
+
+
+def _import_when_used(package: str, name: str) -> None:
+    """Put off the import of the module ``name`` of ``package`` until something in it is used.
+
+    Great Expectations imports ``scipy.stats``, 480 modules, for three expectations about distributions, whichever are used. This is the
+    standard library's way (``LazyLoader``): it is the module itself that is loaded, later, and whoever imports it elsewhere gets it at once.
+    """
+    full = f"{package}.{name}"
+    if full in sys.modules or (spec := importlib.util.find_spec(full)) is None or spec.loader is None:
+        return
+    spec.loader = importlib.util.LazyLoader(spec.loader)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[full] = module
+    spec.loader.exec_module(module)
+    # As an import does. "from package import name" finds it there and asks no further.
+    setattr(sys.modules[package], name, module)

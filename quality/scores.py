@@ -113,8 +113,6 @@ def write_scores(con: duckdb.DuckDBPyConnection) -> dict[str, float | None]:
 
 def write_checks(con: duckdb.DuckDBPyConnection, checks: Iterable[Check]) -> None:
     """(Re)create ``quality.checks``: one row per expectation, dbt test and check of the gate."""
-    con.execute("create schema if not exists quality")
-    con.execute(_CHECKS)
     rows = [
         (
             check.origin,
@@ -132,5 +130,9 @@ def write_checks(con: duckdb.DuckDBPyConnection, checks: Iterable[Check]) -> Non
         )
         for check in checks
     ]
-    if rows:
-        con.executemany("insert into quality.checks values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    con.execute("create schema if not exists quality")
+    con.execute(_CHECKS)
+    # One statement: each of many would be a transaction.
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    if columns:
+        con.execute(f"insert into quality.checks select {', '.join(['unnest(?)'] * len(columns))}", columns)

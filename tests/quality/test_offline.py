@@ -1,4 +1,4 @@
-"""Great Expectations reports its use by default. Ours opens no connection, and is only loaded when a suite runs."""
+"""Great Expectations reports its use by default. Ours opens no connection, and is only loaded when a suite runs, with what that needs."""
 
 from __future__ import annotations
 
@@ -37,6 +37,23 @@ atexit.register(lambda: sys.stdout.write(f"{outcome.passed} {len(attempts)}\\n")
 """
 )
 
+STATISTICS = """
+import sys
+from quality.gx import _great_expectations
+gx = _great_expectations()
+assert "scipy.stats" in sys.modules and "scipy.stats._stats_py" not in sys.modules, "loaded too early"
+import pandas
+context = gx.get_context(mode="ephemeral")
+context.variables.progress_bars = {"globally": False}
+asset = context.data_sources.add_pandas("frames").add_dataframe_asset("frame")
+batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": pandas.DataFrame({"x": ["a", "b", "b", "b"]})})
+expected = {"values": ["a", "b"], "weights": [0.5, 0.5]}
+result = batch.validate(gx.expectations.ExpectColumnKLDivergenceToBeLessThan(column="x", partition_object=expected, threshold=0.2))
+import scipy.stats
+assert "scipy.stats._stats_py" in sys.modules
+sys.stdout.write(f"{result.success} {result.result['observed_value']:.4f} {scipy.stats.entropy([1, 1]):.4f}\\n")
+"""
+
 PROBE = (
     GUARD
     + """
@@ -64,3 +81,7 @@ def test_an_audit_opens_no_connection(tmp_path: Path) -> None:
 
 def test_the_guard_would_notice(tmp_path: Path) -> None:
     assert int(_run(PROBE, HERE)) >= 1
+
+
+def test_statistics_are_loaded_when_an_expectation_needs_them(tmp_path: Path) -> None:
+    assert _run(STATISTICS) == "True 0.1308 0.6931\n"

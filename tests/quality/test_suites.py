@@ -149,7 +149,7 @@ def test_a_missing_table_fails_and_an_empty_one_does_not(runner: SuiteRunner, co
     con.execute("delete from marts.fct_stage_visit")
     assert _run(runner, con, "stage_visit_values") == {}
     con.execute("drop table marts.fct_stage_visit")
-    (check,) = _run(runner, con, "stage_visit_values").values()
+    (check,) = _run(SuiteRunner(con), con, "stage_visit_values").values()
     assert (check.name, check.passed, check.severity) == ("table_exists", False, "error")
 
 
