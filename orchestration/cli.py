@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from orchestration.cli_data import erase, quarantine, show
 from orchestration.cli_sources import sources
@@ -26,6 +24,8 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except SalesgaugeError as error:
+            from rich.console import Console
+
             Console(stderr=True).print(
                 f"salesgauge: {error}", style="red", markup=False, highlight=False, soft_wrap=True
             )
@@ -57,6 +57,8 @@ def main(ctx: click.Context, root: Path) -> None:
 @click.argument("directory", type=click.Path(path_type=Path))
 def init(directory: Path) -> None:
     """Write a commented company directory to DIRECTORY. Files that are there stay as they are."""
+    from rich.console import Console
+
     from orchestration.template import write_template
 
     written = write_template(directory)
@@ -131,6 +133,8 @@ def query(
 
 
 def _print_metrics(store: Any, metric: str | None) -> None:
+    from rich.table import Table
+
     from orchestration.console import make_console
 
     console = make_console()
@@ -147,19 +151,23 @@ def _print_metrics(store: Any, metric: str | None) -> None:
 @click.pass_obj
 def status(root: Path) -> None:
     """What is published, how fresh each source is, and what is in quarantine."""
+    from rich.console import Console
+
     from orchestration.console import newest_remarks, print_remarks, status_table
-    from quality import versions
+    from salesgauge.warehouse import open_published
 
     company = Company.open(root)
     console = Console()
-    current = next((version for version in versions(company) if version.is_current), None)
-    if current is None:
+    served = company.pointer.resolve()
+    if not served.exists():
         following = "salesgauge checks says why" if company.warehouse_file.exists() else "salesgauge run"
         console.print(f"Nothing is published yet. Next: {following}", highlight=False)
         return
-    console.print(f"Version {current.name}, as of {current.as_of:%Y-%m-%d %H:%M} UTC", highlight=False)
-    console.print(status_table(company))
-    _, found = newest_remarks(company)
+    with open_published(served) as con:
+        ((as_of,),) = con.execute("select as_of from process.run").fetchall()
+        console.print(f"Version {served.parent.name}, as of {as_of:%Y-%m-%d %H:%M} UTC", highlight=False)
+        console.print(status_table(con))
+        _, found = newest_remarks(company, con)
     print_remarks(console, found)
 
 
@@ -216,6 +224,9 @@ def report(root: Path) -> None:
 @click.pass_obj
 def versions_command(root: Path) -> None:
     """List the published versions, newest first."""
+    from rich.console import Console
+    from rich.table import Table
+
     from quality import versions
 
     table = Table(box=None)

@@ -9,9 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from filelock import FileLock, Timeout
-from rich.console import Console
-from rich.table import Table
 
 from salesgauge.errors import ConfigurationError
 from salesgauge.settings import Company
@@ -32,6 +29,9 @@ def quarantine() -> None:
 @click.pass_obj
 def quarantine_list(root: Path, source: str | None, table: str | None, is_all: bool, style: str) -> None:
     """Records that wait, the newest first. One that was loaded since, or whose file was read again, waits no longer."""
+    from rich.console import Console
+    from rich.table import Table
+
     from ingestion.quarantine import waiting
 
     records = waiting(Company.open(root), source=source, table=table)
@@ -84,6 +84,8 @@ def quarantine_replay(root: Path, record_ids: tuple[str, ...], source: str | Non
     Records of files are loaded by the next run, once the file or its mapping in sources/NAME.yml has changed. Of Google Analytics the next run reads
     whole days again.
     """
+    from filelock import FileLock, Timeout
+
     from ingestion.quarantine import find, replay, waiting
 
     company = Company.open(root)

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from salesgauge.errors import ConfigurationError
 from salesgauge.settings import Company
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from orchestration.sources import Source
 
 _MOST_POINTS = 8
@@ -59,6 +58,10 @@ def sources(ctx: click.Context) -> None:
 @click.pass_obj
 def list_sources(root: Path) -> None:
     """Every source that is on, with its state; then what could be."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     from orchestration.sources import sources as known
 
     console = Console()
@@ -100,6 +103,9 @@ def _note(one: Source) -> str:
 
 
 def _print_notes(console: Console, title: str, notes: list[tuple[str, str]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
     if not notes:
         return
     console.print(f"\n{title}", style="bold")
@@ -116,6 +122,8 @@ def _print_notes(console: Console, title: str, notes: list[tuple[str, str]]) -> 
 @click.pass_obj
 def show_source(root: Path, name: str) -> None:
     """What source NAME can tell, what it can't, and what to configure and to grant for it."""
+    from rich.console import Console
+
     from orchestration.sources import about
 
     known, settings = about(name), Company.open(root).source(name)
@@ -149,6 +157,8 @@ def check_sources(root: Path, names: tuple[str, ...]) -> None:
 
     LOOK marks what the numbers are worth less for. Exit code 2 where something is missing or wrong.
     """
+    from rich.console import Console
+
     from orchestration.sources import check
 
     console, is_fine = Console(), True
@@ -176,6 +186,8 @@ def init_source(root: Path, files: tuple[Path, ...], name: str | None, show_only
     CSV, Excel, JSON lines, Parquet and XES. Without FILES: all exports in the data directory that nothing reads yet. Several exports of one name
     (deals_2026-01.csv, deals_2026-02.csv) become one entry. A file that is there is never overwritten.
     """
+    from rich.console import Console
+
     from orchestration.onboarding import propose
 
     company = Company.open(root)
@@ -211,6 +223,8 @@ def preview_source(root: Path, name: str) -> None:
 
     Takes seconds whatever the size of the files, and loads nothing. Exit code 2 where the mapping has mistakes or a file would be refused.
     """
+    from rich.console import Console
+
     from ingestion.previewing import preview
     from orchestration.preview import show
     from salesgauge.process import Process
@@ -236,6 +250,9 @@ def help_sources(name: str | None) -> None:
 @click.pass_obj
 def map_sources(root: Path) -> None:
     """Stages, owners and campaigns in the published data that nothing maps, with the entry to write."""
+    from rich.console import Console
+    from rich.table import Table
+
     from orchestration.sources import unmapped
 
     found, console = unmapped(Company.open(root)), Console(markup=False)  # a stage may be called [Won]
@@ -254,6 +271,9 @@ def map_sources(root: Path) -> None:
 @click.pass_obj
 def kpis(root: Path) -> None:
     """Which metrics the published data allow, and why not the others."""
+    from rich.console import Console
+    from rich.table import Table
+
     from metrics import MetricStore
     from orchestration.sources import metrics
 

@@ -7,19 +7,19 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from orchestration.exports import unread_exports
-from orchestration.pipeline import RunOutcome
 from salesgauge.remarks import SHOWN, Remark, remarks, shortened
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect, open_published
+
+if TYPE_CHECKING:
+    from orchestration.pipeline import RunOutcome
 
 HEADLINE_KPIS = 14
 
@@ -34,6 +34,8 @@ class ConsoleReporter:
     """Progress on a terminal as live bars; elsewhere as one plain line per finished step."""
 
     def __init__(self, console: Console) -> None:
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
         self._console = console
         self._lock = threading.Lock()
         self._tasks: dict[str, Any] = {}
@@ -106,24 +108,23 @@ def print_remarks(console: Console, found: list[Remark]) -> None:
             console.print(f"  - {line}", highlight=False, markup=False, soft_wrap=True)
 
 
-def newest_remarks(company: Company) -> tuple[str, list[Remark]]:
+def newest_remarks(company: Company, published: duckdb.DuckDBPyConnection | None = None) -> tuple[str, list[Remark]]:
     """What the newest run could not judge, and of which warehouse that is said: the one that was not published where its audit failed.
 
-    ConfigurationError where there is neither.
+    ``published``: a connection to the served version, where the caller has one. ConfigurationError where there is neither.
     """
     if company.warehouse_file.exists():
-        with suppress(duckdb.Error):  # a run is writing it, or did not come to its audit
-            con = connect(company.warehouse_file, read_only=True)
-            try:
-                if con.execute("from quality.checks where not passed and severity = 'error' limit 1").fetchone():
-                    return "the newest run, which was not published", remarks(con)
-            finally:
-                con.close()
-    con = open_published(company.pointer)
-    try:
-        return f"version {company.pointer.resolve().parent.name}", remarks(con)
-    finally:
-        con.close()
+        with (
+            suppress(duckdb.Error),  # a run is writing it, or did not come to its audit
+            connect(company.warehouse_file, read_only=True) as con,
+        ):
+            if con.execute("from quality.checks where not passed and severity = 'error' limit 1").fetchone():
+                return "the newest run, which was not published", remarks(con)
+    version = f"version {company.pointer.resolve().parent.name}"
+    if published is not None:
+        return version, remarks(published)
+    with open_published(company.pointer) as con:
+        return version, remarks(con)
 
 
 def _sources_table(sources: dict[str, dict[str, Any]]) -> Table:
@@ -210,6 +211,8 @@ _NEXT = {
 
 def _print_next(console: Console, company: Company, outcome: RunOutcome) -> None:
     """Where to look next, whatever became of the run."""
+    from orchestration.exports import unread_exports
+
     command = f"salesgauge --company {company.root}"
     lines = [("next", f"{command} {one}") for one in _NEXT.get(outcome.exit_code, ())]
     unread = unread_exports(company)
@@ -225,19 +228,15 @@ def _print_next(console: Console, company: Company, outcome: RunOutcome) -> None
         console.print(f"  {label:<16}{text}", highlight=False, markup=False, soft_wrap=True)
 
 
-def status_table(company: Company) -> Table:
+def status_table(con: duckdb.DuckDBPyConnection) -> Table:
     """Per source of the published version: the last load, what it holds, what is in quarantine."""
     table = Table(box=None)
     for header in ("source", "last load (UTC)", "loads", "received", "loaded", "quarantined", "duplicates"):
         table.add_column(header, justify="left" if header in ("source", "last load (UTC)") else "right")
-    con = open_published(company.pointer)
-    try:
-        rows = con.execute(
-            "select source, max(loaded_at), count(distinct load_id), sum(received), sum(loaded), sum(quarantined), sum(duplicates) "
-            "from quality.loads group by source order by source"
-        ).fetchall()
-    finally:
-        con.close()
+    rows = con.execute(
+        "select source, max(loaded_at), count(distinct load_id), sum(received), sum(loaded), sum(quarantined), sum(duplicates) "
+        "from quality.loads group by source order by source"
+    ).fetchall()
     for source, loaded_at, *counts in rows:
         table.add_row(source, f"{loaded_at:%Y-%m-%d %H:%M}", *(f"{int(count):,}" for count in counts))
     return table

@@ -17,7 +17,6 @@ from typing import Any
 
 from salesgauge.errors import ConfigurationError
 from salesgauge.masking import hide
-from salesgauge.yaml_file import load_yaml
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 # CRM and field service first: their order is the order of everything that lists sources.
@@ -204,6 +203,10 @@ class Company:
 
     def configured_sources(self) -> list[str]:
         """Names of the sources that are on, in a fixed order: API sources of ``config.toml``, then file sources of ``sources/*.yml``."""
+        from salesgauge.yaml_file import (
+            load_yaml,  # with all that reads and checks YAML, which most commands do not need
+        )
+
         configured = self.config.get("sources", {})
         files = [path.stem for path in self._source_files() if {"files", "tables"} & set(load_yaml(path) or {})]
         unknown = sorted(set(configured) - set(API_SOURCES) - set(files))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,9 +18,12 @@ from orchestration.assets import _after_publishing
 from orchestration.cli import main
 from orchestration.console import ConsoleReporter, print_summary
 from orchestration.pipeline import RunOutcome, _failure
+from quality.results import Check
+from quality.scores import write_checks
 from salesgauge.errors import AfterPublishingError
 from salesgauge.process import Process
 from salesgauge.settings import Company
+from salesgauge.warehouse import connect
 
 
 def call(*arguments: str) -> Result:
@@ -66,6 +71,59 @@ def test_nothing_published_is_said(company: str, command: list[str]) -> None:
 def test_status_and_versions_of_a_new_company(company: str) -> None:
     assert "Nothing is published yet" in call("--company", company, "status").output
     assert call("--company", company, "versions").exit_code == 0
+
+
+def test_status_tells_of_the_version_and_of_a_newer_run_that_failed(company: str) -> None:
+    root = Path(company)
+    version = root / "var" / "published" / "versions" / "000001-20260101T060000Z" / "salesgauge.duckdb"
+    _warehouse(version, passed=True)
+    (root / "var" / "published" / "salesgauge.duckdb").symlink_to(version)
+    output = call("--company", company, "status").output
+    assert "Version 000001-20260101T060000Z, as of 2026-01-01 06:00 UTC" in output
+    assert " crm     2026-01-01 05:00      2         7       5            1           1" in output
+    assert "Findings" not in output
+    _warehouse(root / "var" / "warehouse" / "salesgauge.duckdb", passed=True)
+    assert call("--company", company, "status").output == output
+    _warehouse(root / "var" / "warehouse" / "salesgauge.duckdb", passed=False)
+    assert "marts.fct_lead: expected a date" in call("--company", company, "status").output
+
+
+def _warehouse(path: Path, *, passed: bool) -> None:
+    path.unlink(missing_ok=True)
+    with connect(path) as con:
+        con.execute("create schema process; create schema quality")
+        con.execute("create table process.run as select timestamp '2026-01-01 06:00' as as_of")
+        con.execute(
+            "create table quality.loads as select * from (values "
+            "('crm', timestamp '2026-01-01 04:00', 'a', 4, 4, 0, 0), ('crm', timestamp '2026-01-01 05:00', 'b', 3, 1, 1, 1)) "
+            "as loads (source, loaded_at, load_id, received, loaded, quarantined, duplicates)"
+        )
+        write_checks(
+            con,
+            [Check("gx", "leads", "dated", "marts.fct_lead", "error", passed, "1 of 2 rows fail", "a date", 2, 1)],
+        )
+
+
+@pytest.mark.parametrize(
+    ("command", "left_out"),
+    [
+        (["--help"], {"rich", "pydantic", "ruamel.yaml", "duckdb"}),
+        (["sources", "--help"], {"rich", "pydantic", "ruamel.yaml", "duckdb"}),
+        (["status"], {"pydantic", "sqlglot", "pandas", "dagster", "quality"}),
+    ],
+    ids=" ".join,
+)
+def test_a_command_loads_what_it_needs_and_no_more(company: str, command: list[str], left_out: set[str]) -> None:
+    program = (
+        "import sys\nfrom orchestration.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 0\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--company", company, *command], capture_output=True, text=True, check=True
+    )
+    assert done.stdout and "click" in done.stderr.split()
+    assert left_out.isdisjoint(done.stderr.split())
 
 
 def test_no_company_here(tmp_path: Path) -> None:
