@@ -1,6 +1,6 @@
 """Metric queries on a published version: one definition per metric, those of ``dbt_project/models/semantic``.
 
-MetricFlow runs in process. Definitions of metrics do not belong here, nor anything that writes.
+MetricFlow runs in process. Definitions of metrics do not belong here, nor anything that writes to a version; the SQL of questions is kept beside.
 """
 
 from __future__ import annotations

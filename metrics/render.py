@@ -1,37 +1,43 @@
-"""A data frame as a table for a terminal, CSV or JSON. Progress, colours and files do not belong here."""
+"""The answer to a question as a table for a terminal, CSV or JSON. Progress, colours and files do not belong here."""
 
 from __future__ import annotations
 
 import json
 import math
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from salesgauge.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMATS = ("table", "csv", "json")
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def render(frame: pd.DataFrame, format: str) -> str:
-    """``frame`` as text in one of ``FORMATS``, ending with a newline. CSV and JSON keep full precision.
+Rows = list[list[Any]]
+
+
+def render(answer: pd.DataFrame | tuple[list[str], Rows], format: str) -> str:
+    """``answer`` (a data frame, or names of columns and rows) as text in one of ``FORMATS``, ending with a newline. CSV and JSON keep full precision.
 
     In CSV a text that a spreadsheet would take for a formula is put behind an apostrophe; numbers stay numbers. Null is empty in CSV and
     tables and ``null`` in JSON. ConfigurationError for another format.
     """
+    names, rows = answer if isinstance(answer, tuple) else _of_frame(answer)
+    rows = [[_plain(value) for value in row] for row in rows]
     if format == "csv":
-        return _csv(frame)
+        return _csv(names, rows)
     if format == "json":
-        return _json(frame)
+        return _json(names, rows)
     if format == "table":
-        return _table(frame)
+        return _table(names, rows)
     raise ConfigurationError(f"There is no format {format!r}. Formats: {', '.join(FORMATS)}")
 
 
 def _plain(value: Any) -> Any:
     """A cell as int, float, bool, text or None. Whole numbers lose their ``.0``, dates become ISO text."""
-    if value is None or value is pd.NA or value is pd.NaT:
+    if value is None:
         return None
     if hasattr(value, "item"):
         value = value.item()
@@ -48,9 +54,9 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _rows(frame: pd.DataFrame) -> list[list[Any]]:
-    columns = [[_plain(value) for value in frame[name].tolist()] for name in frame.columns]
-    return [list(row) for row in zip(*columns, strict=True)]
+def _of_frame(frame: pd.DataFrame) -> tuple[list[str], Rows]:
+    columns = [column.astype(object).where(column.notna(), None).tolist() for _, column in frame.items()]
+    return [str(name) for name in frame.columns], [list(row) for row in zip(*columns, strict=True)]
 
 
 def _safe(value: Any) -> Any:
@@ -67,15 +73,13 @@ def _field(value: Any) -> str:
     return '"' + text.replace('"', '""') + '"' if any(character in text for character in '",\n\r') else text
 
 
-def _csv(frame: pd.DataFrame) -> str:
-    rows = [[str(name) for name in frame.columns], *_rows(frame)]
+def _csv(names: list[str], rows: Rows) -> str:
     # A line of one empty field would be an empty line, which readers skip.
-    return "".join((",".join(_field(value) for value in row) or '""') + "\n" for row in rows)
+    return "".join((",".join(_field(value) for value in row) or '""') + "\n" for row in [names, *rows])
 
 
-def _json(frame: pd.DataFrame) -> str:
-    names = [str(name) for name in frame.columns]
-    records = [dict(zip(names, row, strict=True)) for row in _rows(frame)]
+def _json(names: list[str], rows: Rows) -> str:
+    records = [dict(zip(names, row, strict=True)) for row in rows]
     return json.dumps(records, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
@@ -92,9 +96,7 @@ def _cell(value: Any, is_fraction: bool) -> str:
     return f"{value:,.2f}" if abs(value) >= 100 else f"{value:.4f}"
 
 
-def _table(frame: pd.DataFrame) -> str:
-    rows = _rows(frame)
-    names = [str(name) for name in frame.columns]
+def _table(names: list[str], rows: Rows) -> str:
     columns = [[row[place] for row in rows] for place in range(len(names))]
     is_number = [
         any(isinstance(value, int | float) and not isinstance(value, bool) for value in column) for column in columns

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, time
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pandas as pd
 
-from metrics.engine import TIME, Engine, Metric
-from metrics.where import render_where
+import salesgauge
 from salesgauge.errors import ConfigurationError
 from salesgauge.names import suggest
 from salesgauge.warehouse import open_published
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from metrics.engine import Engine, Metric
+
 GRAINS = ("day", "week", "month", "quarter", "year")
 MANIFEST = "semantic_manifest.json"
+MOST_COMPILED = 1_000
+_COUNTS = {"HUGEINT", "BIGINT", "INTEGER"}
 
 
 @dataclass(frozen=True)
@@ -28,24 +42,49 @@ class MetricInfo:
     dimensions: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Compiled:
+    """A question in SQL. ``columns``: the columns of the answer but the last, with the names that MetricFlow gives them."""
+
+    sql: str
+    columns: dict[str, str]
+
+
 class MetricStore:
     """Answers metric queries from the version that ``pointer`` names when the store is made; it stays on that version.
 
     The folder of the version holds ``semantic_manifest.json`` beside the DuckDB file. ConfigurationError when nothing is published.
-    Use it as a context manager or ``close`` it.
+    ``kept``: a folder for the SQL of questions, so that another process asks the same of the same version without MetricFlow, which takes
+    longer to import than to answer. Use it as a context manager or ``close`` it.
     """
 
-    def __init__(self, pointer: Path) -> None:
-        version_file = pointer.resolve()
-        self._con = open_published(version_file)
-        manifest = version_file.parent / MANIFEST
+    def __init__(self, pointer: Path, kept: Path | None = None) -> None:
+        self._file = pointer.resolve()
+        self._con = open_published(self._file)
+        manifest = self._file.parent / MANIFEST
         if not manifest.is_file():
             self._con.close()
             raise ConfigurationError(
-                f"{manifest.name} is missing beside {version_file.name}: publish again with 'salesgauge run'."
+                f"{manifest.name} is missing beside {self._file.name}: publish again with 'salesgauge run'."
             )
-        self._engine = Engine(manifest.read_text(encoding="utf-8"))
-        self._granularities = _company_granularities(self._con)
+        self._manifest = manifest.read_text(encoding="utf-8")
+        self._compiled: dict[str, Compiled] = {}
+        self._kept = kept / self._state() if kept else None
+
+    def _state(self) -> str:
+        """A name for all that the SQL of a question follows from, but the question: the version, its definitions, and the code that makes it."""
+        version = self._file.stat()
+        parts = [self._file.parent.name, str(version.st_size), str(version.st_mtime_ns), self._manifest]
+        # What is in ``engine`` names the version of MetricFlow.
+        code = [*Path(__file__).parent.glob("*.py"), Path(salesgauge.__path__[0]) / "process" / "expressions.py"]
+        parts += [file.read_text(encoding="utf-8") for file in sorted(code)]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    @cached_property
+    def _engine(self) -> Engine:
+        from metrics.engine import Engine
+
+        return Engine(self._manifest)
 
     def __enter__(self) -> MetricStore:
         return self
@@ -75,25 +114,88 @@ class MetricStore:
         (counts ``Int64``, all else ``float64``; money in company currency). Rows are ordered by the columns, nulls last. No denominator: null.
         ConfigurationError names a wrong name with near ones, and what a condition may hold.
         """
-        known = self._metric(metric)
-        groups = self._groups(known, by or [], grain)
-        condition = render_where(where, self._engine.dimensions(metric)) if where and where.strip() else None
-        sql = self._engine.compile(metric, list(groups.values()), condition)
-        try:
-            relation = self._con.sql(sql)
+        compiled, relation = self._ask(metric, by, grain, where)
+        columns, names = [*compiled.columns.values(), metric], [*compiled.columns, metric]
+        with _told(where):
             frame = relation.df()
-        except duckdb.Error as error:
-            first_line = str(error).splitlines()[0]
-            raise ConfigurationError(
-                f"The condition {where!r} can't be compared with the data: {first_line}"
-            ) from error
-        # MetricFlow sorts the columns its own way: take them by name.
-        frame = frame[[*groups.values(), metric]].set_axis([*groups, metric], axis="columns")
-        is_count = str(relation.types[relation.columns.index(metric)]) in {"HUGEINT", "BIGINT", "INTEGER"}
-        frame[metric] = frame[metric].astype("Int64" if is_count else "float64")
+        if list(frame.columns) != columns:  # MetricFlow sorts them its own way: take them by name
+            frame = frame[columns]
+        frame.columns = names
+        kind = "Int64" if _is_count(relation, metric) else "float64"
+        if frame[metric].dtype != kind:
+            frame[metric] = frame[metric].astype(kind)
         if grain:
             frame[grain] = frame[grain].dt.date
         return frame
+
+    def rows(
+        self, metric: str, by: list[str] | None = None, grain: str | None = None, where: str | None = None
+    ) -> tuple[list[str], list[list[Any]]]:
+        """The same answer as names of columns and rows of plain values, for those who need no data frame (and no import of pandas)."""
+        compiled, relation = self._ask(metric, by, grain, where)
+        with _told(where):
+            found = relation.fetchall()
+        places = [relation.columns.index(column) for column in [*compiled.columns.values(), metric]]
+        number = int if _is_count(relation, metric) else float
+        answer = []
+        for row in found:
+            *groups, value = (row[place] for place in places)
+            groups = [_as_in_a_frame(group) for group in groups]
+            if grain and groups[0] is not None:  # the period is the first column
+                groups[0] = groups[0].date()
+            answer.append([*groups, None if value is None else number(value)])
+        return [*compiled.columns, metric], answer
+
+    def _ask(
+        self, metric: str, by: list[str] | None, grain: str | None, where: str | None
+    ) -> tuple[Compiled, duckdb.DuckDBPyRelation]:
+        where = where if where and where.strip() else None
+        question = json.dumps([metric, by or [], grain, where], ensure_ascii=False)
+        compiled = self._compiled.get(question) or self._recall(question)
+        is_new = compiled is None
+        if compiled is None:
+            compiled = self._compile(metric, by or [], grain, where)
+        with _told(where):
+            relation = self._con.sql(compiled.sql)
+        if len(self._compiled) >= MOST_COMPILED:
+            self._compiled.clear()
+        self._compiled[question] = compiled
+        if is_new:
+            self._keep(question, compiled)
+        return compiled, relation
+
+    def _compile(self, metric: str, by: list[str], grain: str | None, where: str | None) -> Compiled:
+        from metrics.where import render_where
+
+        known = self._metric(metric)
+        columns = self._groups(known, by, grain)
+        condition = render_where(where, self._engine.dimensions(metric)) if where else None
+        return Compiled(self._engine.compile(metric, list(columns.values()), condition), columns)
+
+    def _recall(self, question: str) -> Compiled | None:
+        """What another process compiled for the same question in the same state."""
+        if self._kept is None:
+            return None
+        try:
+            content = json.loads(_file_of(self._kept, question).read_text(encoding="utf-8"))
+            return Compiled(**content["compiled"]) if content["question"] == question else None
+        except (OSError, ValueError, TypeError, KeyError):  # none, or half of one
+            return None
+
+    def _keep(self, question: str, compiled: Compiled) -> None:
+        """Keep it for other processes, in the place of what was kept of other states; where nothing can be written, nothing is kept."""
+        if self._kept is None:
+            return
+        with suppress(OSError):
+            if not self._kept.is_dir():
+                shutil.rmtree(self._kept.parent, ignore_errors=True)
+                self._kept.mkdir(parents=True)
+            file = _file_of(self._kept, question)
+            draft = file.with_suffix(f".{os.getpid()}")
+            draft.write_text(
+                json.dumps({"question": question, "compiled": asdict(compiled)}, ensure_ascii=False), encoding="utf-8"
+            )
+            draft.replace(file)
 
     def _metric(self, name: str) -> Metric:
         if name in self._engine.metrics:
@@ -103,11 +205,13 @@ class MetricStore:
 
     def _groups(self, metric: Metric, by: list[str], grain: str | None) -> dict[str, str]:
         """Columns of the result with the names that MetricFlow knows them by."""
+        from metrics.engine import TIME
+
         groups = {}
         if grain is not None:
             if grain not in GRAINS:
                 raise ConfigurationError(f"There is no grain {grain!r}{suggest(grain, GRAINS)}")
-            groups[grain] = f"{TIME}__{self._granularities.get(grain, grain)}"
+            groups[grain] = f"{TIME}__{_company_granularities(self._con).get(grain, grain)}"
         dimensions = self._engine.dimensions(metric.name)
         for name in by:
             if name not in dimensions:
@@ -131,3 +235,27 @@ def _company_granularities(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     weeks = {"week": "company_week"} if first_day != "mon" else {}
     years = {"quarter": "company_quarter", "year": "company_year"} if first_month != 1 else {}
     return weeks | years
+
+
+def _file_of(folder: Path, question: str) -> Path:
+    return folder / f"{hashlib.sha256(question.encode()).hexdigest()}.json"
+
+
+@contextmanager
+def _told(where: str | None) -> Iterator[None]:
+    """An error of DuckDB's comes from values in the condition: all else is MetricFlow's SQL."""
+    try:
+        yield
+    except duckdb.Error as error:
+        first_line = str(error).splitlines()[0]
+        raise ConfigurationError(f"The condition {where!r} can't be compared with the data: {first_line}") from error
+
+
+def _is_count(relation: duckdb.DuckDBPyRelation, metric: str) -> bool:
+    return str(relation.types[relation.columns.index(metric)]) in _COUNTS
+
+
+def _as_in_a_frame(value: Any) -> Any:
+    """A data frame knows no days, only moments."""
+    is_day = isinstance(value, date) and not isinstance(value, datetime)
+    return datetime.combine(value, time()) if is_day else value

@@ -124,12 +124,14 @@ def query(
     """
     from metrics import MetricStore, render
 
-    store = MetricStore(Company.open(root).pointer)
+    company = Company.open(root)
+    # In the folder of which an erasure deletes what names the person.
+    store = MetricStore(company.pointer, company.work_dir / "questions")
     if show_list or metric is None:
         _print_metrics(store, metric)
         return
     by = tuple(name for item in by for name in item.split(",") if name)
-    click.echo(render(store.query(metric, by=list(by), grain=grain, where=where), style), nl=False)
+    click.echo(render(store.rows(metric, by=list(by), grain=grain, where=where), style), nl=False)
 
 
 def _print_metrics(store: Any, metric: str | None) -> None:
