@@ -30,6 +30,7 @@ from ingestion.lines import json_path, quote
 from ingestion.mapping import FileMapping, load
 from ingestion.mapping_sql import Mapped, left_out, mapped, stage_events
 from ingestion.places import Folder, Place, Stored
+from ingestion.snapshots import of_its_moment, taken_at
 from ingestion.tabular import Dialect, RefusedError, Relation, read, read_plain, rows_of
 from salesgauge.errors import SalesgaugeError
 from salesgauge.process import Process
@@ -230,14 +231,16 @@ class Landed:
 
 def land(process: Process, landing: Landing, file: SourceFile, source: str, notes: FileNotes) -> Landed:
     """Land one file. What people should know of it goes to ``notes``. OSError where it can't be got at."""
-    entry = file.entry
-    dialect = dialect_of(entry, file.name)
+    dialect = dialect_of(file.entry, file.name)
     rows = None
     with tempfile.TemporaryDirectory(dir=landing.folder) as folder:
         try:
-            file = replace(file, path=unpacked(file.path, Path(folder), kind=entry.kind, member=entry.member))
+            at = taken_at(file.entry, file.name, process.company.timezone)
+            entry = of_its_moment(file.entry, at)
+            path = unpacked(file.path, Path(folder), kind=entry.kind, member=entry.member)
+            file = replace(file, entry=entry, path=path)
             rows = _land_clean(process, landing, file, dialect, source, Path(folder))
-            if rows is not None and not (entry.stages and entry.stages.entered):
+            if rows is not None and not entry.has_stage_events:
                 return Landed(None, rows)
             is_landed = rows is not None
             relation = read(landing.con, file.path, dialect, Path(folder), entry.sources)
@@ -268,9 +271,9 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str, note
         except duckdb.IOException as error:
             # it was moved away, or a disk is out of order: no fault of what is in it
             raise OSError(str(error).splitlines()[0][:200]) from error
-        if entry.stages and entry.stages.entered:
+        if entry.has_stage_events:
             good = landing.good_rows(found.table, found.sql, found.also)
-            table, sql = stage_events(entry, good, process, source=source)
+            table, sql = stage_events(entry, good, process, source=source, snapshot_at=at)
             landing.relation(table, sql)
     return Landed(None, rows)
 

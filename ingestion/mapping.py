@@ -264,6 +264,19 @@ class Numbers(_Strict):
         return self
 
 
+SNAPSHOT_CODES = {
+    "%Y": "[0-9]{4}",
+    "%y": "[0-9]{2}",
+    "%m": "[0-9]{1,2}",
+    "%d": "[0-9]{1,2}",
+    "%b": "[A-Za-z]{3}",
+    "%B": "[A-Za-z]+",
+    "%H": "[0-9]{1,2}",
+    "%M": "[0-9]{2}",
+    "%S": "[0-9]{2}",
+}  # of a date in a file's name
+
+
 class CurrentStage(_Strict):
     """The column that holds today's stage."""
 
@@ -272,7 +285,7 @@ class CurrentStage(_Strict):
     )
     map: dict[Text, str] = Field(
         default_factory=dict,
-        description="what its values mean in stages of process.yml, or `ignore`; values that it lacks stay as they are",
+        description="what its values mean in stages of process.yml, or `ignore`; case is of no matter; values that it lacks stay as they are",
         examples=[{"Closed Won": "won", "Closed Lost": "lost"}],
     )
     optional: bool = Field(default=False, description="a file may lack it", examples=[True])
@@ -287,6 +300,22 @@ class Stages(_Strict):
         description="stage → the column with the date on which it was entered. No date, no event",
         examples=[{"proposal": "Created", "won": "Closed", "lost": "Closed"}],
     )
+    snapshot: Text | None = Field(
+        default=None,
+        description="how the day of an export stands in its file's name: each file tells where its records stood then, and all of them when they moved",
+        examples=["%Y-%m-%d", "deals %d.%m.%Y"],
+    )
+
+    @field_validator("snapshot")
+    @classmethod
+    def _names_a_day(cls, value: str | None) -> str | None:
+        codes = set(re.findall("%.?", value or ""))
+        if value is not None and (
+            not codes <= set(SNAPSHOT_CODES)
+            or not all(codes & set(one) for one in (("%Y", "%y"), ("%m", "%b", "%B"), ("%d",)))
+        ):
+            raise ValueError(f"must name a day by codes such as %Y-%m-%d; known are {', '.join(SNAPSHOT_CODES)}")
+        return value
 
 
 class FileMapping(_Strict):
@@ -335,7 +364,7 @@ class FileMapping(_Strict):
     )
     values: dict[str, dict[Text, Text]] = Field(
         default_factory=dict,
-        description="our column → what values of the file mean; values that it lacks stay as they are",
+        description="our column → what values of the file mean; case is of no matter; values that it lacks stay as they are",
         examples=[{"branch": {"Main St.": "main"}}],
     )
     nulls: list[Text] = Field(
@@ -426,7 +455,12 @@ class FileMapping(_Strict):
     @property
     def feeds(self) -> list[str]:
         """The entities that rows of the file become: its own, and stage events where it has dates of stages."""
-        return [self.entity, *(["stage_events"] if self.stages and self.stages.entered else [])]
+        return [self.entity, *(["stage_events"] if self.has_stage_events else [])]
+
+    @property
+    def has_stage_events(self) -> bool:
+        """Whether its rows tell when records entered stages."""
+        return self.stages is not None and (bool(self.stages.entered) or self.stages.snapshot is not None)
 
     @property
     def needs_lines(self) -> bool:
@@ -571,6 +605,9 @@ class FileMapping(_Strict):
         column = STAGE_COLUMN.get(self.entity)
         if column is None:
             yield {"stages"}, ("stages",), f"stages can't stand with {self.entity}; they belong to deals or leads"
+        elif self.stages.snapshot and (self.stages.current is None or isinstance(self, TableMapping)):
+            why = "a table has no file's name" if isinstance(self, TableMapping) else "snapshots need stages.current"
+            yield {"stages"}, ("stages", "snapshot"), f"stages.snapshot can't stand here: {why}"
         elif self.stages.current and column in self.given:
             yield {"stages"}, (), f"'{column}' is mapped twice: by stages.current and by columns or constants"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlglot import exp
 
@@ -29,6 +30,11 @@ _AMOUNT_WORDS = (
 )
 _BLANKS = " \u00a0\u202f\u2009"
 _SIGNS, _PLAIN_SIGNS = "\u2212\u2019", "-'"
+# the last row of many reports; '{0}' is the text of the key
+_IS_TOTAL = (
+    "({0} >= ':' and regexp_full_match(lower(trim({0})), "
+    "'((grand|report|overall|sub)[ -]?)?(totals?|totaux|totale|totaal|suma|summe|sum|gesamt|gesamtsumme|zwischensumme)( g[eé]n[eé]rale?)?( ?[(].*[)])?:?'))"
+)
 _TIME_OF_DAY = re.compile(r"%-?[HIMSfgnpXcTRs]")  # codes of a time in a date format
 _FORMS = {"iso8601": "an ISO 8601 form", "unix": "seconds since 1970", "unix_ms": "milliseconds since 1970"}
 _CLOSING = ("won", "lost", "disqualified")
@@ -193,7 +199,7 @@ def _kind_of(literal: exp.Expression) -> str:
 
 
 def _reason(mapping: FileMapping, types: Mapping[str, str]) -> str:
-    """Why a row can't be used at all: it can't be read, or a cell that is to hold JSON does not."""
+    """Why a row can't be used at all: it can't be read, a cell that is to hold JSON does not, or it is no record but the totals of a report."""
     rules = [*mapping.columns.values(), *(mapping.stages.entered.values() if mapping.stages else ())]
     cells = {name for rule in rules if rule.json_path for name in rule.found(types)}
     reasons = [
@@ -201,6 +207,11 @@ def _reason(mapping: FileMapping, types: Mapping[str, str]) -> str:
         for name in sorted(cells)
         for column in [f"cast({identifier(f's:{name}')} as varchar)"]
     ]
+    if mapping.kind in ("csv", "excel"):
+        for name in mapping.key or ():
+            column = f"cast({identifier(f's:{name}')} as varchar)"
+            words = f"{quote(f'{name}: ')} || {column} || {quote(' is no id: a row of totals')}"
+            reasons.append(f"case when {_IS_TOTAL.format(column)} then {words} end")
     return f"coalesce({', '.join(['_reject', *reasons])})" if reasons else "_reject"
 
 
@@ -239,8 +250,10 @@ def _as_received(mapping: FileMapping, types: Mapping[str, str]) -> Iterable[AsR
     ]
 
 
-def stage_events(mapping: FileMapping, good_rows: str, process: Process, *, source: str) -> tuple[RawTable, str]:
-    """The stage events that the date columns of ``stages.entered`` tell of. No date, no event.
+def stage_events(
+    mapping: FileMapping, good_rows: str, process: Process, *, source: str, snapshot_at: datetime | None = None
+) -> tuple[RawTable, str]:
+    """The stage events that the date columns of ``stages.entered`` tell of. No date, no event. ``snapshot_at``: in today's stage the record was then.
 
     A date in the column of a closing stage (won, lost, disqualified) counts only where the record is in that stage, or after won where it is in a
     post-sale stage: exports fill one "closed" column for all of them, and for open deals with a plan.
@@ -256,11 +269,19 @@ def stage_events(mapping: FileMapping, good_rows: str, process: Process, *, sour
         at = identifier(f"t:e:{stage}")
         if mapping.stages.current and process.stage(stage).kind in _CLOSING:
             at = f"case when {current} in ({_texts(_stages_after(stage, process))}) then {at} end"
-        entries.append(f"{{'stage': {quote(stage)}, 'at': {at}, 'source_order': {order[stage]}}}")
+        entries.append(
+            f"{{'id': {key} || {quote(f':{stage}')}, 'stage': {quote(stage)}, 'at': {at}, 'source_order': {order[stage]}}}"
+        )
+    if snapshot_at is not None:
+        places = " ".join(f"when {quote(stage)} then {place}" for stage, place in order.items())
+        at = f"case when {current} is not null then timestamp {quote(snapshot_at.isoformat(sep=' '))} end"
+        entries.append(
+            f"{{'id': {key} || '@' || _file, 'stage': {current}, 'at': {at}, 'source_order': case {current} {places} end}}"
+        )
     subject = "deal" if mapping.entity == "deals" else "lead"
     unnested = f"select {key} as subject_id, {pipeline} as pipeline, _file, _line, record, unnest([{', '.join(entries)}]) as event from ({good_rows})"
     values = {
-        "event_id": "subject_id || ':' || event.stage",
+        "event_id": "event.id",
         "subject_type": quote(subject),
         "subject_id": "subject_id",
         "stage": "event.stage",
@@ -401,7 +422,20 @@ def _text(column: str, nulls: Iterable[str], table: Mapping[str, str]) -> str:
     if not table:
         return value
     cases = " ".join(f"when {quote(key)} then {quote(text)}" for key, text in table.items())
-    return f"case {trimmed} {cases} else {value} end"
+    # a word that is written in another way, but of no other meaning
+    ways: dict[str, set[str]] = {}
+    for key, text in table.items():
+        ways.setdefault(_folded(key), set()).add(text)
+    alike = " ".join(f"when {quote(word)} then {quote(texts.pop())}" for word, texts in ways.items() if len(texts) == 1)
+    if not alike:
+        return f"case {trimmed} {cases} else {value} end"
+    folded = rf"lower(trim(regexp_replace({trimmed}, '[\s\x{{a0}}]+', ' ', 'g')))"
+    return f"case {trimmed} {cases} else case {folded} {alike} else {value} end end"
+
+
+def _folded(word: str) -> str:
+    """``word`` without what says nothing: case, blanks at its ends, what kind of blanks stand in it."""
+    return " ".join(word.split()).lower()
 
 
 def _is_trim(column: str) -> str:

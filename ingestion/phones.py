@@ -17,13 +17,14 @@ _COUNTRY = re.compile(
     "(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|(?:2[1-689]|3[578]|42|5[09]|6[789]|8[058]|9[67])[0-9]|99[2-8])0?"
 )
 _ROUNDED = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?e[+-]?[0-9]+")
+_FLOAT = re.compile(r"^ *(\+?[0-9]{7,})\.0+ *\Z")  # a number that a program took for one
 _DASHES = re.compile("[\u2010-\u2015\u00a0\u202f]")
 _AREA = re.compile(r"^([^0-9/,;]*(?:[0-9][^0-9/,;a-z]*){1,6})/")
 
 
 def phone_keys(text: str) -> list[str]:
     """The numbers that ``text``, a field for a telephone number, holds, as they are compared; none where it names nobody."""
-    plain = text.lower()
+    plain = _FLOAT.sub(r"\1", text.lower())
     if _ROUNDED.fullmatch(plain.strip(" ")):
         return []
     plain = _DASHES.sub("-", re.sub("@.*", "", plain)).replace("+", "|+")

@@ -30,9 +30,11 @@ from ingestion.mapping_sql import mapped
 from ingestion.places import Place, Stored, in_natural_order
 from ingestion.profiles import dates_of
 from ingestion.sampling import sniffed
+from ingestion.snapshots import of_its_moment, taken_at
 from ingestion.tabular import Dialect, RefusedError, read
 from salesgauge.errors import ConfigurationError, SalesgaugeError
 from salesgauge.process import Process
+from salesgauge.process.checks import stage_word
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
 from salesgauge.yaml_file import load_yaml
@@ -223,7 +225,7 @@ def _usable(entry: FileMapping, process: Process) -> FileMapping:
 def _files_of(place: Place, entry: FileMapping) -> list[Stored]:
     """The files of an entry, the newest by name first."""
     found = {file.name: file for path in entry.path for file in place.find(path)}
-    return [found[name] for name in sorted(found, key=in_natural_order, reverse=True)]
+    return [found[name] for name in reversed(in_natural_order(found))]
 
 
 @dataclass
@@ -253,6 +255,7 @@ class _Look:
         return found
 
     def _fill(self, found: FilePreview, entry: FileMapping, file: Stored) -> None:
+        entry = of_its_moment(entry, taken_at(entry, file.name, self.process.company.timezone))
         first = self._head(entry, file)
         dialect = dialect_of(entry, file.name)
         relation = read(self.con, first.path, dialect, self.folder, entry.sources)
@@ -412,10 +415,10 @@ class _Look:
         )
 
     def _is_stage(self, word: str, *, is_lead: bool) -> bool:
-        plain = word.strip().lower().replace(" ", "_")
+        plain = stage_word(word)
         known = self.process.stage_mapping.get(self.source, {})
         tables = [table for pipeline, table in known.items() if pipeline == "*" or (pipeline == "lead") == is_lead]
-        is_named = any(word in table or "*" in table for table in tables)
+        is_named = any("*" in table or plain in map(stage_word, table) for table in tables)
         return is_named or plain == "ignore" or plain in {stage.key for stage in self.process.process.stages}
 
     def _keys(self, found: FilePreview, entry: FileMapping, rows: Any) -> None:

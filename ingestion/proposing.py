@@ -17,10 +17,12 @@ from ingestion.lines import identifier
 from ingestion.mapping import STAGE_COLUMN
 from ingestion.profiles import Profile, clock_form, shared_numbers, turned
 from ingestion.sampling import Table
+from ingestion.snapshots import form_of
 from ingestion.stage_words import proposed_stage
 from ingestion.synonyms import FILE_WORDS, ID_WORDS, NAMES, NOUNS, OF_ENTITY, WEIGHTS, plain
 from salesgauge.entities import ENTITIES, Column, Entity
 from salesgauge.process import Process
+from salesgauge.process.checks import stage_word
 from salesgauge.yaml_file import as_yaml
 
 _TEXT_OF_WORDS = {"stage", "status", "type", "direction", "channel", "pipeline", "event", "branch", "field", "medium"}
@@ -634,28 +636,33 @@ class _Writer:
     def _branches(self, profile: Profile) -> tuple[str, list[str], list[str]]:
         branches = self.process.company.branches
         names = {plain(name): key for key, branch in branches.items() for name in (key, branch.label or key)}
-        found, unknown, missing = [], [], []
-        for word, rows in list(profile.words.items())[:_MOST_WORDS]:
+        found, unknown = [], []
+        missing: dict[str, str] = {}
+        # words that differ in case and blanks only are one
+        alike: dict[str, list[str]] = {}
+        for word in list(profile.words)[:_MOST_WORDS]:
+            alike.setdefault(" ".join(word.split()).casefold(), []).append(word)
+        for words in alike.values():
+            word, rows = words[0], sum(profile.words[one] for one in words)
             key = names.get(plain(word)) or _within(plain(word), names)
             if key is None:
                 unknown.append(f"{as_yaml(word)}: ???  # {_rows(rows)}; process.yml has no such branch")
-                missing.append(f"{plain(word).replace(' ', '_')}: {{label: {as_yaml(word)}}}")
+                missing.setdefault(plain(word).replace(" ", "_"), as_yaml(word))
             elif word.strip().casefold() != key:
                 found.append(f"{as_yaml(word)}: {key}")
         if missing:
-            unknown.append(
-                f"to have them as branches, in process.yml below company: branches: {{{', '.join(missing[:20])}}}"
-            )
+            listed = ", ".join(f"{key}: {{label: {label}}}" for key, label in list(missing.items())[:20])
+            unknown.append(f"to have them as branches, in process.yml below company: branches: {{{listed}}}")
         return f"branch:  # the branches of process.yml: {', '.join(branches) or 'none yet'}", found, unknown
 
     def _activities(self, profile: Profile) -> tuple[str, list[str], list[str]]:
         """What the activities of an event log are; those that ``process.yml`` maps for this source need no word."""
         known = self.process.stage_mapping.get(self.source, {})
-        mapped = {str(word) for table in known.values() for word in table}
+        mapped = {stage_word(str(word)) for table in known.values() for word in table}
         found, unknown = [], []
         for word, rows in list(profile.words.items())[:_MOST_WORDS]:
             stage = proposed_stage(word, self.process, "lead" if self._subject == "lead" else "any")
-            if word in mapped or plain(word).replace(" ", "_") == stage:
+            if stage_word(word) in mapped or plain(word).replace(" ", "_") == stage:
                 continue
             if stage is None:
                 unknown.append(f"{as_yaml(word)}: ignore  # {_rows(rows)}; ??? name its stage, or ignore it")
@@ -859,10 +866,21 @@ class _Writer:
             yield "      current:                     # the stage in which a record is now"
             yield f"        column: {as_yaml(self.stage.name)}"
             yield from self._words(self.stage)
+            if (form := self._snapshot_form()) is not None:
+                yield f"      snapshot: {_text(form)}       # how the day of the export stands in the file's name: a move is of the first day that shows it"
         if self.entered:
             yield "      entered:                     # stage: the date on which it was entered; no date, no event"
             for stage, profile in self.entered.items():
                 yield f"        {stage}: {as_yaml(profile.name)}{self._why_entered(stage, profile)}"
+
+    def _snapshot_form(self) -> str | None:
+        """How the day of an export stands in the names of files that have the same records again and again, and no time of their changes."""
+        if len(self.table.files) < 2 or self.fit["updated_at"] is not None or len(self.fit.key) != 1:
+            return None
+        row = self.con.execute(
+            f"select count(distinct {identifier(f's:{self.fit.key[0]}')}) from {self.table.name}"
+        ).fetchone()
+        return form_of(self.table.files) if row and 4 * row[0] <= 3 * self.table.rows else None
 
     def _why_entered(self, stage: str, profile: Profile) -> str:
         if profile is self.fit["created_at"]:

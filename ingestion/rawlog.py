@@ -190,9 +190,7 @@ def _create_file_views(con: duckdb.DuckDBPyConnection, company: Company, loads: 
         ]
         query = _select(columns, files, recorded(files))
         if files:
-            order = {
-                file: place for place, file in enumerate(sorted({file for _, file, _ in live}, key=in_natural_order))
-            }
+            order = {file: place for place, file in enumerate(in_natural_order({file for _, file, _ in live}))}
             listed = ", ".join(
                 f"({quote(source)}, {quote(file)}, {quote(load)}, {order[file]})" for source, file, load in live
             )

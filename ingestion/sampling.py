@@ -81,8 +81,9 @@ def tables(
     found: list[Table] = []
     problems: list[str] = []
     groups: dict[str, list[tuple[str, Path]]] = {}
-    for name, path in sorted(files, key=lambda file: in_natural_order(file[0])):
-        groups.setdefault(_mask(name), []).append((name, path))
+    paths = dict(files)
+    for name in in_natural_order(paths):
+        groups.setdefault(_mask(name), []).append((name, paths[name]))
     for group in groups.values():
         try:
             found += _tables_of(con, group, folder, len(found), problems)

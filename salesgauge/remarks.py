@@ -187,10 +187,14 @@ _ROWS = {
     "no_score": ("have no score", "Map nps_score or csat_score, or say in sources/ which questions have them."),
     "score_off_scale": ("have scores on another scale", "They are listed in kpi.kpi_left_out."),
     "not_submitted": ("were never sent off", "Map submitted_at, if the source has it."),
+    "id_of_another_record": (
+        "have the id of another record, created on another day",
+        "Numbers that begin again in each file are no ids: add a column to key, such as the date of creation (key: [id, created]).",
+    ),
     "refused_file": ("stand in refused files", "salesgauge sources check says what is wrong with them."),
     "quarantined": ("are in quarantine", "salesgauge quarantine list says why."),
 }
-_TO_MEND = ("no_session", "no_record", "undated", "no_stage", "no_score", "score_off_scale")
+_TO_MEND = ("no_session", "no_record", "undated", "no_stage", "no_score", "score_off_scale", "id_of_another_record")
 
 
 def _unread(con: duckdb.DuckDBPyConnection) -> list[Remark]:

@@ -3,9 +3,12 @@
 {# The ISO code of a currency: 'usd', ' US$ ' and '€' are known, nothing stays null, any other word stays as it is, in capitals. A dollar, or a crown,
    that says no more is the company's, where its currency is one. #}
 {% macro currency_code(value) -%}
-    {%- set written = "nullif(upper(replace(replace(trim(" ~ value ~ "), '.', ''), ' ', '')), '')" -%}
+    {%- set written = "upper(replace(replace(trim(" ~ value ~ "), '.', ''), ' ', ''))" -%}
     {%- set company = "(select run.currency from " ~ source('process', 'run') ~ " as run)" -%}
     case {{ written }}
+        {%- for nothing in ['', '-', '--', 'N/A', 'NA', 'NONE', 'NULL'] %}
+        when '{{ nothing }}' then null
+        {%- endfor %}
         {%- for code, words in currency_words().items() %}
         {%- for word in words %}
         when '{{ word }}' then '{{ code }}'
@@ -16,21 +19,31 @@
         when '{{ word }}' then case when {{ company }} in ('{{ others | join("', '") }}') then {{ company }} else '{{ code }}' end
         {%- endfor %}
         {%- endfor %}
+        else {{ code_among_words(written) }}
+    end
+{%- endmacro %}
+
+{# The code of 'EUR - Euro', 'EUR (€)' and 'Euro (EUR)'; a word with two codes, or none, stays as it is. #}
+{% macro code_among_words(written) -%}
+    case
+        when regexp_full_match({{ written }}, '[A-Z]{3}[-:(][A-Z]{3}[)]?') then {{ written }}
+        when regexp_full_match({{ written }}, '[A-Z]{3}[-:(].+') then left({{ written }}, 3)
+        when regexp_full_match({{ written }}, '.+[-:(][A-Z]{3}[)]?') then right(rtrim({{ written }}, ')'), 3)
         else {{ written }}
     end
 {%- endmacro %}
 
 {% macro currency_words() %}
     {{ return({
-        'USD': ['US$', '$US', 'USD$', '$USD', 'USDOLLAR', 'USDOLLARS'],
-        'CAD': ['C$', 'CA$', 'CAD$', 'CDN$', 'CDN'],
-        'AUD': ['A$', 'AU$', 'AUD$'],
+        'USD': ['US$', '$US', 'USD$', '$USD', 'USDOLLAR', 'USDOLLARS', 'UNITEDSTATESDOLLAR', 'UNITEDSTATESDOLLARS', 'AMERICANDOLLAR', 'AMERICANDOLLARS'],
+        'CAD': ['C$', 'CA$', 'CAD$', 'CDN$', 'CDN', 'CANADIANDOLLAR', 'CANADIANDOLLARS'],
+        'AUD': ['A$', 'AU$', 'AUD$', 'AUSTRALIANDOLLAR', 'AUSTRALIANDOLLARS'],
         'NZD': ['NZ$', 'NZD$'],
         'MXN': ['MX$', 'MEX$'],
         'BRL': ['R$'],
         'EUR': ['€', 'EURO', 'EUROS', 'EUR€', '€EUR'],
-        'GBP': ['£', 'GBP£', '£GBP', 'STG'],
-        'CHF': ['SFR', 'FR'],
+        'GBP': ['£', 'GBP£', '£GBP', 'STG', 'STERLING', 'POUNDSTERLING', 'POUNDSSTERLING', 'BRITISHPOUND', 'BRITISHPOUNDS'],
+        'CHF': ['SFR', 'FR', 'SWISSFRANC', 'SWISSFRANCS'],
         'INR': ['₹', 'RS'],
         'PLN': ['ZŁ'],
         'JPY': ['JP¥', 'YEN'],

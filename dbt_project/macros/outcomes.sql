@@ -13,20 +13,29 @@
         'answered': [
             'answered', 'answer', 'connected', 'connect', 'completed', 'complete', 'done', 'success', 'successful', 'reached', 'contacted', 'contactmade',
             'spoke', 'spoken', 'spokewith', 'spoketo', 'talked', 'talkedto', 'conversation', 'live', 'liveanswer', 'leftlivemessage', 'pickedup', 'pickup',
+            'held', 'callcompleted', 'completedcall', 'transferred', 'calltransferred',
+            'erreicht', 'beantwortet', 'angenommen', 'gesprochen', 'gesprächgeführt', 'verbunden', 'contestada', 'contestado', 'contestó', 'atendida', 'atendido',
+            'respondida', 'respondido', 'contactado', 'conectado', 'répondu', 'repondu', 'décroché', 'decroche', 'abouti', 'joint',
             'taken', 'accepted', 'human', 'yes', 'true', 'booked', 'appointmentset', 'interested', 'notinterested', 'callbackrequested', 'requestedcallback',
             'f240bbac87c94f6ebf70924b57d47db7', 'a4c4c377d2464b32a13b75a56a4cd0ff',
         ],
-        'missed': ['missed', 'missedcall', 'abandoned', 'abandon', 'abandonedcall'],
+        'missed': [
+            'missed', 'missedcall', 'abandoned', 'abandon', 'abandonedcall', 'verpasst', 'entgangen', 'perdida', 'llamadaperdida', 'manqué', 'manque', 'appelmanqué',
+        ],
         'no_answer': [
             'noanswer', 'noans', 'nonanswer', 'na', 'rna', 'unanswered', 'notanswered', 'noreply', 'noresponse', 'nopickup', 'nocontact', 'nocontactmade',
             'notconnected', 'notreached', 'unreachable', 'unavailable', 'notavailable', 'nothome', 'ringout', 'rangout', 'declined', 'rejected', 'no', 'false',
             'voicemail', 'vm', 'lvm', 'lm', 'lmvm', 'leftvm', 'vmleft', 'vmanswer', 'leftvoicemail', 'leftmessage', 'message', 'messageleft', 'machine', 'mailbox',
-            'answeringmachine', 'b2cf5968551e4856978352b3da59a7d0', '73a0d17f11634015bdd5ec830791da20',
+            'answeringmachine', 'vmail', 'nichterreicht', 'nichterreichbar', 'keineantwort', 'nichtangenommen', 'nichtbeantwortet', 'anrufbeantworter', 'nocontesta',
+            'nocontestó', 'nocontesto', 'nocontestada', 'nocontestado', 'noatendida', 'noatendido', 'sinrespuesta', 'buzón', 'buzon', 'buzóndevoz', 'buzondevoz',
+            'pasderéponse', 'pasdereponse', 'sansréponse', 'sansreponse', 'nonrépondu', 'nonrepondu', 'nonabouti', 'répondeur', 'repondeur', 'messagerie', 'messagerievocale',
+            'b2cf5968551e4856978352b3da59a7d0', '73a0d17f11634015bdd5ec830791da20',
         ],
-        'busy': ['busy', 'linebusy', 'userbusy', 'engaged', '9d9162e76cf34944bf634dff82258764'],
+        'busy': ['busy', 'linebusy', 'userbusy', 'engaged', 'besetzt', 'ocupado', 'comunicando', 'occupé', 'occupe', '9d9162e76cf34944bf634dff82258764'],
         'failed': [
             'failed', 'failure', 'error', 'canceled', 'cancelled', 'blocked', 'invalid', 'badnumber', 'wrongnumber', 'wrongperson', 'wrongno', 'invalidnumber',
-            'disconnected', 'notinservice', 'outofservice', 'fax', 'deadair', 'deadline', 'undelivered', '17b47fee58de441ea44cc6300d46f273',
+            'disconnected', 'notinservice', 'outofservice', 'fax', 'deadair', 'deadline', 'undelivered', 'falschenummer', 'númeroequivocado', 'numeroequivocado',
+            'fauxnuméro', 'fauxnumero', 'mauvaisnuméro', 'mauvaisnumero', '17b47fee58de441ea44cc6300d46f273',
         ],
         'in_progress': ['inprogress', 'ringing', 'connecting', 'callingcrmuser', 'initiated', 'ongoing', 'onhold'],
         'planned': [

@@ -35,7 +35,7 @@
 
 {# A list of {digits, number}, one of each number that is written in a field: all its digits, and those without prefix, country code and leading zero.
    What parts two numbers is anything that does not stand within one; a slash parts only behind at least seven digits (030/1234567 is one number).
-   Numbers that a spreadsheet has rounded (5.55123E+09) are none. #}
+   Numbers that a spreadsheet has rounded (5.55123E+09) are none; of 3125550142.0 the zero behind the point is none of its digits. #}
 {% macro phone_numbers(value) -%}
     {%- set countries = '(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|(?:2[1-689]|3[578]|42|5[09]|6[789]|8[058]|9[67])[0-9]|99[2-8])0?' -%}
     {%- set in_area = "'^([^0-9/,;]*(?:[0-9][^0-9/,;a-z]*){1,6})/'" -%}
@@ -45,7 +45,7 @@
                 when regexp_full_match(trim(lower({{ value }})), '[+-]?[0-9]+([.,][0-9]+)?e[+-]?[0-9]+') then []
                 else regexp_split_to_array(
                     regexp_replace(regexp_replace(
-                        replace(regexp_replace(regexp_replace(lower({{ value }}), '@.*', ''), '[\x{2010}-\x{2015}\x{a0}\x{202f}]', '-', 'g'), '+', '|+'),
+                        replace(regexp_replace(regexp_replace(regexp_replace(lower({{ value }}), '^ *([+]?[0-9]{7,})[.]0+ *$', '\1'), '@.*', ''), '[\x{2010}-\x{2015}\x{a0}\x{202f}]', '-', 'g'), '+', '|+'),
                         {{ in_area }}, '\1 '), {{ in_area }}, '\1 '),
                     '[^0-9+() .-]+'
                 )

@@ -4,11 +4,11 @@
 {% macro join_stage_mapping(relation) -%}
     left join {{ source('process', 'stage_mapping') }} as exact
         on {{ relation }}.source = exact.source
-        and {{ relation }}.source_stage = exact.source_stage
+        and {{ stage_word(relation ~ '.source_stage') }} = {{ stage_word('exact.source_stage') }}
         and exact.pipeline = case when {{ relation }}.subject_type = 'lead' then 'lead' else {{ relation }}.pipeline end
     left join {{ source('process', 'stage_mapping') }} as general
         on {{ relation }}.source = general.source
-        and {{ relation }}.source_stage = general.source_stage
+        and {{ stage_word(relation ~ '.source_stage') }} = {{ stage_word('general.source_stage') }}
         and general.pipeline = '*'
     left join {{ source('process', 'stage_mapping') }} as others
         on {{ relation }}.source = others.source
@@ -41,7 +41,7 @@
     )
 {%- endmacro %}
 
-{# How a stage is written is of no matter where its name is that of a key. #}
+{# A stage's name as it is compared: case and blanks are of no matter, and a key is written with _ for a blank. #}
 {% macro stage_word(value) -%}
     replace(lower(trim({{ value }})), ' ', '_')
 {%- endmacro %}

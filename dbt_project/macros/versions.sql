@@ -30,6 +30,17 @@
     )
 {%- endmacro %}
 
+{# Of the stages in which snapshots found a record (ingestion.mapping_sql calls them by record and file) those in which it was not before. #}
+{% macro changes_of_snapshots(relation) -%}
+    select *
+    from {{ relation }}
+    qualify event_id is distinct from subject_id || '@' || _file
+        or (stage, pipeline) is distinct from lag((stage, pipeline)) over (
+            partition by source, subject_type, subject_id, event_id is distinct from subject_id || '@' || _file
+            order by "at", _file_order
+        )
+{%- endmacro %}
+
 {# Events without an id of their own, as exports that overlap hold them: each once. What stands in one file twice happened twice. #}
 {% macro events_of_overlapping_files(relation, alike) -%}
     select * exclude (is_named, occurrence)

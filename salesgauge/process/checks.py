@@ -96,6 +96,11 @@ def unread(document: Any) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def stage_word(text: str) -> str:
+    """A stage's name in a source, as it is compared (``dbt_project/macros/stages.sql`` has the same)."""
+    return text.strip().lower().replace(" ", "_")
+
+
 def _stages(document: Any) -> dict[str, str]:
     """Kind by stage, in the order of the process."""
     stages = _list(_dict(_dict(document).get("process")).get("stages"))
@@ -110,8 +115,15 @@ def _stage_mapping(document: Any) -> Iterator[Mistake]:
     known = _stages(document)
     for source, pipelines in _dict(_dict(document).get("stage_mapping")).items():
         for pipeline, mapping in _dict(pipelines).items():
+            alike: dict[str, tuple[str, Any]] = {}
             for source_stage, stage in _dict(mapping).items():
                 place = ("stage_mapping", source, pipeline, source_stage)
+                other, meant = alike.setdefault(stage_word(str(source_stage)), (str(source_stage), stage))
+                if meant != stage:
+                    yield (
+                        place,
+                        f"{_dotted(place)} is written like '{other}' but for case and blanks, and names another stage; expected '{meant}', or one of the two taken out",
+                    )
                 if str(source_stage) == "*" and stage != IGNORE:
                     yield place, f"{_dotted(place)}: what is not named can only be ignored; expected '*': {IGNORE}"
                 elif isinstance(stage, str) and stage not in {*known, IGNORE}:

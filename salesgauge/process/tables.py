@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from salesgauge.process.checks import IGNORE
+from salesgauge.process.checks import IGNORE, stage_word
 from salesgauge.process.model import DEFINITION_VERSION, LOWER_IS_BETTER, Process
 
 _COLUMNS = {
@@ -101,7 +101,8 @@ def _rows(process: Process, as_of: datetime) -> dict[str, list[Sequence[Any]]]:
             (source, pipeline, source_stage, None if stage == IGNORE else stage, stage == IGNORE)
             for source, pipelines in process.stage_mapping.items()
             for pipeline, mapping in pipelines.items()
-            for source_stage, stage in mapping.items()
+            # names that differ in case and blanks only are one
+            for source_stage, stage in {stage_word(name): (name, stage) for name, stage in mapping.items()}.values()
         ],
         "targets": [
             (

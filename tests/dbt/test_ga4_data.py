@@ -12,8 +12,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from ingestion import ga4_events
 from salesgauge.warehouse import connect
-from tests.dbt.project import build
+from tests.dbt.project import PROJECT, build, run_dbt
 
 AS_OF = datetime(2026, 6, 17, 12)
 FIRST, SECOND = date(2026, 6, 15), date(2026, 6, 16)
@@ -102,3 +103,10 @@ def test_days_are_replaced_and_cost_is_spend(
         ("ga4_data:replayed", "replayed", "Paid Search"),
     ]
     assert events == [(0,)]  # no count becomes an event, and so none becomes a session
+
+
+def test_click_ids_of_files_are_those_of_ga4s_export(bench: Path) -> None:
+    inline = "{{ tojson(click_networks()) }}"
+    found = run_dbt(bench, "compile", "--inline", inline, "--no-populate-cache").results[0].node.compiled_code
+    assert json.loads(found) == ga4_events._CLICKS
+    assert ga4_events._PAID in (PROJECT / "macros" / "clicks.sql").read_text(encoding="utf-8")

@@ -158,4 +158,20 @@ def test_names_are_sorted_as_people_read_them() -> None:
         "2025/export_2.csv", "2025/export_10.csv", "2026/export_1.csv.gz", "deals.csv", "deals (1).csv", "deals (2).xlsx", "deals (10).csv",
         "Snap_2026-01-01.csv", "snap_2026-01-08.csv",
     ]  # fmt: skip
-    assert sorted(sorted(names), key=in_natural_order) == names
+    assert in_natural_order(sorted(names)) == names
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["deals_12-28-2025.csv", "deals_1-4-2026.csv", "deals_02-28-2026.csv"],
+        ["deals 28.12.2025.xlsx", "deals 04.01.2026.xlsx", "deals 01.02.2026.xlsx"],
+        ["12282025.csv", "01042026.csv", "01052026.csv"],
+        ["20251220.csv", "20260104.csv"],
+        ["Deals December 2025.csv", "Deals January 2026.csv", "Deals Feb 2026.csv", "Deals 3 Mar 2026.csv", "Deals 12 Mar 2026.csv"],
+        ["pipeline-jan.csv", "pipeline-feb.csv", "pipeline-apr.csv", "pipeline-Sept.csv"],
+        ["marble_2.csv", "marble_10.csv"],
+    ],
+)  # fmt: skip
+def test_dates_in_names_are_read_as_dates(names: list[str]) -> None:
+    assert in_natural_order(sorted(names)) == names

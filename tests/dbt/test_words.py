@@ -36,6 +36,7 @@ FILE_WORDS = {
     "Connected": True, "completed": True, " ANSWERED": True, "Picked up": True, "Left message": False, "left a voicemail": False,
     "vm": False, "No_Answer": False, "n/a": False, "Busy": False, "Wrong Number": False, "Disconnected number": False, "-": False,
     "Answered by voicemail": False, "not connected": False, "Smoke signal": False,
+    "Gespräch geführt": True, "Contestada": True, "répondu": True, "nicht erreicht": False, "No contesta": False, "Besetzt": False, "Sans réponse": False,
 }  # fmt: skip
 
 

@@ -177,6 +177,103 @@ def test_a_close_on_the_day_of_the_creation_takes_no_days(ask: Any, timezone: st
     assert found[2][1:3] == ("lost", None)
 
 
+def test_a_deal_made_and_won_on_the_day_of_its_lead_comes_after_it(ask: Any) -> None:
+    leads = """
+    id,created
+    1,2026-01-05 14:30
+    2,2026-01-05 23:45
+    3,2026-01-05
+    """
+    deals = """
+    id,lead,stage,created,closed
+    a,1,Sold,2026-01-05,2026-01-05
+    b,2,Sold,2026-01-05,2026-01-06
+    c,3,Dead,2026-01-05 09:00,2026-01-05
+    """
+    sql = (
+        "select case_id, list(to_stage order by sequence), "
+        "(select closed_date::varchar from marts.fct_deal where case_id = any_value(moves.case_id)) from marts.fct_stage_transition as moves group by 1 order by 1"
+    )
+    assert ask(sql, DEALS + LEADS, leads=leads, deals=deals) == [
+        ("lead/crm:1", ["inquiry", "visit", "won"], "2026-01-05"),
+        ("lead/crm:2", ["inquiry", "visit", "won"], "2026-01-06"),
+        ("lead/crm:3", ["inquiry", "visit", "lost"], "2026-01-05"),
+    ]
+
+
+def test_days_of_a_deal_come_after_the_moments_that_the_process_has_before_them(ask: Any) -> None:
+    deals = "id,stage,created,closed\na,Sold,2026-01-05,2026-01-05\n"
+    log = "case,activity,at,who\na,quote,2026-01-05 15:00,ann\n"
+    sql = "select list(to_stage order by sequence) from marts.fct_stage_transition"
+    assert ask(sql, DEALS + LOG.replace("files:\n", ""), deals=deals, log=log) == [(["visit", "quote", "won"],)]
+
+
+def test_a_win_before_the_creation_has_no_cycle(ask: Any) -> None:
+    rows = """
+    id,amount,stage,created,closed,changed
+    a,100,Sold,2026-01-05,2026-01-01,2026-03-01
+    b,100,Sold,2026-01-05,2026-01-15,2026-03-01
+    """
+    sql = (
+        "select (select list(cycle_days order by deal_id) from marts.fct_deal), "
+        "(select (n, negative_cycles) from kpi.kpi_sales_cycle where period_grain = 'all' and segment_type = 'total'), "
+        "(select list((record_id, value, reason)) from kpi.kpi_left_out)"
+    )
+    reason = ("crm:a", "2026-01-01", "won before it was created (2026-01-05)")
+    assert ask(sql, DEALS, deals=rows) == [([None, 10], (1, 1), [reason])]
+
+
+@pytest.mark.parametrize("mapped", ["closed_at", "won"])
+def test_a_close_that_is_still_to_come_is_named(ask: Any, mapped: str) -> None:
+    rows = """
+    id,amount,stage,created,closed
+    a,100,Sold,2026-01-05,2062-01-09
+    b,100,Dead,2026-01-05,2026-06-02
+    c,100,Offer,2026-01-05,2026-07-01
+    d,100,Sold,2026-01-05,2026-01-09
+    """
+    line = "      closed_at: {column: closed, optional: true}\n"
+    only = {
+        "closed_at": DEALS.replace(
+            ", won: {column: closed, optional: true}, lost: {column: closed, optional: true}", ""
+        ),
+        "won": DEALS.replace(line, ""),
+    }
+    sql = "select record_id, value, reason from kpi.kpi_left_out order by 1"
+    reason = "closed in the future: it is open until then"
+    assert ask(sql, only[mapped], deals=rows) == [("crm:a", "2062-01-09", reason), ("crm:b", "2026-06-02", reason)]
+
+
+def test_words_are_known_however_they_are_written(ask: Any) -> None:
+    rows = """
+    id,amount,stage,created,closed
+    a,1,SOLD,2026-01-05,2026-01-06
+    b,2, sold ,2026-01-05,2026-01-06
+    c,4,looked  AT,2026-01-05,
+    d,8,Dead,2026-01-05,2026-01-06
+    e,16,Sold out,2026-01-05,2026-01-06
+    """
+    sql = "select deal_id, current_stage from marts.fct_deal order by 1"
+    found = dict(ask(sql, DEALS, deals=rows))
+    assert found == {"crm:a": "won", "crm:b": "won", "crm:c": "visit", "crm:d": "lost", "crm:e": None}
+
+
+def test_amounts_that_no_rate_is_to_blame_for(ask: Any) -> None:
+    rows = """
+    id,amount,stage,created
+    a,5000000000000,Offer,2026-01-05
+    b,-5,Offer,2026-01-05
+    c,5,Offer,2026-01-05
+    """
+    sql = "select reason, records from kpi.kpi_reconciliation where entity = 'deal_amount' order by 1"
+    assert ask(sql, DEALS, deals=rows) == [
+        ("below zero", 1),
+        ("counted", 1),
+        ("more than a trillion", 1),
+        ("received", 3),
+    ]
+
+
 def test_a_lead_that_only_has_a_status_counts(ask: Any) -> None:
     mapping = "files:" + LEADS
     process = PROCESS + "stage_mapping: {crm: {lead: {Customer: won, Spam: junk, Asked: inquiry}}}\n"
@@ -225,6 +322,97 @@ files:
 """
 
 
+def test_numbers_of_events_that_begin_again_in_another_file_are_other_events(ask: Any) -> None:
+    mapping = LOG.replace("path: log.csv", "path: log*.csv").replace("    columns", "    key: no\n    columns")
+    first = "no,case,activity,at,who\n1,a,visit,2026-01-05 10:00,ann\n2,a,quote,2026-01-06 10:00,ann\n"
+    second = "no,case,activity,at,who\n1,b,visit,2026-02-05 10:00,ann\n2,b,won,2026-02-06 10:00,ann\n"
+    again = "no,case,activity,at,who\n2,b,lost,2026-02-06 11:00,ann\n"
+    sql = "select case_id, list(to_stage order by sequence) from marts.fct_stage_transition group by 1 order by 1"
+    assert ask(sql, mapping, log1=first, log2=second, log3=again) == [
+        ("deal/crm:a", ["visit", "quote"]),
+        ("deal/crm:b", ["visit", "lost"]),
+    ]
+
+
+def test_numbers_of_deals_that_begin_again_in_another_file_are_named(ask: Any) -> None:
+    mapping = DEALS.replace("path: deals.csv", "path: 'deals*.csv'")
+    year = "id,amount,stage,created\n1,1,Offer,{0}-01-05\n2,2,Offer,{0}-01-06\n3,4,Offer,{0}-01-07\n"
+    sql = "select reason, \"rows\" from kpi.kpi_accounting where entity = 'deals' order by 1"
+    found = ask(sql, mapping, deals_2025=year.format(2025), deals_2026=year.format(2026), deals_2026b=year.format(2026))
+    assert found == [("counted", 3), ("id_of_another_record", 3), ("received", 9), ("superseded", 3)]
+
+
+def test_deals_that_weekly_exports_hold_again_are_versions(ask: Any) -> None:
+    mapping = DEALS.replace("path: deals.csv", "path: 'deals*.csv'")
+    first = "id,amount,stage,created\n1,1,Offer,2026-01-05\n2,2,Offer,2026-01-06\n3,4,Offer,2026-01-07\n"
+    second = "id,amount,stage,created\n1,8,Offer,2026-01-05\n2,2,Offer,2026-01-16\n3,4,Offer,2026-01-07 10:00\n"
+    sql = "select reason, \"rows\" from kpi.kpi_accounting where entity = 'deals' order by 1"
+    assert ask(sql, mapping, deals_1=first, deals_2=second) == [("counted", 3), ("received", 6), ("superseded", 3)]
+
+
+SNAPSHOTS = """
+files:
+  - path: "*.csv"
+    entity: deals
+    key: id
+    columns: {amount: amount, created_at: {column: created, optional: true}}
+    dates: {format: iso8601, timezone: UTC}
+    stages:
+      current: {column: stage, map: {Sold: won, Dead: lost, Offer: quote, Looked at: visit}}
+      snapshot: "%m-%d-%Y"
+"""
+
+
+def test_snapshots_without_a_date_tell_when_a_deal_moved(ask: Any) -> None:
+    snapshots = {
+        "open_12-28-2025": "id,amount,stage\na,1,Looked at\nb,2,Dead\nc,4,Limbo\n",
+        "open_01-04-2026": "id,amount,stage\na,1,Looked at\nb,2,Offer\nc,4,Offer\n",
+        "open_01-11-2026": "id,amount,stage\na,8,Sold\nb,2,Offer\nc,4,\nd,16,Sold\n",
+        "open_07-05-2026": "id,amount,stage\nd,16,Dead\n",  # after as_of
+    }
+    sql = (
+        "select (select list((deal_id, current_stage, amount, closed_date::varchar) order by deal_id) from marts.fct_deal), "
+        "(select list((case_id, to_stage, moved_date::varchar, time_precision) order by case_id, sequence) from marts.fct_stage_transition), "
+        "(select list((source_stage, events, records)) from kpi.kpi_unmapped_stages), "
+        "(select list((reason, \"rows\") order by reason) from kpi.kpi_accounting where entity = 'stage_events')"
+    )
+    ((deals, moves, unmapped, rows),) = ask(sql, SNAPSHOTS, **snapshots)
+    assert deals == [
+        ("crm:a", "won", 8, "2026-01-11"),
+        ("crm:b", "quote", 2, None),
+        ("crm:c", "quote", 4, None),
+        ("crm:d", "won", 16, "2026-01-11"),
+    ]
+    assert moves == [
+        ("deal/crm:a", "visit", "2025-12-28", "day"),
+        ("deal/crm:a", "won", "2026-01-11", "day"),
+        ("deal/crm:b", "lost", "2025-12-28", "day"),
+        ("deal/crm:b", "quote", "2026-01-04", "day"),
+        ("deal/crm:c", "quote", "2026-01-04", "day"),
+        ("deal/crm:d", "won", "2026-01-11", "day"),
+    ]
+    assert unmapped == [("Limbo", 1, 1)]
+    assert rows == [("after_as_of", 1), ("counted", 6), ("received", 10), ("superseded", 2), ("unmapped_stage", 1)]
+
+
+def test_snapshots_that_know_the_dates_of_closes_and_of_changes(ask: Any) -> None:
+    mapping = (
+        SNAPSHOTS.replace("amount: amount", "amount: amount, updated_at: changed")
+        .replace("      snapshot", "      entered: {won: closed}\n      snapshot")
+        .replace("%m-%d-%Y", "%b %d %Y")
+    )
+    snapshots = {
+        "Jan 04 2026": "id,amount,stage,created,closed,changed\na,1,Offer,2026-01-02,,2026-01-03 10:00\n",
+        "Jan 11 2026": "id,amount,stage,created,closed,changed\na,2,Sold,2026-01-02,2026-01-09,2026-01-09 10:00\n",
+        "Jan 18 2026": "id,amount,stage,created,closed,changed\na,4,Sold,2026-01-02,2026-01-09,2026-01-08 10:00\n",
+    }
+    sql = (
+        "select current_stage, amount, cycle_days, (select list((to_stage, moved_date::varchar) order by sequence) from marts.fct_stage_transition) "
+        "from marts.fct_deal"
+    )
+    assert ask(sql, mapping, **snapshots) == [("won", 2, 7, [("quote", "2026-01-04"), ("won", "2026-01-09")])]
+
+
 def test_activities_that_are_no_stage_stay_in_the_map_and_leave_the_ledger(ask: Any) -> None:
     process = (
         PROCESS + "stage_mapping: {crm: {'*': {Site visit: visit, Offer sent: quote, Signed: won, '*': ignore}}}\n"
@@ -250,6 +438,25 @@ def test_activities_that_are_no_stage_stay_in_the_map_and_leave_the_ledger(ask: 
             0,
         )
     ]
+
+
+def test_stages_of_a_log_are_known_however_they_are_written(ask: Any) -> None:
+    """Also where process.yml has a word in two spellings: an event is one event."""
+    process = (
+        PROCESS
+        + "stage_mapping: {crm: {'*': {Site visit: visit, SITE VISIT: visit, Offer sent: quote, Signed: won}}}\n"
+    )
+    rows = """
+    case,activity,at,who
+    1,site visit,2026-01-05 10:00,ann
+    1,OFFER SENT,2026-01-06 10:00,bob
+    1, Signed ,2026-01-07 10:00,cy
+    """
+    sql = (
+        "select (select list(to_stage order by sequence) from marts.fct_stage_transition), (select count(*) from kpi.kpi_unmapped_stages), "
+        "(select list(distinct \"rows\") from kpi.kpi_accounting where entity = 'stage_events')"
+    )
+    assert ask(sql, LOG, process=process, log=rows) == [(["visit", "quote", "won"], 0, [3])]
 
 
 @pytest.mark.parametrize(("order", "expected"), [("", ["visit", "lost"]), ("    order: file\n", ["lost", "visit"])])

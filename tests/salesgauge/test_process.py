@@ -142,6 +142,7 @@ def test_exclusions_become_checked_sql(tmp_path: Path) -> None:
         ("lead.is_test or", "(select 1) or", r"process\.yml:24: exclusions: rule 'test'.*not allowed"),
         ("lead.is_test", "lead.is_tset", r"rule 'test': 'lead' has no column 'is_tset'"),
         ("closedwon: won", "closedwon: wonn", r"names the stage 'wonn', which process\.stages does not have"),
+        ("closedwon: won", "closedwon: won, Closed Won: won, closed_won: lost", r"process\.yml:23: .*closed_won is written like 'Closed Won' but for case and blanks"),
         ("{key: won, kind: won}", "{key: inquiry, kind: won}", r"the stage 'inquiry' stands there twice"),
         ("effective_from: 2026-01-05", "effective_from: 2024-01-05", r"versions must stand in the order of effective_from"),
         ("limits: {first_touch", "limit: {first_touch", r"process\.yml:16: process\.stages\[0\]\.limit: unknown key"),

@@ -135,11 +135,28 @@ dated as (
         *,
         case
             when not is_day_only then "at"
-            when is_ordered then coalesce(
-                max(case when not is_day_only then "at" end) over (
-                    partition by case_id, event_date, is_ordered order by source_order range between unbounded preceding and current row
+            when is_ordered then greatest(
+                "at",
+                -- the moments that the mapping puts before it, those of the lead before its deal, and those that the process does
+                coalesce(
+                    max(case when not is_day_only then "at" end) over (
+                        partition by case_id, subject_rank, event_date, is_ordered
+                        order by source_order range between unbounded preceding and current row
+                    ),
+                    "at"
                 ),
-                "at"
+                coalesce(
+                    max(case when not is_day_only then "at" end) over (
+                        partition by case_id, event_date order by subject_rank range between unbounded preceding and 1 preceding
+                    ),
+                    "at"
+                ),
+                coalesce(
+                    max(case when not is_day_only and not is_ordered then "at" end) over (
+                        partition by case_id, event_date order by process_rank range between unbounded preceding and current row
+                    ),
+                    "at"
+                )
             )
             else coalesce(
                 max(case when not is_day_only then "at" end) over (

@@ -54,7 +54,7 @@ quarantine as (
 ),
 
 row_counts as (
-    select source, entity, loaded_rows, records from {{ ref('stg_files__row_counts') }}
+    select source, entity, loaded_rows, records, other_records from {{ ref('stg_files__row_counts') }}
 ),
 
 named as (
@@ -77,6 +77,7 @@ known as (
         coalesce(quarantine.quarantined, 0) as quarantined,
         coalesce(row_counts.loaded_rows, 0) as loaded_rows,
         coalesce(row_counts.records, 0) as records,
+        coalesce(row_counts.other_records, 0) as other_records,
         coalesce(of_files.is_unknown, 1) as is_unknown,
         coalesce(of_files.has_erasures, 0) as has_erasures
     from named
@@ -98,6 +99,7 @@ counted_files as (
         quarantined,
         loaded_rows,
         records,
+        other_records,
         has_erasures,
         case when is_unknown = 1 then loaded_rows + quarantined + duplicates + filtered else received end as received
     from known
@@ -269,8 +271,10 @@ lines as (
     select source, entity, 'erased', received - duplicates - filtered - quarantined - loaded_rows from counted_files
     where has_erasures = 1
     union all
-    select source, entity, 'superseded', loaded_rows - records from counted_files
+    select source, entity, 'superseded', loaded_rows - records - other_records from counted_files
     where entity <> 'stage_events'
+    union all
+    select source, entity, 'id_of_another_record', other_records from counted_files
     union all
     select files.source, files.entity, 'superseded', files.loaded_rows - coalesce(sum(staged_events.n), 0)
     from counted_files as files

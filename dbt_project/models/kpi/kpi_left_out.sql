@@ -7,21 +7,35 @@ with wins as (
     group by events.subject_id
 ),
 
+{# What is later than its load was not closed when it was sent, whatever as_of is. #}
+closes_to_come as (
+    select closes.deal_id, closes.closes_at
+    from {{ ref('int_closes_to_come') }} as closes
+    left join (
+        select source, max(loaded_at) as loaded_at
+        from {{ source('raw_log', 'loads') }}
+        group by source
+    ) as loads on closes.source = loads.source
+    where closes.closes_at > coalesce(loads.loaded_at, {{ as_of() }})
+),
+
 deals as (
     select
         marts.deal_id,
         marts.outcome,
-        marts.created_at,
+        coalesce(marts.created_at, case when marts.is_cycle_from_lead then leads.created_at end) as created_at,
         marts.closed_at,
         marts.cycle_days,
         marts.is_negative_cycle,
         stated.amount,
+        stated.closed_at as stated_closed_at,
         wins.won_at,
         marts.is_negative_cycle or coalesce(
             {{ business_date('wins.won_at', 'stated.timezone') }} < {{ business_date('marts.created_at', 'stated.timezone') }}, false
         ) as is_won_before
     from {{ ref('fct_deal') }} as marts
     inner join {{ ref('int_deals') }} as stated on marts.deal_id = stated.deal_id
+    left join {{ ref('int_leads') }} as leads on marts.lead_id = leads.lead_id
     left join wins on marts.deal_id = wins.deal_id
 ),
 
@@ -33,7 +47,7 @@ findings as (
     where amount < 0 or amount > {{ largest_amount() }}
     union all
     select
-        'deal', deal_id, 'closed_at', {{ iso_day('coalesce(won_at, closed_at)') }},
+        'deal', deal_id, 'closed_at', {{ iso_day('coalesce(won_at, stated_closed_at, closed_at)') }},
         'won before it was created (' || {{ iso_day('created_at') }} || ')', 'sales cycle'
     from deals
     where is_won_before
@@ -43,6 +57,11 @@ findings as (
         'won more than ten years after it was created (' || {{ iso_day('closed_at') }} || ')', 'sales cycle'
     from deals
     where outcome = 'won' and created_at is not null and closed_at is not null and cycle_days is null and not is_negative_cycle
+    union all
+    select 'deal', closes.deal_id, 'closed_at', {{ iso_day('closes.closes_at') }}, 'closed in the future: it is open until then', 'wins and losses'
+    from closes_to_come as closes
+    inner join deals on closes.deal_id = deals.deal_id
+    where deals.outcome = 'open'
     union all
     select 'deal', deal_id, 'closed_at', null, outcome || ' without a date', 'every period (it counts in all)'
     from deals

@@ -62,6 +62,7 @@ amounts as (
         case
             when marts.amount is not null then 'counted'
             when stated.amount < 0 then 'below zero'
+            when stated.amount > {{ largest_amount() }} then 'more than a trillion'
             else 'no rate for ' || coalesce(stated.currency, 'the currency')
         end as reason
     from {{ ref('int_deals') }} as stated

@@ -26,11 +26,23 @@ stood as (
 
 ),
 
+-- the last entry into a won stage, as the source dates it
+wins as (
+
+    select events.subject_id as deal_id, max(events.at) as won_at
+    from {{ ref('int_stage_events') }} as events
+    inner join {{ source('process', 'stages') }} as stages on events.stage_key = stages.stage
+    where events.subject_type = 'deal' and stages.kind = 'won'
+    group by events.subject_id
+
+),
+
 timed as (
 
     -- the ledger says when a deal was closed, not the source
     select
         {{ star_except('deals', ['closed_at']) }},
+        {{ business_date('coalesce(wins.won_at, deals.closed_at)', 'deals.timezone') }} as stated_won_date,
         stood.is_undated,
         stood.has_stage,
         stood.current_stage,
@@ -51,6 +63,7 @@ timed as (
     from deals
     inner join stood on deals.deal_id = stood.deal_id
     cross join {{ source('process', 'run') }} as run
+    left join wins on deals.deal_id = wins.deal_id
     left join {{ ref('int_cases') }} as cases on deals.deal_id = cases.deal_id
     left join {{ ref('fct_lead') }} as leads on deals.lead_id = leads.lead_id
 
@@ -58,9 +71,13 @@ timed as (
 
 measured as (
 
+    -- a win before the creation stands in the ledger at the creation at the earliest: its cycle is not known
     select
         *,
-        case when outcome = 'won' then {{ days_to_close('began_at', 'closed_at', 'close_precision', 'timezone') }} end as days_to_close,
+        case
+            when outcome = 'won' and stated_won_date < created_date then {{ whole_days_between('created_date', 'stated_won_date') }}
+            when outcome = 'won' then {{ days_to_close('began_at', 'closed_at', 'close_precision', 'timezone') }}
+        end as days_to_close,
         case when outcome = 'won' then {{ recorded_days_between('began_at', 'first_closed_at', 'timezone') }} end as days_to_first_close,
         case when outcome = 'won' then {{ days_to_close('first_touch_at', 'closed_at', 'close_precision', 'timezone') }} end as days_from_touch,
         case

@@ -594,3 +594,14 @@ def test_a_time_that_names_utc_is_in_utc(crm: Any) -> None:
         (datetime(2026, 2, 1, 9),),
         (datetime(2026, 2, 1, 15),),
     ]
+
+
+def test_a_row_of_totals_is_no_record(crm: Any) -> None:
+    crm.mapping("files:\n  - path: d.csv\n    entity: deals\n    key: id\n    columns: {amount: amount}\n")
+    crm.data("d.csv", "id,amount\n1,5\nTotal Home,6\nsummer,7\nGrand Total (3 records),18\nGesamtsumme:,18\n")
+    crm.run()
+    assert crm.rows("select deal_id from raw_files.deals order by 1") == [("1",), ("Total Home",), ("summer",)]
+    assert [(line, reason) for _, line, reason, _ in crm.quarantine()] == [
+        (5, "id: Grand Total (3 records) is no id: a row of totals"),
+        (6, "id: Gesamtsumme: is no id: a row of totals"),
+    ]

@@ -14,6 +14,8 @@ import duckdb
 import pytest
 
 from ingestion import TableCount
+from ingestion.mapping import load
+from salesgauge.errors import ConfigurationError
 
 HEAD = "files:\n  - path: {path}\n    entity: {entity}\n    key: id\n"
 
@@ -343,3 +345,32 @@ def test_times_as_numbers_since_1970(crm: Any) -> None:
         ("2", datetime(2026, 1, 31, 15, 0, 0, 250000), None),
     ]
     assert str(crm.quarantine()[0][2]) == "created_at: 'yesterday' is not a time written as seconds since 1970 that exists in America/Chicago, between 1900 and 2200"  # fmt: skip
+
+
+SNAPSHOT = "    columns: {amount: amount}\n    stages: {current: {column: stage}, snapshot: '%Y-%m-%d'}\n"
+
+
+def test_a_snapshot_whose_name_has_no_day_is_refused(crm: Any) -> None:
+    _map(crm, SNAPSHOT, path="'*.csv'")
+    crm.data("2026-01-04.csv", "id,amount,stage\n1,5,proposal\n")
+    crm.data("final_2026-13-04.csv", "id,amount,stage\n1,6,proposal\n")
+    result = crm.run()
+    assert result.error is not None and result.error.startswith(
+        "final_2026-13-04.csv: refused: its name has no date written as %Y-%m-%d, as stages.snapshot says"
+    )
+    # a day is one on the company's clock
+    assert crm.rows("select deal_id, amount, updated_at from raw_files.deals") == [("1", 5, datetime(2026, 1, 4, 6))]
+
+
+@pytest.mark.parametrize(
+    ("stages", "message"),
+    [
+        ("{snapshot: '%Y-%m-%d'}", "snapshots need stages.current"),
+        ("{current: {column: stage}, snapshot: '%Y-%m'}", "must name a day by codes such as %Y-%m-%d"),
+        ("{current: {column: stage}, snapshot: '%x'}", "must name a day by codes such as %Y-%m-%d"),
+    ],
+)
+def test_snapshots_need_a_stage_and_a_day(crm: Any, stages: str, message: str) -> None:
+    _map(crm, f"    columns: {{amount: amount}}\n    stages: {stages}\n", path="'*.csv'")
+    with pytest.raises(ConfigurationError, match=message):
+        load(crm.company.sources_dir / "crm.yml", crm.process)

@@ -448,6 +448,33 @@ def test_branches_and_words_that_mean_nothing(crm: FileCompany, tmp_path: Path) 
     )
 
 
+def test_branches_that_differ_in_case_and_blanks_are_one(crm: FileCompany, tmp_path: Path) -> None:
+    offices = ["Dallas", "Dallas", "DALLAS", " dallas ", "Fort Worth", "Fort Worth", "fort  worth", "FortWorth"]
+    rows = (f"{n},2026-01-0{n},a{n}@example.org,{office}\n" for n, office in enumerate(offices, 1))
+    crm.data("leads.csv", "id,created,email,office\n" + "".join(rows))
+    text, _ = propose(crm, tmp_path, "leads.csv")
+    (proposed,) = [line for line in text.splitlines() if "branches: {" in line]
+    assert proposed.endswith("branches: {dallas: {label: Dallas}, fort_worth: {label: Fort Worth}}")
+    assert text.count("process.yml has no such branch") == 3  # FortWorth needs a line of its own
+
+
+def test_exports_whose_names_have_a_day_are_snapshots(crm: FileCompany, tmp_path: Path) -> None:
+    names = [f"pipeline {day}.csv" for day in ("12-28-2025", "01-04-2026", "01-11-2026")]
+    for number, name in enumerate(names):
+        rows = (f"{n},{n},{'Won' if n < 9 * number else 'Proposal'}\n" for n in range(30))
+        crm.data(name, "deal id,amount,stage\n" + "".join(rows))
+    _, (entry,) = propose(crm, tmp_path, *names)
+    assert entry.key == ["deal id"] and entry.stages is not None and entry.stages.snapshot == "%m-%d-%Y"
+    assert crm.run().error is None
+    moves = "select subject_id, stage, min(\"at\") from raw_files.stage_events where subject_id in ('3', '29') group by all order by all"
+    assert crm.rows(moves) == [
+        ("29", "proposal", datetime(2025, 12, 28, 6)),
+        ("3", "proposal", datetime(2025, 12, 28, 6)),
+        ("3", "won", datetime(2026, 1, 4, 6)),
+    ]
+    assert "snapshot:" not in propose(crm, tmp_path, names[0])[0]
+
+
 def test_what_can_not_be_read_is_said_and_the_rest_is_proposed(crm: FileCompany, tmp_path: Path) -> None:
     crm.data("deals.csv", DEALS + "D1,Roof,Ann,Won,5,2026-01-01,2026-01-02\n")
     crm.data("list.json", '[{"id": 1}]')

@@ -36,13 +36,20 @@ current_events as (
 
 newest as (
 
-    {{ newest_rows_of_files('current_events', ['event_id']) }}
+    -- numbers of events that begin again in another file, for other records, are other events
+    {{ newest_rows_of_files('current_events', ['event_id', 'subject_type', 'subject_id']) }}
+
+),
+
+changes as (
+
+    {{ changes_of_snapshots('newest') }}
 
 ),
 
 single as (
 
-    {{ events_of_overlapping_files('newest', ['subject_type', 'subject_id', 'stage', 'pipeline', '"at"', 'owner_id']) }}
+    {{ events_of_overlapping_files('changes', ['subject_type', 'subject_id', 'stage', 'pipeline', '"at"', 'owner_id']) }}
 
 ),
 

@@ -4,6 +4,15 @@ with newest as (
 
 ),
 
+clicked as (
+
+    select
+        *,
+        {{ click_of('page') }} as click
+    from newest
+
+),
+
 renamed as (
 
     select
@@ -13,12 +22,12 @@ renamed as (
         {{ clean('visitor_id') }} as visitor_id,
         {{ clean('session_id') }} as session_id,
         {{ clean('page') }} as page,
-        {{ clean('traffic_source') }} as traffic_source,
-        {{ clean('medium') }} as medium,
+        {{ source_with_click(clean('traffic_source'), 'click') }} as traffic_source,
+        {{ medium_with_click(clean('medium'), 'click') }} as medium,
         {{ clean('campaign') }} as campaign,
         {{ clean('form_id') }} as form_id,
         updated_at
-    from newest
+    from clicked
 
 )
 
