@@ -5,7 +5,7 @@ Why a file was refused does not belong here (``files``): that is an error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ingestion.keys import Shared
 
@@ -20,6 +20,7 @@ class FileNotes:
         self._shared: dict[str, list[tuple[str, Shared]]] = {}
         self._filtered: dict[str, list[tuple[str, int]]] = {}
         self._encodings: dict[str, list[str]] = {}
+        self._days: dict[str, list[str]] = {}
 
     def shared(self, entity: str, file: str, shared: Shared) -> None:
         """Rows of ``file`` share a key."""
@@ -45,11 +46,21 @@ class FileNotes:
         if place not in self._encodings.setdefault(encoding, []):
             self._encodings[encoding].append(place)
 
+    def days(self, file: str, columns: Collection[str]) -> None:
+        """All moments of these columns of ``file`` are midnight in UTC."""
+        for column in columns:
+            if file not in self._days.setdefault(column, []):
+                self._days[column].append(file)
+
     def texts(self) -> list[str]:
         """One sentence for each kind of thing."""
         said = [
             f"read as {encoding}, not as UTF-8: {_listed(files)}. Set `encoding` in the mapping if it is another"
             for encoding, files in self._encodings.items()
+        ]
+        said += [
+            f"all times of '{column}' are midnight in UTC and were read as days: {_listed(files)}"
+            for column, files in self._days.items()
         ]
         for entity, filtered in self._filtered.items():
             count = sum(rows for _, rows in filtered)

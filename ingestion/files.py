@@ -28,7 +28,7 @@ from ingestion.keys import Shared, without_doubled
 from ingestion.landing import Landing
 from ingestion.lines import json_path, quote
 from ingestion.mapping import FileMapping, load
-from ingestion.mapping_sql import Mapped, left_out, mapped, stage_events
+from ingestion.mapping_sql import Mapped, left_out, mapped, midnights, stage_events
 from ingestion.places import Folder, Place, Stored
 from ingestion.snapshots import of_its_moment, taken_at
 from ingestion.tabular import Dialect, RefusedError, Relation, read, read_plain, rows_of
@@ -239,13 +239,15 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str, note
             entry = of_its_moment(file.entry, at)
             path = unpacked(file.path, Path(folder), kind=entry.kind, member=entry.member)
             file = replace(file, entry=entry, path=path)
-            rows = _land_clean(process, landing, file, dialect, source, Path(folder))
+            rows = _land_clean(process, landing, file, dialect, source, Path(folder), notes)
             if rows is not None and not entry.has_stage_events:
                 return Landed(None, rows)
             is_landed = rows is not None
             relation = read(landing.con, file.path, dialect, Path(folder), entry.sources)
             rows = relation.received()
             check_columns(entry, relation)
+            utc_days = days_in_utc(landing.con, entry, relation)
+            notes.days(file.name, utc_days)
             relation, left_aside = filtered(landing.con, entry, relation)
             notes.filtered(entry.entity, file.name, left_aside)
             if entry.kind == "xes" and (steps := _transitions(landing, entry, relation)):
@@ -258,6 +260,7 @@ def land(process: Process, landing: Landing, file: SourceFile, source: str, note
                 file=file.name,
                 numeric=relation.numeric,
                 company_zone=process.company.timezone,
+                utc_days=utc_days,
             )
             if not is_landed:
                 found = _landed(landing, file, relation, found, notes, left_aside)
@@ -291,6 +294,21 @@ def _transitions(landing: Landing, entry: FileMapping, relation: Relation) -> di
 def _refused(landing: Landing, file: SourceFile, dialect: Dialect, why: str, rows: int | None) -> Landed:
     landing.refuse(file.entry.entity, file.name, why)
     return Landed(why, rows if rows is not None else rows_of(file.path, dialect))
+
+
+def days_in_utc(con: duckdb.DuckDBPyConnection, entry: FileMapping, relation: Relation) -> list[str]:
+    """The columns of a file all of whose moments are midnight in UTC: days, as many programs write them. The day before it is in America."""
+    asked = midnights(entry, relation.columns)
+    # most files are asked for a few rows only
+    for sample in (" limit 500", ""):
+        if asked:
+            listed = ", ".join(f"coalesce(bool_and({sql}), false)" for sql in asked.values())
+            try:
+                (answers,) = con.execute(f"select {listed} from (select * from ({relation.sql}){sample})").fetchall()
+            except duckdb.Error:
+                return []  # it can't be read as it is taken to be written: whoever reads it says so
+            asked = {name: sql for (name, sql), is_day in zip(asked.items(), answers, strict=True) if is_day}
+    return list(asked)
 
 
 def filtered(con: duckdb.DuckDBPyConnection, entry: FileMapping, relation: Relation) -> tuple[Relation, int]:
@@ -327,7 +345,7 @@ def _landed(
 
 
 def _land_clean(
-    process: Process, landing: Landing, file: SourceFile, dialect: Dialect, source: str, folder: Path
+    process: Process, landing: Landing, file: SourceFile, dialect: Dialect, source: str, folder: Path, notes: FileNotes
 ) -> int | None:
     """Land the rows of a file that is well-formed, and all of them good, in one pass; how many. None, and nothing landed, where it is not."""
     original = None
@@ -341,6 +359,7 @@ def _land_clean(
     if relation is None:
         return None
     check_columns(file.entry, relation)
+    utc_days = days_in_utc(landing.con, file.entry, relation)
     rows = mapped(
         file.entry,
         relation.sql,
@@ -349,6 +368,7 @@ def _land_clean(
         file=file.name,
         first_line=relation.first_line,
         company_zone=process.company.timezone,
+        utc_days=utc_days,
     )
     is_landed = landing.relation_if_clean(
         rows.table,
@@ -361,6 +381,8 @@ def _land_clean(
     )
     if original and not is_landed:
         original.unlink()
+    if is_landed:
+        notes.days(file.name, utc_days)
     return relation.received() if is_landed else None
 
 

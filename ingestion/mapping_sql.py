@@ -22,6 +22,7 @@ from salesgauge.process import Process
 from salesgauge.process.expressions import read_condition
 
 _OFFSET = "'[0-9]{2}:[0-9]{2}.*(Z| UTC|[+-][0-9]{2}(:?[0-9]{2})?)$'"
+_MIDNIGHT = "'[0-9-]{8,10}[T ]00:00(:00([.]0+)?)?(Z| UTC|[+-]00(:?00)?)'"
 _JSON = ("jsonl", "xes")  # formats of which a row is kept as the JSON that it is
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ)
 _AMOUNT_WORDS = (
@@ -62,6 +63,7 @@ class _Moment:
     kind: str
     rule: DateRule
     company_zone: str | None = None
+    is_utc_day: bool = False  # each of its moments is a midnight in UTC: a day
 
     @property
     def zone(self) -> str:
@@ -114,14 +116,16 @@ def mapped(
     first_line: int | None = None,
     numeric: frozenset[str] = frozenset(),
     company_zone: str | None = None,
+    utc_days: Collection[str] = (),
 ) -> Mapped:
     """The rows of a file, ``relation_sql`` (see ``tabular.Relation``, its columns' types in ``types``), as rows of the mapping's entity.
 
     ``first_line``: the rows follow each other from there on, so that none needs its ``_line``. ``numeric``: the columns with ``n:<column>``.
-    ``company_zone``: in which a day without a time begins (default: that of the mapping's times).
+    ``company_zone``: in which a day without a time begins (default: that of the mapping's times). ``utc_days``: the columns of the file all of whose
+    moments are midnight in UTC (``midnights``), which is how many programs write a day.
     """
     entity = mapping.definition
-    values, given, moments = _values(mapping, types, file, company_zone)
+    values, given, moments = _values(mapping, types, file, company_zone, utc_days)
     converted = {
         moment.name: (identifier(f"d:{moment.name}"), _expected(moment, mapping.kind))
         for moment in moments
@@ -153,6 +157,33 @@ def mapped(
     )
     table = raw_table(source, entity, converted, filled=_filled(mapping), file=file, first_line=first_line)
     return Mapped(table, _with_moments(sql, moments, mapping.kind), also, as_received)
+
+
+def midnights(mapping: FileMapping, types: Mapping[str, str]) -> dict[str, str]:
+    """Columns of the file that hold moments with an offset → SQL condition for one that is midnight in UTC; null where there is none."""
+    rules = [
+        (rule, mapping.dates.rule(name, *rule.names))
+        for name, rule in mapping.rules.items()
+        if _is_moment(mapping, name)
+    ]
+    rules += [
+        (rule, mapping.dates.rule(*rule.names, stage))
+        for stage, rule in (mapping.stages.entered.items() if mapping.stages else ())
+    ]
+    found = {}
+    for rule, dates in rules:
+        for name in rule.found(types) if rule.is_plain else ():
+            column, kind = identifier(f"s:{name}"), types[name]
+            if kind == "timestamp with time zone":
+                found[name] = f"cast(timezone('UTC', {column}) as time) = time '00:00:00'"
+            elif kind in ("varchar", "text", "json") and (dates.format or ["iso8601"]) == ["iso8601"]:
+                text = f"trim(cast({column} as varchar))"
+                found[name] = f"case when {text} > '0' then regexp_full_match({text}, {_MIDNIGHT}) end"
+    return found
+
+
+def _is_moment(mapping: FileMapping, name: str) -> bool:
+    return mapping.definition.column(name).type in ("timestamp", "date")
 
 
 def left_out(mapping: FileMapping, columns: Collection[str]) -> str:
@@ -235,6 +266,7 @@ def _as_received(mapping: FileMapping, types: Mapping[str, str]) -> Iterable[AsR
     ]
     if mapping.key and len(mapping.key) == 1:
         mapped_to.append((mapping.key[0], mapping.definition.key))
+    ids = _ids(mapping.definition)
     for source, name in mapped_to:
         if types[source] == DUCKDB_TYPES[mapping.definition.column(name).type]:
             same.setdefault(source, name)
@@ -244,7 +276,9 @@ def _as_received(mapping: FileMapping, types: Mapping[str, str]) -> Iterable[AsR
             f"s:{name}",
             same.get(name),
             is_mapped=has_words or same.get(name) in maps,
-            same_if=f"coalesce({_is_trim(identifier(f's:{name}'))}, true)" if kind == "varchar" else None,
+            same_if=f"coalesce({_is_as_it_is(identifier(f's:{name}'), is_id=same.get(name) in ids)}, true)"
+            if kind == "varchar"
+            else None,
         )
         for name, kind in types.items()
     ]
@@ -307,7 +341,7 @@ def _stages_after(stage: str, process: Process) -> list[str]:
 
 
 def _values(
-    mapping: FileMapping, types: Mapping[str, str], file: str, company_zone: str | None
+    mapping: FileMapping, types: Mapping[str, str], file: str, company_zone: str | None, utc_days: Collection[str]
 ) -> tuple[dict[str, str], dict[str, str], list[_Moment]]:
     """Expressions by canonical column, their DuckDB types, and the dates and times among them."""
     entity = mapping.definition
@@ -330,10 +364,13 @@ def _values(
             values[column.name], given[column.name] = _value_of(
                 mapping, rule, types, maps.get(column.name, {}), is_moment=is_moment
             )
+            if column.name in _ids(entity):
+                values[column.name], given[column.name] = _as_id(values[column.name], given[column.name])
             if is_moment:
                 aliases = [name for name in mapping.columns if mapping.canonical(name) == column.name]
                 dates = mapping.dates.rule(column.name, *aliases, *rule.names)
-                moments.append(_Moment(column.name, given[column.name], column.type, dates, company_zone))
+                is_utc_day = set(rule.found(types)) <= set(utc_days) and rule.is_plain
+                moments.append(_Moment(column.name, given[column.name], column.type, dates, company_zone, is_utc_day))
         elif column.name in constants:
             values[column.name], given[column.name] = quote(constants[column.name]), "varchar"
     for name, expression in _derived(mapping, types, file).items():
@@ -342,7 +379,8 @@ def _values(
         for stage, rule in mapping.stages.entered.items():
             values[f"e:{stage}"], kind = _value_of(mapping, rule, types, {}, is_moment=True)
             dates = mapping.dates.rule(*rule.names, stage)
-            moments.append(_Moment(f"e:{stage}", kind, "timestamp", dates, company_zone))
+            is_utc_day = set(rule.found(types)) <= set(utc_days) and rule.is_plain
+            moments.append(_Moment(f"e:{stage}", kind, "timestamp", dates, company_zone, is_utc_day))
     return values, given, moments
 
 
@@ -354,7 +392,9 @@ def _derived(mapping: FileMapping, types: Mapping[str, str], file: str) -> dict[
     derived: dict[str, str] = {}
     if mapping.key:
         texts = ["varchar" if types[source] == "varchar" else "text" for source in mapping.key]
-        parts = [_value(source, kind, mapping.nulls, {})[0] for source, kind in zip(mapping.key, texts, strict=True)]
+        parts = [
+            _as_id(*_value(source, kind, mapping.nulls, {}))[0] for source, kind in zip(mapping.key, texts, strict=True)
+        ]
         derived[entity.key] = " || '|' || ".join(f"({part})" for part in parts)  # null where a part is missing
     elif entity.key not in given:
         derived[entity.key] = f"{quote(file + ':')} || _line"
@@ -397,6 +437,25 @@ def _value_of(
             f"case when {parts[1]} is not null then regexp_replace({parts[0]}, '[ T]00:00:00(\\.0+)?$', '') else {parts[0]} end"
         )
     return _text(f"nullif(concat_ws({quote(rule.separator)}, {', '.join(parts)}), '')", mapping.nulls, table), "varchar"
+
+
+def _ids(entity: Entity) -> set[str]:
+    """The columns of ``entity`` that hold ids of records."""
+    named = {
+        column.name for column in entity.columns if column.refers_to or column.name in ("subject_id", "merged_into_id")
+    }
+    return named | {entity.key}
+
+
+def _as_id(value: str, given: str) -> tuple[str, str]:
+    """An id without the zero of a program that took it for a number: where one is missing beside it, 22 is written as 22.0."""
+    if given not in ("varchar", "text", "double", "float"):
+        return value, given
+    text = value if given == "varchar" else f"cast({value} as varchar)"
+    return (
+        f"case when suffix({text}, '.0') then regexp_replace({text}, '^([0-9]+)[.]0$', '\\1') else {text} end",
+        "varchar",
+    )
 
 
 def _value(source: str, given: str, nulls: Iterable[str], table: Mapping[str, str]) -> tuple[str, str]:
@@ -443,6 +502,11 @@ def _is_trim(column: str) -> str:
     return f"{column} >= '!' and not suffix({column}, ' ')"
 
 
+def _is_as_it_is(column: str, *, is_id: bool) -> str:
+    """The same for text that is taken as it is; of an id, where it is none of those that ``_as_id`` changes."""
+    return f"{_is_trim(column)} and not suffix({column}, '.0')" if is_id else _is_trim(column)
+
+
 def _with_moments(sql: str, moments: list[_Moment], kind: str) -> str:
     """Add ``d:<name>``, the moment in UTC (or the date), for each moment; null where it can't be read or does not exist in its zone."""
     if not moments:
@@ -470,7 +534,8 @@ def _written(moment: _Moment, kind: str) -> tuple[str, str, str]:
     value = identifier(moment.name)
     none = "cast(null as timestamp)"
     if moment.given == "timestamp with time zone":
-        return f"timezone('UTC', {value})", none, none
+        instant = f"timezone('UTC', {value})"
+        return (none, none, instant) if moment.is_utc_day else (instant, none, none)
     if moment.given == "date":
         return none, none, f"cast({value} as timestamp)"
     if moment.given.startswith("timestamp"):
@@ -484,7 +549,9 @@ def _written(moment: _Moment, kind: str) -> tuple[str, str, str]:
         if form == "iso8601":
             # words such as epoch are none: a time begins with a digit, and digits sort before ':'
             has_offset = f"regexp_matches({text}, {_OFFSET})"
-            instants.append(f"case when {has_offset} then timezone('UTC', try_cast({text} as timestamptz)) end")
+            (days if moment.is_utc_day else instants).append(
+                f"case when {has_offset} then timezone('UTC', try_cast({text} as timestamptz)) end"
+            )
             plain = f"{text} < ':' and not {has_offset}"
             locals_.append(f"case when {plain} and not {is_day} then try_cast({text} as timestamp) end")
             days.append(f"case when {plain} and {is_day} then try_cast({text} as timestamp) end")

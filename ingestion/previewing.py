@@ -20,7 +20,7 @@ import duckdb
 from ingestion.about import Finding
 from ingestion.encodings import detect
 from ingestion.file_notes import FileNotes
-from ingestion.files import check_columns, dialect_of, filtered, place_of
+from ingestion.files import check_columns, days_in_utc, dialect_of, filtered, place_of
 from ingestion.heads import Head, head
 from ingestion.keys import without_doubled
 from ingestion.landing import judged
@@ -268,6 +268,8 @@ class _Look:
         if found.rows == 0:
             found.notes.append("it has a header and no rows")
         check_columns(entry, relation)
+        utc_days = days_in_utc(self.con, entry, relation)
+        found.notes += [f"all times of '{name}' are midnight in UTC: they are read as days" for name in utc_days]
         relation, found.left_out = filtered(self.con, entry, relation)
         rows = mapped(
             entry,
@@ -277,6 +279,7 @@ class _Look:
             file=file.name,
             numeric=relation.numeric,
             company_zone=self.process.company.timezone,
+            utc_days=utc_days,
         )
         query, columns = judged(self.con, rows.table, rows.sql, rows.also)
         reasons = ", ".join(f"{column.reason} as {identifier(f'r:{column.name}')}" for column in columns)

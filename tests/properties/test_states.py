@@ -313,6 +313,26 @@ def test_a_deal_without_a_creation_stays_with_its_lead_and_its_cycle_begins_ther
     assert ask(sql, DEALS + LEADS, leads=leads, deals=deals) == [(2, 1, (1, 10.0, 1))]
 
 
+def test_ids_that_a_program_took_for_numbers_are_the_same_ids(ask: Any) -> None:
+    leads = "id,created\n22,2026-01-05 10:00\n23.0,2026-01-05 10:00\n24,2026-01-05 10:00\n"
+    deals = "id,lead,stage,created\n1.0,22.0,Offer,2026-01-06\n2.0,23,Offer,2026-01-06\n3.0,24,Offer,2026-01-06\n4.0,,Offer,2026-01-06\n"
+    log = "case,activity,at,who\n3.0,won,2026-01-07 10:00,ann\n"
+    sql = "select deal_id, lead_id from marts.fct_deal order by 1"
+    mapping = DEALS + LEADS + LOG.replace("files:\n", "")
+    assert ask(sql, mapping, leads=leads, deals=deals, log=log) == [
+        ("crm:1", "crm:22"), ("crm:2", "crm:23"), ("crm:3", "crm:24"), ("crm:4", None)
+    ]  # fmt: skip
+
+
+def test_a_lead_that_nobody_knows_is_named(ask: Any) -> None:
+    leads = "id,created\n7,2026-01-05 10:00\n"
+    deals = "id,lead,stage,created,closed\n1,007,Sold,2026-01-06,2026-01-07\n2,7,Sold,2026-01-06,2026-01-07\n3,,Sold,2026-01-06,2026-01-07\n"
+    sql = "select record_id, field, value, reason from kpi.kpi_left_out"
+    assert ask(sql, DEALS + LEADS, leads=leads, deals=deals) == [
+        ("crm:1", "lead_id", "007", "names a lead that no lead has as its id")
+    ]
+
+
 LOG = """
 files:
   - path: log.csv

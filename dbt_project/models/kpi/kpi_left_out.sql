@@ -19,9 +19,16 @@ closes_to_come as (
     where closes.closes_at > coalesce(loads.loaded_at, {{ as_of() }})
 ),
 
+sources_with_leads as (
+    select distinct {{ id_source('lead_id') }} as source
+    from {{ ref('int_leads') }}
+),
+
 deals as (
     select
         marts.deal_id,
+        stated.lead_id,
+        stated.linked_lead_id,
         marts.outcome,
         coalesce(marts.created_at, case when marts.is_cycle_from_lead then leads.created_at end) as created_at,
         marts.closed_at,
@@ -57,6 +64,11 @@ findings as (
         'won more than ten years after it was created (' || {{ iso_day('closed_at') }} || ')', 'sales cycle'
     from deals
     where outcome = 'won' and created_at is not null and closed_at is not null and cycle_days is null and not is_negative_cycle
+    union all
+    select 'deal', deals.deal_id, 'lead_id', {{ id_in_source('deals.linked_lead_id') }}, 'names a lead that no lead has as its id', 'the conversion of leads'
+    from deals
+    inner join sources_with_leads on {{ id_source('deals.linked_lead_id') }} = sources_with_leads.source
+    where deals.lead_id is null
     union all
     select 'deal', closes.deal_id, 'closed_at', {{ iso_day('closes.closes_at') }}, 'closed in the future: it is open until then', 'wins and losses'
     from closes_to_come as closes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -374,3 +375,62 @@ def test_snapshots_need_a_stage_and_a_day(crm: Any, stages: str, message: str) -
     _map(crm, f"    columns: {{amount: amount}}\n    stages: {stages}\n", path="'*.csv'")
     with pytest.raises(ConfigurationError, match=message):
         load(crm.company.sources_dir / "crm.yml", crm.process)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_days_that_are_written_as_midnight_in_utc_are_days(crm: Any, kind: str) -> None:
+    _map(
+        crm,
+        "    columns: {created_at: made, closed_at: closed, expected_close_date: planned}\n"
+        "    dates: {format: iso8601, timezone: America/Chicago}\n    stages: {entered: {won: closed}}\n",
+        path=f"'*.{kind}'",
+    )
+
+    def write(name: str, *rows: tuple[str, str, str | None]) -> None:
+        names = ("id", "made", "closed", "planned")
+        if kind == "csv":
+            lines = [",".join(value or "" for value in (str(place), *row)) for place, row in enumerate(rows)]
+            crm.data(f"{name}.csv", "\n".join([",".join(names), *lines]) + "\n")
+        elif kind == "jsonl":
+            lines = [json.dumps(dict(zip(names, (place, *row), strict=True))) for place, row in enumerate(rows)]
+            crm.data(f"{name}.jsonl", "\n".join(lines) + "\n")
+        else:
+            listed = ", ".join(
+                f"({place}, {', '.join(f'{value!r}' if value else 'null' for value in row)})"
+                for place, row in enumerate(rows)
+            )
+            sql = f"select id, made::timestamptz as made, closed::timestamptz as closed, planned::timestamptz as planned from (values {listed}) as v(id, made, closed, planned)"
+            crm.company.data_dir.mkdir(parents=True, exist_ok=True)
+            with duckdb.connect() as con:
+                con.execute("set timezone = 'UTC'")
+                con.execute(f"copy ({sql}) to '{crm.company.data_dir / name}.parquet' (format parquet)")
+
+    write(
+        "a",
+        ("2026-01-31T15:30:00Z", "2026-02-01T00:00:00.000Z", "2026-03-01T00:00:00+00:00"),
+        ("2026-01-31T00:00:00Z", "2026-02-02T00:00:00Z", None),
+    )
+    # of these one is no day
+    write(
+        "b",
+        ("2026-01-31T00:00:00Z", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"),
+        ("2026-01-31T00:00:00Z", "2026-02-01T00:30:00Z", "2026-03-01T00:00:00Z"),
+    )
+    result = crm.run()
+    assert result.error is None
+    assert sorted(result.notes) == [
+        f"all times of 'closed' are midnight in UTC and were read as days: a.{kind}",
+        f"all times of 'made' are midnight in UTC and were read as days: b.{kind}",
+        f"all times of 'planned' are midnight in UTC and were read as days: a.{kind}, b.{kind}",
+    ]
+    assert crm.rows(
+        "select _file[1], deal_id, created_at, closed_at, expected_close_date from raw_files.deals order by 1, 2"
+    ) == [
+        ("a", "0", datetime(2026, 1, 31, 15, 30), datetime(2026, 2, 1, 6), date(2026, 3, 1)),
+        ("a", "1", datetime(2026, 1, 31), datetime(2026, 2, 2, 6), None),
+        ("b", "0", datetime(2026, 1, 31, 6), datetime(2026, 2, 1), date(2026, 3, 1)),
+        ("b", "1", datetime(2026, 1, 31, 6), datetime(2026, 2, 1, 0, 30), date(2026, 3, 1)),
+    ]
+    assert crm.rows("select min(\"at\") from raw_files.stage_events where _file[1] = 'a'") == [
+        (datetime(2026, 2, 1, 6),)
+    ]

@@ -341,3 +341,15 @@ def test_a_file_that_a_killed_load_left_half_written_stops_no_erasure(crm: Any) 
     assert erase(crm.company, emails=["mail3@x.com"], is_trial=True).rows == {"crm.deals": 1} and half.exists()
     assert erase(crm.company, emails=["mail3@x.com"]).rows == {"crm.deals": 1}
     assert not half.exists() and len(_records(crm)) == 9
+
+
+def test_an_id_that_is_written_as_a_number_is_kept_as_it_came(crm: Any) -> None:
+    crm.mapping("files:\n  - path: d.csv\n    entity: deals\n    key: id\n    columns: {lead: lead, name: name}\n")
+    crm.data("d.csv", "id,lead,name\n1,22.0,a\n2.0,,3.0\n")
+    crm.run()
+    assert crm.rows(
+        "select deal_id, lead_id, name, record ->> 'id', record ->> 'lead' from raw_files.deals order by 1"
+    ) == [
+        ("1", "22", "a", "1", "22.0"),
+        ("2", None, "3.0", "2.0", None),
+    ]
