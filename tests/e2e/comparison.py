@@ -16,6 +16,7 @@ import pandas as pd
 
 TOLERANCE = 1e-9
 SHOWN = 10
+_PLAIN = frozenset({str, int, bool, Decimal, date, type(None)})
 
 
 def differences(
@@ -26,19 +27,24 @@ def differences(
     ``expected`` is the truth. Every column of both must be in the other one but those in ``not_compared``.
     """
     account = _columns(expected, found, set(not_compared))
-    truth, warehouse = _by_key(expected, keys), _by_key(found, keys)
-    account += _doubles("truth", expected, keys, truth) + _doubles("warehouse", found, keys, warehouse)
-    account += _missing("in the truth only", [key for key in truth if key not in warehouse], truth)
-    account += _missing("in the warehouse only", [key for key in warehouse if key not in truth], warehouse)
-    shared = [key for key in truth if key in warehouse]
+    truth, warehouse = _Side(expected, keys), _Side(found, keys)
+    account += truth.doubles("truth") + warehouse.doubles("warehouse")
+    account += truth.missing("in the truth only", warehouse) + warehouse.missing("in the warehouse only", truth)
+    shared = [(key, place, warehouse.places[key]) for key, place in truth.places.items() if key in warehouse.places]
     for column in expected.columns:
         if column in keys or column in not_compared or column not in found.columns:
             continue
-        wrong = [key for key in shared if not same(truth[key][column], warehouse[key][column])]
+        due, there = truth.columns[column], warehouse.columns[column]
+        wrong = {
+            key: (due[one], there[other])
+            for key, one, other in shared
+            # equal values, which most are, need no second look
+            if due[one] != there[other] and not same(due[one], there[other])
+        }
         if wrong:
             account.append(f"{column}: {len(wrong)} of {len(shared)} rows differ")
             account += [
-                f"    {_shown(key)}: truth {truth[key][column]!r}, warehouse {warehouse[key][column]!r}"
+                f"    {_shown(key)}: truth {wrong[key][0]!r}, warehouse {wrong[key][1]!r}"
                 for key in sorted(wrong, key=_sortable)[:SHOWN]
             ]
     return "\n".join(account)
@@ -72,8 +78,32 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _by_key(frame: pd.DataFrame, keys: Sequence[str]) -> dict[tuple, dict[str, Any]]:
-    return {tuple(plain(row[key]) for key in keys): row for row in frame.to_dict("records")}
+class _Side:
+    """A table as plain values, column by column, with the place of each key."""
+
+    def __init__(self, frame: pd.DataFrame, keys: Sequence[str]) -> None:
+        self.keys = keys
+        self.rows = len(frame)
+        self.columns = {
+            name: [value if type(value) in _PLAIN else plain(value) for value in column.tolist()]
+            for name, column in frame.items()
+        }
+        self.places = {key: place for place, key in enumerate(zip(*(self.columns[key] for key in keys), strict=True))}
+
+    def doubles(self, name: str) -> list[str]:
+        doubles = self.rows - len(self.places)
+        return [f"{name}: {doubles} rows share their key {list(self.keys)}"] if doubles else []
+
+    def missing(self, what: str, other: _Side) -> list[str]:
+        """The rows that ``other`` does not have."""
+        keys = [key for key in self.places if key not in other.places]
+        if not keys:
+            return []
+        lines = [
+            f"    {_shown(key)}: {_shown(column[self.places[key]] for column in self.columns.values())}"
+            for key in sorted(keys, key=_sortable)[:SHOWN]
+        ]
+        return [f"{len(keys)} rows {what}", *lines]
 
 
 def _columns(expected: pd.DataFrame, found: pd.DataFrame, not_compared: set[str]) -> list[str]:
@@ -82,17 +112,6 @@ def _columns(expected: pd.DataFrame, found: pd.DataFrame, not_compared: set[str]
     return [f"the warehouse has no column {column}" for column in missing] + [
         f"the truth has no column {column}" for column in unknown
     ]
-
-
-def _doubles(side: str, frame: pd.DataFrame, keys: Sequence[str], rows: dict) -> list[str]:
-    return [f"{side}: {len(frame) - len(rows)} rows share their key {list(keys)}"] if len(frame) != len(rows) else []
-
-
-def _missing(what: str, keys: list[tuple], rows: dict[tuple, dict[str, Any]]) -> list[str]:
-    if not keys:
-        return []
-    lines = [f"    {_shown(key)}: {_shown(rows[key].values())}" for key in sorted(keys, key=_sortable)[:SHOWN]]
-    return [f"{len(keys)} rows {what}", *lines]
 
 
 def _sortable(key: tuple) -> tuple:
