@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from ingestion import rawlog
 from ingestion.accounting import SourceResult, TableCount
-from ingestion.run import extract
+from ingestion.run import extract, load_new
 
-__all__ = ["SourceResult", "TableCount", "extract", "rawlog"]
+__all__ = ["SourceResult", "TableCount", "extract", "load_new", "rawlog"]

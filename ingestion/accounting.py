@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 State = Literal["loaded", "unchanged", "failed"]
 
@@ -67,3 +67,14 @@ class SourceResult:
     def total(self) -> TableCount:
         """The sum over all tables."""
         return sum(self.tables.values(), TableCount())
+
+    def summary(self) -> dict[str, Any]:
+        """State and accounting as plain values, without the single tables."""
+        return {
+            "state": self.state,
+            "error": self.error,
+            "notes": list(self.notes),
+            "seconds": self.seconds,
+            "requests": self.requests,
+            **{word: getattr(self.total, word) for word in ("received", "loaded", "quarantined", "duplicates")},
+        }

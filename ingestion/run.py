@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
-from ingestion import outcomes
+from ingestion import outcomes, rawlog
 from ingestion.accounting import SourceResult
 from ingestion.landing import Landing
 from salesgauge.errors import ConfigurationError, SalesgaugeError
@@ -20,6 +20,19 @@ from salesgauge.settings import API_SOURCES, Company
 from salesgauge.yaml_file import load_yaml
 
 _AT_ONCE = 4
+
+
+def load_new(
+    company: Company,
+    process: Process,
+    *,
+    received_at: datetime,
+    names: list[str] | None = None,
+    reporter: Reporter = SILENT,
+) -> list[SourceResult]:
+    """:func:`extract` for a run that holds the company's lock: what was never committed belongs to nobody, and goes."""
+    rawlog.sweep(company)
+    return extract(company, process, received_at=received_at, names=names, reporter=reporter)
 
 
 def extract(

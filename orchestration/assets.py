@@ -77,12 +77,15 @@ SOURCES = [
     ],
 )
 def ingest(
-    context: dg.AssetExecutionContext, company: CompanyResource, run_lock: RunLock, reporter: ReporterParam
+    context: dg.AssetExecutionContext,
+    company: CompanyResource,
+    run_lock: RunLock,
+    reporter: ReporterParam,
+    loaded: dg.ResourceParam[tuple[ingestion.SourceResult, ...]],
 ) -> Iterator[dg.MaterializeResult]:
-    """Load what is new from every configured source into the raw log, side by side."""
+    """Load what is new from every configured source into the raw log, side by side (``loaded``: it was done right before the run)."""
     directory, process = company.open(), company.process()
-    ingestion.rawlog.sweep(directory)  # the run holds the lock: what was never committed belongs to nobody
-    results = ingestion.extract(
+    results = [*loaded] or ingestion.load_new(
         directory, process, received_at=run_started(context), names=company.sources, reporter=reporter
     )
     for name in RAW_SOURCES:
@@ -106,29 +109,19 @@ def ingest(
 
 def _load_metadata(results: list[ingestion.SourceResult]) -> dict[str, Any]:
     """Per source: its state and its accounting, as Dagster shows it and as the summary of a run prints it."""
-    return {
-        result.source: dg.MetadataValue.json(
-            {
-                "state": result.state,
-                "error": result.error,
-                "notes": list(result.notes),
-                "seconds": result.seconds,
-                "requests": result.requests,
-                **{
-                    word: sum(getattr(count, word) for count in result.tables.values())
-                    for word in ("received", "loaded", "quarantined", "duplicates")
-                },
-            }
-        )
-        for result in results
-    }
+    return {result.source: dg.MetadataValue.json(result.summary()) for result in results}
 
 
 @dg.asset(key="process", deps=["raw_log"], group_name="process", kinds={"yaml", "duckdb"})
-def process_tables(context: dg.AssetExecutionContext, company: CompanyResource, reporter: ReporterParam) -> None:
+def process_tables(
+    context: dg.AssetExecutionContext, company: CompanyResource, reporter: ReporterParam
+) -> dg.MaterializeResult:
     """A fresh working warehouse with ``process.yml`` as tables and views over the raw log."""
     reporter.step("models")
-    transform.prepare(company.open(), company.process(), as_of=company.moment(run_started(context)))
+    directory = company.open()
+    loads = ingestion.rawlog.fingerprint(directory)
+    transform.prepare(directory, company.process(), as_of=company.moment(run_started(context)))
+    return dg.MaterializeResult(metadata={"loads": loads})
 
 
 @dg.multi_asset(

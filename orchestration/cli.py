@@ -78,23 +78,24 @@ def init(directory: Path) -> None:
 @click.option(
     "--source", "sources", multiple=True, help="Load only this source (may be given several times); models see all."
 )
+@click.option("--full", is_flag=True, help="Build, audit and report even where nothing is new.")
 @click.pass_obj
-def run(root: Path, as_of: str | None, sources: tuple[str, ...]) -> None:
-    """Load what is new, build, audit, publish, report.
+def run(root: Path, as_of: str | None, sources: tuple[str, ...], full: bool) -> None:
+    """Load what is new, build, audit, publish, report. Where nothing is new, the served version stands, and that is all.
 
     Exit codes: 0 published; 2 configuration; 3 a source failed (the rest is published); 4 the audit failed (a version served before is still
     served); 5 published, but something after it failed, such as the report.
     """
-    sys.exit(_run(Company.open(root), as_of=as_of, sources=list(sources) or None))
+    sys.exit(_run(Company.open(root), as_of=as_of, sources=list(sources) or None, is_full=full))
 
 
-def _run(company: Company, *, as_of: str | None = None, sources: list[str] | None = None) -> int:
+def _run(company: Company, *, as_of: str | None = None, sources: list[str] | None = None, is_full: bool = False) -> int:
     from orchestration import pipeline
     from orchestration.console import ConsoleReporter, make_console, print_summary
 
     console = make_console()
     with ConsoleReporter(console) as reporter:
-        outcome = pipeline.run(company, reporter=reporter, as_of=as_of, sources=sources)
+        outcome = pipeline.run(company, reporter=reporter, as_of=as_of, sources=sources, is_full=is_full)
     print_summary(console, company, outcome)
     return outcome.exit_code
 

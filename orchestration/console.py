@@ -187,6 +187,10 @@ def format_value(value: float | None, unit: str | None) -> str:
 def _print_end(console: Console, company: Company, outcome: RunOutcome) -> None:
     if outcome.exit_code == 0:
         state = "is still the newest: nothing changed" if outcome.unchanged else "is published"
+        if outcome.stands:
+            state = (
+                "stands: no source has anything new, and all that it was made of is as it was (--full builds it anew)"
+            )
         console.print(f"[green]Version {outcome.version} {state}[/green] ({outcome.seconds:.0f} s)", highlight=False)
     else:
         console.print(f"[red]Exit {outcome.exit_code}[/red] after {outcome.seconds:.0f} s", highlight=False)

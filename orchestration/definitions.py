@@ -3,12 +3,14 @@
 Loads without any secret and without a company directory; both are asked for when a run begins.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 
 import analysis.locks
+from ingestion.accounting import SourceResult
 from orchestration import assets
 from orchestration.alerts import send_alert
 from orchestration.resources import CompanyResource, RunLock
@@ -118,9 +120,17 @@ def failure_alert(context: dg.RunFailureSensorContext, company: CompanyResource)
 
 
 def build_definitions(
-    root: Path, *, reporter: Reporter = SILENT, as_of: str | None = None, sources: list[str] | None = None
+    root: Path,
+    *,
+    reporter: Reporter = SILENT,
+    as_of: str | None = None,
+    sources: list[str] | None = None,
+    loaded: Sequence[SourceResult] = (),
 ) -> dg.Definitions:
-    """The code location for the company directory ``root``; progress goes to ``reporter``."""
+    """The code location for the company directory ``root``; progress goes to ``reporter``.
+
+    ``loaded``: what came of loading where that was done right before the run; else the run loads.
+    """
     return dg.Definitions(
         assets=[*assets.SOURCES, *PIPELINE],
         asset_checks=[assets.suite_checks],
@@ -131,6 +141,7 @@ def build_definitions(
             "company": CompanyResource(root=str(root), as_of=as_of, sources=sources),
             "run_lock": RunLock(root=str(root)),
             "reporter": dg.ResourceDefinition.hardcoded_resource(reporter),
+            "loaded": dg.ResourceDefinition.hardcoded_resource(tuple(loaded)),
         },
     )
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ingestion.accounting import SourceResult
+from ingestion.run import load_new
+from orchestration import standing
+from orchestration.locking import run_lock
 from salesgauge.errors import AfterPublishingError, AuditError, ConfigurationError, SalesgaugeError, SourceError
 from salesgauge.process import Process
 from salesgauge.progress import SILENT, Reporter
-from salesgauge.settings import Company
+from salesgauge.settings import Company, parse_utc
 
 # Steps tell people through the reporter; Dagster's own log is in its event storage.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -42,13 +47,17 @@ EARLIER_SETTINGS: tuple[dict[str, Any], ...] = (
 class RunOutcome:
     """What a run came to.
 
+    ``unchanged``: what was built is what the version has that was served before; ``stands``: nothing had to be built to know that.
+    ``loads``: of which state of the raw log (``rawlog.fingerprint``).
     ``exit_code``: 0 published, 2 configuration, 3 a source failed, 4 the audit failed, 5 published but something after it failed, 1 anything else.
     """
 
     exit_code: int
     version: str | None = None
     unchanged: bool = False
+    stands: bool = False
     error: str | None = None
+    loads: str = ""
     report: Path | None = None
     report_note: str | None = None
     seconds: float = 0.0
@@ -62,21 +71,56 @@ def run(
     reporter: Reporter = SILENT,
     as_of: str | None = None,
     sources: list[str] | None = None,
+    is_full: bool = False,
 ) -> RunOutcome:
     """Run the job ``refresh`` for ``company`` in this process. Failures are in the outcome, not raised.
 
-    One run at a time: a second one ends with 2 while the first holds ``var/run.lock``.
+    Where no source has anything new, and all else is as it was when the served version was published, nothing is built: that
+    version stands (``is_full``: it is built all the same). One run at a time: a second one ends with 2 while the first holds the lock.
     """
     started = time.monotonic()
     try:
-        Process.load(company.process_file)
-        known = company.configured_sources()
-        _check_sources(known, sources)
-        outcome = _execute(company, reporter, as_of, sources)
+        process = Process.load(company.process_file)
+        _check_sources(company.configured_sources(), sources)
+        outcome = _run(company, process, reporter, as_of, sources, is_full)
     except SalesgaugeError as error:
         outcome = RunOutcome(error.exit_code, error=str(error))
     outcome.seconds = time.monotonic() - started
     return outcome
+
+
+def _run(
+    company: Company,
+    process: Process,
+    reporter: Reporter,
+    as_of: str | None,
+    sources: list[str] | None,
+    is_full: bool,
+) -> RunOutcome:
+    now, fixed = datetime.now(UTC).replace(tzinfo=None, microsecond=0), _fixed(company, as_of)
+
+    made_of = standing.made_of(company, process, as_of=fixed or now, is_fixed=fixed is not None)
+    loaded: list[SourceResult] = []
+    # Loading begins before the job only where it may be all that there is to do.
+    if not is_full and standing.standing(company, made_of):
+        with run_lock(company):
+            loaded = load_new(company, process, received_at=now, names=sources, reporter=reporter)
+            served = standing.standing(company, made_of)
+        if served and all(result.state == "unchanged" for result in loaded):
+            version, report = served
+            accounts = {result.source: result.summary() for result in loaded}
+            return RunOutcome(0, version, unchanged=True, stands=True, report=report, sources=accounts)
+    outcome = _execute(company, reporter, as_of, sources, loaded)
+    if outcome.exit_code == 0 and outcome.version and outcome.report:
+        standing.remember(company, made_of, outcome.loads, outcome.version, outcome.report)
+    return outcome
+
+
+def _fixed(company: Company, as_of: str | None) -> datetime | None:
+    try:
+        return parse_utc(as_of) if as_of else company.as_of
+    except ValueError as error:
+        raise ConfigurationError(f"'{as_of}' is no ISO 8601 time. Write it like 2026-07-01T05:00:00Z.") from error
 
 
 def dagster_home(company: Company) -> Path:
@@ -106,13 +150,19 @@ def _check_sources(known: list[str], wanted: list[str] | None) -> None:
             raise ConfigurationError(f"no source is called '{name}'; configured: {', '.join(known)}.")
 
 
-def _execute(company: Company, reporter: Reporter, as_of: str | None, sources: list[str] | None) -> RunOutcome:
+def _execute(
+    company: Company,
+    reporter: Reporter,
+    as_of: str | None,
+    sources: list[str] | None,
+    loaded: list[SourceResult],
+) -> RunOutcome:
     import dagster as dg
 
     build_definitions = _definitions_of(company)
     home = dagster_home(company)
     os.environ["DAGSTER_HOME"] = str(home)
-    definitions = build_definitions(company.root, reporter=reporter, as_of=as_of, sources=sources)
+    definitions = build_definitions(company.root, reporter=reporter, as_of=as_of, sources=sources, loaded=loaded)
     job = definitions.resolve_job_def("refresh")
     with dg.DagsterInstance.get() as instance:
         result = job.execute_in_process(run_config=QUIET, instance=instance, raise_on_error=False)
@@ -159,6 +209,8 @@ def _note(outcome: RunOutcome, materialization: object) -> None:
     path, metadata = materialization.asset_key.path, materialization.metadata  # type: ignore[attr-defined]
     if path == ["published_version"]:
         outcome.version, outcome.unchanged = metadata["version"].value, metadata["unchanged"].value
+    elif path == ["process"]:
+        outcome.loads = metadata["loads"].value
     elif path == ["leadership_report"]:
         outcome.report, outcome.report_note = Path(metadata["html"].value), metadata["note"].value or None
     elif path == ["raw_log"]:

@@ -63,7 +63,7 @@ def erase_person(
         raise ConfigurationError(f"a run is active in {company.root}; wait for it to end, then erase.") from error
     outcome = ErasureOutcome(erasure)
     shutil.rmtree(company.reports_dir, ignore_errors=True)  # made anew by the run
-    outcome.run = pipeline.run(company, reporter=reporter)
+    outcome.run = pipeline.run(company, reporter=reporter, is_full=True)
     texts = [*(one.strip().lower() for one in emails), *phones]
     for path in _mentioning(company.var, texts):
         if company.logs_dir in path.parents or company.work_dir in path.parents:

@@ -1,17 +1,17 @@
 """What the steps of a run share: the company, the moment, and who is told about progress."""
 
 import json
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
-from filelock import FileLock, Timeout
 from pydantic import PrivateAttr
 
+from orchestration.locking import run_lock
 from orchestration.plan import ModelResult, Outcome
 from quality.results import DbtTestResult
-from salesgauge.errors import ConfigurationError
 from salesgauge.process import Process
 from salesgauge.settings import Company, parse_utc
 
@@ -39,26 +39,17 @@ class CompanyResource(dg.ConfigurableResource):
 
 
 class RunLock(dg.ConfigurableResource):
-    """Holds ``var/run.lock`` of the company directory ``root`` for as long as a run lasts: one run at a time, however it was started.
-
-    The operating system frees the lock of a process that dies, so none is left behind.
-    """
+    """Holds the lock of the company directory ``root`` for as long as a run lasts (``orchestration.locking``)."""
 
     root: str
-    _lock: FileLock = PrivateAttr()
+    _held: ExitStack = PrivateAttr(default_factory=ExitStack)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        company = Company.open(Path(self.root))
-        company.var.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(company.var / "run.lock", timeout=0, thread_local=False)
-        try:
-            self._lock.acquire()
-        except Timeout as error:
-            raise ConfigurationError(f"another run is active in {company.root}; wait for it to end.") from error
+        self._held.enter_context(run_lock(Company.open(Path(self.root))))
         _end_dead_runs(context)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        self._lock.release()
+        self._held.close()
 
 
 def _end_dead_runs(context: dg.InitResourceContext) -> None:

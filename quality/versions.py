@@ -151,6 +151,11 @@ def announce_erasure(company: Company) -> None:
     sync(company.published_dir)
 
 
+def is_erasure_announced(company: Company) -> bool:
+    """Whether versions wait to be deleted by :func:`finish_erasure`."""
+    return (company.published_dir / _ERASURE).exists()
+
+
 def finish_erasure(company: Company) -> list[str]:
     """After a publish: where an erasure was announced, delete all versions but the one that is served; their names."""
     mark = company.published_dir / _ERASURE

@@ -90,12 +90,15 @@ def test_nothing_new_fetches_nothing_twice_and_changes_nothing(scene: Scene) -> 
     served = {kind: set(ids) for kind, ids in scene.servers.traffic["hubspot"].served.items()}
     scene.servers.traffic["hubspot"].reset()
     outcome = scene.run()
-    assert (outcome.exit_code, outcome.unchanged) == (0, True)
+    assert (outcome.exit_code, outcome.unchanged, outcome.stands) == (0, True, True)
     assert {source["state"] for source in outcome.sources.values()} == {"unchanged"}
     assert sum(source["loaded"] for source in outcome.sources.values()) == 0
     assert scene.hashes() == before
     asked = scene.servers.traffic["hubspot"].requests
     assert served and sum(asked.values()) <= 40, asked
+    full = pipeline.run(scene.company, is_full=True)
+    assert (full.exit_code, full.unchanged, full.stands) == (0, True, False)
+    assert scene.hashes() == before
 
 
 def test_changed_deals_change_what_follows_from_them_and_nothing_else(scene: Scene) -> None:
