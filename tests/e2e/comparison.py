@@ -88,7 +88,7 @@ class _Side:
             name: [value if type(value) in _PLAIN else plain(value) for value in column.tolist()]
             for name, column in frame.items()
         }
-        self.places = {key: place for place, key in enumerate(zip(*(self.columns[key] for key in keys), strict=True))}
+        self.places = {tuple(self.columns[key][place] for key in keys): place for place in range(self.rows)}
 
     def doubles(self, name: str) -> list[str]:
         doubles = self.rows - len(self.places)

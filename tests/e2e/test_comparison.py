@@ -50,6 +50,14 @@ def test_rows_and_columns_that_one_side_lacks() -> None:
     assert "warehouse: 2 rows share their key" in differences(TRUTH, pd.concat([TRUTH, TRUTH]), KEYS)
 
 
+def test_tables_without_rows_or_without_keys() -> None:
+    assert differences(pd.DataFrame(), pd.DataFrame(), KEYS) == ""
+    assert "1 rows in the truth only" in differences(TRUTH.iloc[:1], pd.DataFrame(columns=TRUTH.columns), KEYS)
+    one = pd.DataFrame({"value": [1.0]})
+    assert differences(one, one, []) == ""
+    assert "value: 1 of 1 rows differ" in differences(one, one + 1, [])
+
+
 def test_a_long_account_is_cut() -> None:
     many = pd.DataFrame({"key": range(500), "value": range(500)})
     account = differences(many, many.assign(value=1 - many["value"]), ["key"])
