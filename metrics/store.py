@@ -160,7 +160,7 @@ class MetricStore:
         if len(self._compiled) >= MOST_COMPILED:
             self._compiled.clear()
         self._compiled[question] = compiled
-        if is_new:
+        if is_new and _can_be_found(where):
             self._keep(question, compiled)
         return compiled, relation
 
@@ -235,6 +235,13 @@ def _company_granularities(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     weeks = {"week": "company_week"} if first_day != "mon" else {}
     years = {"quarter": "company_quarter", "year": "company_year"} if first_month != 1 else {}
     return weeks | years
+
+
+def _can_be_found(where: str | None) -> bool:
+    """Whether a value of the condition stands in a file as it is: an erasure deletes the files of the working folder that name the person."""
+    return where is None or (
+        where.isascii() and where.isprintable() and not any(mark in where for mark in ("''", '"', "\\"))
+    )
 
 
 def _file_of(folder: Path, question: str) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ingestion.erasure import mentions
 from metrics import GRAINS, MetricStore, render
 from metrics.engine import Engine
 from metrics.store import MANIFEST
@@ -168,6 +169,19 @@ def test_a_question_is_refused_twice_in_the_same_words(version: Path, kept: Path
     for _ in range(2):
         with pytest.raises(ConfigurationError, match="can't be compared with the data"):
             _ask(version, kept, metric="win_rate", where="is_won = 'perhaps'")
+
+
+def test_an_erasure_finds_a_person_who_was_asked_for(version: Path, kept: Path) -> None:
+    """It deletes the files of the working folder that name the person."""
+    _ask(version, kept, metric="win_rate", where="rep = 'Jane@Example.com'")
+    (file,) = kept.rglob("*.json")
+    assert mentions(file, ["jane@example.com"]) and not mentions(file, ["somebody@example.com"])
+
+
+@pytest.mark.parametrize("name", ["O''Hara@example.com", 'Jane "JJ" Doe', "Jane\\Doe", "ÉVA@example.com"])
+def test_a_value_that_a_file_would_hold_in_another_form_is_not_kept(version: Path, kept: Path, name: str) -> None:
+    assert _ask(version, kept, metric="win_rate", by=["rep"], where=f"rep = '{name}'")[1] == []
+    assert list(kept.rglob("*.json")) == []
 
 
 def test_rows_are_those_of_the_data_frame(store: MetricStore) -> None:
