@@ -34,6 +34,7 @@ def build(company: Company, as_of: datetime) -> duckdb.DuckDBPyConnection:
     results = ingestion.extract(company, process, received_at=as_of)
     assert [result.error for result in results if result.state == "failed"] == []
     con = connect(":memory:")
+    con.execute("set threads = 1")  # as a run does for little data
     con.execute("attach ':memory:' as salesgauge")
     con.execute("use salesgauge")
     process.write_tables(con, as_of)
