@@ -208,6 +208,36 @@ def test_days_of_a_deal_come_after_the_moments_that_the_process_has_before_them(
     assert ask(sql, DEALS + LOG.replace("files:\n", ""), deals=deals, log=log) == [(["visit", "quote", "won"],)]
 
 
+def test_a_lead_that_was_closed_on_the_day_of_its_creation_is_closed_on_that_day(ask: Any) -> None:
+    """Also where an event log gives an order, which the creation is no part of."""
+    dates = "    stages: {entered: {inquiry: created, junk: {column: closed, optional: true}}}\n"
+    log = LOG.replace("deal: case", "lead: case").replace("files:\n", "") + "    order: file\n"
+    leads = """
+    id,created,closed
+    1,2026-01-05,2026-01-05
+    2,2026-01-05 10:00,2026-01-05
+    3,2026-01-05,
+    """
+    events = "case,activity,at,who\n3,junk,2026-01-05,ann\n"
+    sql = (
+        "select lead_id, is_undated, (select list(to_stage order by sequence) from marts.fct_stage_transition as moves where moves.lead_id = leads.lead_id) "
+        "from marts.fct_lead as leads order by 1"
+    )
+    mapping = "files:" + LEADS + dates + log
+    assert ask(sql, mapping, leads=leads, log=events) == [
+        (f"crm:{number}", False, ["inquiry", "junk"]) for number in (1, 2, 3)
+    ]
+
+
+def test_days_of_a_deal_and_days_of_a_log_follow_the_process_together(ask: Any) -> None:
+    deals = "id,stage,created,closed\na,Sold,2026-01-05,2026-01-05\n"
+    log = "case,activity,at,who\na,quote,2026-01-05,ann\n"
+    sql = "select list(to_stage order by sequence), list(time_precision order by sequence) from marts.fct_stage_transition"
+    assert ask(sql, DEALS + LOG.replace("files:\n", ""), deals=deals, log=log) == [
+        (["visit", "quote", "won"], ["day"] * 3)
+    ]
+
+
 def test_a_win_before_the_creation_has_no_cycle(ask: Any) -> None:
     rows = """
     id,amount,stage,created,closed,changed

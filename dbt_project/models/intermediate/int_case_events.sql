@@ -178,6 +178,22 @@ dated as (
 
 ),
 
+-- Days follow the process; those that a mapping orders stand behind the latest stage that it puts before them.
+ranked as (
+
+    select
+        *,
+        case
+            when is_day_only and is_ordered then max(process_rank) over (
+                partition by case_id, subject_rank, is_day_only, is_ordered, placed_at
+                order by source_order range between unbounded preceding and current row
+            )
+            when is_day_only then process_rank
+        end as day_rank
+    from dated
+
+),
+
 -- The order of a mapping overrules all; else at one moment what closes comes last.
 ordered as (
 
@@ -191,6 +207,8 @@ ordered as (
                 placed_at,
                 case when is_day_only then 1 else 0 end,
                 subject_rank,
+                case when is_implied then 0 else 1 end,
+                day_rank,
                 case when is_ordered then source_order end,
                 closing,
                 case when is_day_only then stage_order end,
@@ -199,7 +217,7 @@ ordered as (
                 source_stage,
                 pipeline
         ) as place
-    from dated
+    from ranked
 
 ),
 

@@ -64,7 +64,8 @@ renamed as (
         "at",
         {{ source_id('source', 'owner_id') }} as owner_id,
         coalesce(source_order, {{ place_in_files() }}) as source_order,
-        source_order is not null as is_ordered,
+        -- what dates of a record, or a snapshot, tell of is in the order of the process: nobody said another
+        source_order is not null and not coalesce(event_id in (subject_id || ':' || stage, subject_id || '@' || _file), false) as is_ordered,
         updated_at
     from single
 
