@@ -17,7 +17,10 @@ from salesgauge.settings import PROJECT_ROOT, Company
 
 # All of them take part in what is published, and nothing else of the project does.
 CODE = ("salesgauge", "ingestion", "dbt_project", "analysis", "metrics", "quality", "reporting", "orchestration")
-LIBRARIES = ("dbt-core", "dbt-duckdb", "duckdb", "great-expectations", "metricflow", "pandas")
+LIBRARIES = (
+    "altair", "dbt-core", "dbt-duckdb", "duckdb", "great-expectations", "metricflow", "numpy", "pandas", "pyarrow", "sqlglot", "tzdata",
+    "weasyprint",
+)  # fmt: skip
 
 
 def made_of(company: Company, process: Process, *, as_of: datetime, is_fixed: bool) -> str:
@@ -61,14 +64,13 @@ def standing(company: Company, made_of: str) -> tuple[str, Path] | None:
     """
     try:
         found = json.loads(_file(company).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        name, report, known = found["version"], Path(found["report"]), (found["made_of"], found["loads"])
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    served, report = current(company), Path(found["report"])
-    if served is None or served.name != found["version"] or is_erasure_announced(company) or not report.is_file():
+    served = current(company)
+    if served is None or served.name != name or is_erasure_announced(company) or not report.is_file():
         return None
-    return (
-        (served.name, report) if (found["made_of"], found["loads"]) == (made_of, rawlog.fingerprint(company)) else None
-    )
+    return (name, report) if known == (made_of, rawlog.fingerprint(company)) else None
 
 
 def _file(company: Company) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterable, Mapping
@@ -222,6 +223,9 @@ def invoke(
 
     With a ``manifest`` of :func:`parse` (for the same graph) dbt parses nothing.
     """
+    root = logging.getLogger()
+    if not root.handlers:  # a library of dbt's would else set up printing of everybody's log when it is imported
+        root.addHandler(logging.NullHandler())
     from dbt.cli.main import dbtRunner
 
     # dbt reads both from the environment only; the profile names the first.

@@ -104,6 +104,14 @@ def test_the_code_takes_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert made_of(tmp_path, NOON) == before
 
 
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "{}", '{"version": "a"}', '{"version": "a", "report": 3}'])
+def test_a_torn_memory_is_none(tmp_path: Path, text: str) -> None:
+    company = write(tmp_path)
+    company.work_dir.mkdir(parents=True)
+    (company.work_dir / "published.json").write_text(text, encoding="utf-8")
+    assert standing.standing(company, "anything") is None
+
+
 @pytest.mark.slow
 def test_a_version_stands_until_anything_is_new(tmp_path: Path) -> None:
     company = write(tmp_path)
