@@ -111,7 +111,7 @@ def _warehouse(path: Path, *, passed: bool) -> None:
         (["sources", "--help"], {"rich", "pydantic", "ruamel.yaml", "duckdb"}),
         (["status"], {"pydantic", "sqlglot", "pandas", "dagster", "quality"}),
     ],
-    ids=" ".join,
+    ids=["--help", "sources --help", "status"],
 )
 def test_a_command_loads_what_it_needs_and_no_more(company: str, command: list[str], left_out: set[str]) -> None:
     program = (
