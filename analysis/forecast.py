@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -103,7 +104,9 @@ def _points(history: DealHistory, data_start: date) -> _Points:
         for period in periods_of(monday):
             for method in all_methods:
                 forecast = method.forecast(lock, known, period)
-                for level in LEVELS if forecast is not None else ():
+                if forecast is None:
+                    continue
+                for level in LEVELS:
                     codes = shown[level]
                     frames.append(
                         (
@@ -120,7 +123,7 @@ def _points(history: DealHistory, data_start: date) -> _Points:
     return _Points(_point_rows(frames, history.names), actual, first_month, history.names)
 
 
-def _point_rows(frames: list[tuple], names: dict[str, list[str]]) -> pd.DataFrame:
+def _point_rows(frames: list[tuple[Any, ...]], names: dict[str, list[str]]) -> pd.DataFrame:
     columns = ["lock", "month", "horizon", "method", "level"]
     sizes = [len(frame[5]) for frame in frames]
     rows = pd.DataFrame({name: np.repeat([frame[i] for frame in frames], sizes) for i, name in enumerate(columns)})

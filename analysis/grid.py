@@ -90,7 +90,7 @@ def lock_grid(first_created: datetime, as_of: datetime, timezone: str) -> Grid:
 
 def periods_of(monday: date) -> list[Period]:
     """The months that end 0-90 days after ``monday``, the running one first."""
-    periods = []
+    periods: list[Period] = []
     code = month_code(monday)
     while True:
         first, last = month_start(code), month_start(code + 1) - timedelta(days=1)

@@ -6,6 +6,7 @@ forecast. Reading deals belongs to ``snapshots``, intervals to ``intervals``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -36,6 +37,7 @@ class SeasonalNaive:
 
     def forecast(self, lock: int, known: Snapshot, period: Period) -> dict[str, np.ndarray] | None:
         """Cents per level and segment."""
+        months: Sequence[int]
         if period.month - 12 >= self._first_complete:
             months = [period.month - 12]
         else:

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 from zipfile import BadZipFile, ZipFile
 
 from ingestion.tabular import RefusedError
@@ -41,7 +41,7 @@ def opened(path: Path, *, member: str | None = None) -> Iterator[IO[bytes]]:
     try:
         if start.startswith(b"\x1f\x8b"):
             with gzip.open(path) as content:
-                yield content
+                yield cast("IO[bytes]", content)  # it has all of the methods, but no type of its own says so
         elif start.startswith(b"PK\x03\x04") and is_packed(path):
             with ZipFile(path) as archive, archive.open(_chosen(archive, member)) as content:
                 yield content

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, AnyStr
 from zipfile import BadZipFile, ZipFile
 
 import duckdb
@@ -61,12 +61,12 @@ def head(path: Path, kind: str, rows: int, folder: Path, *, quote_mark: str = '"
 def _text(file: IO[bytes], target: Path, rows: int, quote_mark: str) -> bool:
     """Write the first lines, one more where the last one ends within quotes; whether that is all."""
     begin = file.read(_BLOCK)
+    joined = io.BufferedReader(_Joined(begin, file))
     if encoding := wide_encoding(begin):
         # a line break has several bytes there
-        text = io.TextIOWrapper(_Joined(begin, file), encoding=encoding, errors="replace", newline="\n")
+        text = io.TextIOWrapper(joined, encoding=encoding, errors="replace", newline="\n")
         target.write_text("".join(_lines(text, rows, quote_mark)), encoding=encoding, newline="")
         return not text.read(1)
-    joined = io.BufferedReader(_Joined(begin, file))
     with target.open("wb") as out:
         out.writelines(_lines(joined, rows, quote_mark.encode()))
     return not joined.read(1)
@@ -88,7 +88,7 @@ class _Joined(io.RawIOBase):
         return len(data)
 
 
-def _lines(file: IO, rows: int, mark: str | bytes) -> Iterator:
+def _lines(file: IO[AnyStr], rows: int, mark: AnyStr) -> Iterator[AnyStr]:
     number = size = marks = 0
     while (number < rows or marks % 2) and size < _MOST and (line := file.readline(_MOST)):
         number, size = number + 1, size + len(line)

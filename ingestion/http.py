@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -231,7 +231,7 @@ class HttpClient:
         def prepare() -> requests.PreparedRequest:
             again = request.copy()
             again.url = self._url(path)
-            again.headers.update(self._session().headers)
+            again.headers.update(cast("Mapping[str, str]", self._session().headers))  # ours are text, no bytes
             return again
 
         return self._exchange(call, prepare, read)
@@ -354,7 +354,7 @@ class HttpClient:
             parsed = json.loads(response.content, parse_constant=str)
         except (ValueError, RecursionError):
             raise _Incomplete(f"answered {response.status_code} with a body that is no complete JSON") from None
-        wanted = {"object": dict, "array": list, "json": (dict, list)}[kind]
+        wanted: tuple[type, ...] = {"object": (dict,), "array": (list,), "json": (dict, list)}[kind]
         if not isinstance(parsed, wanted):
             expected = "an object or array" if kind == "json" else f"an {kind}"
             raise SourceError(

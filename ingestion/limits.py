@@ -30,7 +30,7 @@ class RetryPolicy:
 
     def backoff(self, failures: int) -> float:
         """Seconds after the ``failures``-th failure in a row: doubling, with jitter so that threads do not come back as one."""
-        wait = min(self.longest_wait, self.first_wait * 2 ** (failures - 1))
+        wait: float = min(self.longest_wait, self.first_wait * 2 ** (failures - 1))
         return wait * random.uniform(0.7, 1.0)
 
 

@@ -734,7 +734,7 @@ def _unknown_stages(entry: FileMapping, process: Process) -> Iterator[tuple[Plac
     stages = sorted(stage.key for stage in process.process.stages)
     if entry.stages is None:
         return
-    named = [(("stages", "entered", stage), stage) for stage in entry.stages.entered]
+    named: list[tuple[tuple[str, ...], str]] = [(("stages", "entered", stage), stage) for stage in entry.stages.entered]
     if entry.stages.current:
         words = entry.stages.current.map.items()
         named += [(("stages", "current", "map", value), stage) for value, stage in words if stage != IGNORE]

@@ -221,7 +221,7 @@ def left_out(mapping: FileMapping, columns: Collection[str]) -> str:
     )
 
 
-def _kind_of(literal: exp.Expression) -> str:
+def _kind_of(literal: exp.Expr) -> str:
     if isinstance(literal, exp.Neg) or (isinstance(literal, exp.Literal) and not literal.is_string):
         return "double"
     if isinstance(literal, exp.Boolean):
@@ -544,7 +544,9 @@ def _written(moment: _Moment, kind: str) -> tuple[str, str, str]:
     is_day = f"length({text}) <= 10"
     if kind == "excel":
         is_day = f"({is_day} or suffix({text}, ' 00:00:00'))"  # a cell with a day has a midnight
-    instants, locals_, days = [], [], []
+    instants: list[str] = []
+    locals_: list[str] = []
+    days: list[str] = []
     for form in moment.rule.format or ["iso8601"]:
         if form == "iso8601":
             # words such as epoch are none: a time begins with a digit, and digits sort before ':'

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -70,13 +71,13 @@ def _year_first(text: str, *, day_first: bool) -> str:
 
     text = _DATE.sub(written, text)
     for pattern, number in _IN_MONTH:
-        text = pattern.sub(
-            lambda match, number=number: "-".join(
-                [*([match[3]] if match[3] else []), f"{number:02}", *([f"{int(day):02}"] if (day := match[1] or match[2]) else [])]
-            ),
-            text,
-        )  # fmt: skip
+        text = pattern.sub(partial(_month_as_number, number), text)
     return text
+
+
+def _month_as_number(number: int, match: re.Match[str]) -> str:
+    year, day = match[3], match[1] or match[2]
+    return "-".join([*([year] if year else []), f"{number:02}", *([f"{int(day):02}"] if day else [])])
 
 
 def _order(name: str, *, day_first: bool) -> tuple[list[list[str | int]], str]:

@@ -158,7 +158,7 @@ def _fit(con: duckdb.DuckDBPyConnection, table: Table, entity: Entity, process: 
 
 def _assigned(table: Table, entity: Entity) -> tuple[dict[str, Profile], dict[str, float]]:
     """Our columns with the table's that are called so and hold such values, each of the table's once."""
-    offers = []
+    offers: list[tuple[float, int, str, Profile]] = []
     for column in entity.columns:
         for profile in table.profiles:
             rank = _rank(entity, column, profile)
@@ -381,13 +381,13 @@ def _other_key(con: duckdb.DuckDBPyConnection, table: Table, fit: _Fit, named: P
             if one.rows > 20 or set(plain(one.name).split()) & id_words:
                 return [one.name]
     moment = fit.columns.get("at") or fit.columns.get("starts_at")
-    if named is None and may_come_again and moment in usable:
+    if named is None and may_come_again and moment is not None and moment in usable:
         # an event is told by its moment and who took part in it
         clocks = [one for one in usable if one.is_clock and not set(plain(one.name).split()) & _DURATIONS]
-        people = [one for name in _WHO if (one := fit.columns.get(name)) in usable]
+        people = [one for one in map(fit.columns.get, _WHO) if one is not None and one in usable]
         parts: list[str] = []
         for one in [moment, *clocks, *people]:
-            parts += [one.name] if one is not None and one.name not in parts else []
+            parts += [one.name] if one.name not in parts else []
             if one in people and _are_unique(con, table, parts):
                 return parts
     first = [named] if named in usable else [one for one in usable if one.distinct > 0.3 * table.rows][:4]

@@ -10,7 +10,7 @@ import hashlib
 import importlib
 import importlib.util
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -147,11 +147,9 @@ def create_views(con: duckdb.DuckDBPyConnection, company: Company, *, with_parts
         con.execute(f"create schema {schema}")
     for source in API_SOURCES:
         for table in api_tables(source):
-            columns = [*((column.name, column.type) for column in table.columns), *_META]
+            typed = [*((column.name, column.type) for column in table.columns), *_META]
             files = _files(company, source, table.name, loads.get(source, []))
-            _create(
-                con, f"raw_{source}", table.name, _select(columns, files, recorded(files) if table.is_bulk else None)
-            )
+            _create(con, f"raw_{source}", table.name, _select(typed, files, recorded(files) if table.is_bulk else None))
     _create_file_views(con, company, {source: ids for source, ids in loads.items() if source not in API_SOURCES})
     for view, folder, columns in (("loads", "_accounting", _LOADS), ("quarantine", "_quarantine", _QUARANTINE)):
         parts = [
@@ -302,7 +300,7 @@ def _create(con: duckdb.DuckDBPyConnection, schema: str, table: str, query: str)
     con.execute(f"create view {schema}.{identifier(table)} as {query}")
 
 
-def _select(columns: list[tuple[str, str]], files: list[Path], rows: str | None = None) -> str:
+def _select(columns: Sequence[tuple[str, str]], files: list[Path], rows: str | None = None) -> str:
     """A query with exactly ``columns``, whatever columns the files have: older ones may lack some. ``rows``: a query for the rows of the files."""
     empty = ", ".join(f"cast(null as {kind}) as {identifier(name)}" for name, kind in columns)
     if not files:

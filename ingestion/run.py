@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from ingestion import outcomes, rawlog
-from ingestion.accounting import SourceResult
+from ingestion.accounting import SourceResult, State
 from ingestion.landing import Landing
 from salesgauge.errors import ConfigurationError, SalesgaugeError
 from salesgauge.masking import masked
@@ -68,7 +68,9 @@ def _one(company: Company, process: Process, name: str, received_at: datetime, r
     total = result.total
     reporter.done(
         name,
-        result.error if result.state == "failed" else f"{total.received:,} received, {total.quarantined:,} quarantined",
+        result.error or "failed"
+        if result.state == "failed"
+        else f"{total.received:,} received, {total.quarantined:,} quarantined",
     )
     return result
 
@@ -84,7 +86,7 @@ def _load(
             load_id = landing.commit()
             seconds = time.monotonic() - started
             load_id = load_id or (landing.parts[-1] if landing.parts else None)
-            state = "failed" if problems else "loaded" if load_id else "unchanged"
+            state: State = "failed" if problems else "loaded" if load_id else "unchanged"
             notes = tuple(landing.notes)
             return SourceResult(name, state, landing.total, load_id, problems, seconds, requests, notes=notes)
     except Exception as error:  # isolation is the point: whatever one source does, the others go on
@@ -102,7 +104,8 @@ def _connector(name: str) -> Callable[..., Any]:
     ``sources/<name>.yml`` describes.
     """
     if name in API_SOURCES:
-        return importlib.import_module(f"ingestion.{name}").extract
+        extract: Callable[..., Any] = importlib.import_module(f"ingestion.{name}").extract
+        return extract
     from ingestion.databases import extract_tables
     from ingestion.files import extract_files
 

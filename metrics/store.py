@@ -96,10 +96,6 @@ class MetricStore:
         """Close the connection to the version."""
         self._con.close()
 
-    def list(self) -> list[MetricInfo]:
-        """Every metric with its description and dimensions, by name."""
-        return [self.describe(metric.name) for metric in self._engine.metrics.values() if not metric.is_part]
-
     def describe(self, name: str) -> MetricInfo:
         """The metric ``name`` as ``list`` shows it; ConfigurationError names near ones where there is none."""
         metric = self._metric(name)
@@ -223,6 +219,11 @@ class MetricStore:
                 raise ConfigurationError(f"{metric.name} has no dimension {name!r}{suggest(name, dimensions)}")
             groups[name] = dimensions[name].qualified
         return groups
+
+    # The last one: below it `list` is this method, not the type, in annotations too.
+    def list(self) -> list[MetricInfo]:
+        """Every metric with its description and dimensions, by name."""
+        return [self.describe(metric.name) for metric in self._engine.metrics.values() if not metric.is_part]
 
 
 def _company_granularities(con: duckdb.DuckDBPyConnection) -> dict[str, str]:

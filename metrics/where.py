@@ -15,7 +15,7 @@ from salesgauge.errors import ConfigurationError
 from salesgauge.names import suggest
 from salesgauge.process.expressions import WORDS, read_condition
 
-_COMPARISONS = {
+_COMPARISONS: dict[type[exp.Expr], str] = {
     exp.EQ: "=",
     exp.NEQ: "<>",
     exp.GT: ">",
@@ -25,7 +25,7 @@ _COMPARISONS = {
     exp.NullSafeEQ: "is not distinct from",
     exp.NullSafeNEQ: "is distinct from",
 }
-_LIKE = {exp.Like: "like", exp.ILike: "ilike"}
+_LIKE: dict[type[exp.Expr], str] = {exp.Like: "like", exp.ILike: "ilike"}
 
 
 def render_where(condition: str, dimensions: Mapping[str, Dimension]) -> str:
@@ -50,7 +50,7 @@ class _Renderer:
         self._condition = condition
         self._dimensions = dimensions
 
-    def boolean(self, node: exp.Expression) -> str:
+    def boolean(self, node: exp.Expr) -> str:
         """A node that is true or false, in brackets where its neighbours could take it apart."""
         if isinstance(node, exp.Paren):
             return f"({self.boolean(node.this)})"
@@ -73,7 +73,7 @@ class _Renderer:
             return f"({self._value(node.this)} is {node.expression.sql()})"
         return self._value(node)
 
-    def _value(self, node: exp.Expression) -> str:
+    def _value(self, node: exp.Expr) -> str:
         if isinstance(node, exp.Column):
             return self._column(node)
         if isinstance(node, exp.Literal):

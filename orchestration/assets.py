@@ -3,7 +3,7 @@
 Few, coarse steps: each is one call into the package that does the work.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -97,7 +97,7 @@ def ingest(
         yield dg.MaterializeResult(asset_key=f"raw_{name}", metadata=_load_metadata(mine))
     yield dg.MaterializeResult(asset_key="raw_log", metadata=_load_metadata(results))
     failed = [result for result in results if result.state == "failed"]
-    if wrong := [result.error for result in failed if result.is_misconfigured]:
+    if wrong := [result.error or result.source for result in failed if result.is_misconfigured]:
         raise ConfigurationError("\n".join(wrong))
     never = [result for result in failed if not ingestion.rawlog.has_loads(directory, result.source)]
     if never:
@@ -181,17 +181,20 @@ def _build(
     reporter: Reporter,
     step: str,
     part: Plan,
-    **selection: list[str],
+    *,
+    select: Collection[str] = (),
+    exclude: Collection[str] = (),
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     directory = company.open()
     reporter.step(step)
     before = Outcome()
     if context.is_subset:  # of the models that are not asked for, the audit still knows what was found
         before = load_outcome(directory, step)
-        selection = {
-            "select": [model.name for model in part.models if model_assets.key(model) in context.selected_asset_keys]
-        }
-    outcome = transform.build(directory, company.process(), reporter=reporter, step=step, **selection)
+        select = [model.name for model in part.models if model_assets.key(model) in context.selected_asset_keys]
+        exclude = ()
+    outcome = transform.build(
+        directory, company.process(), reporter=reporter, step=step, select=select, exclude=exclude
+    )
     save_outcome(directory, step, before | outcome)
     built = sum(model.status == "success" for model in outcome.models)
     failed = sum(test.status in ("fail", "error") for test in outcome.tests)
@@ -204,7 +207,8 @@ def _build(
             yield dg.MaterializeResult(asset_key=keys[model.unique_id], metadata={"seconds": model.seconds})
     checks = model_assets.check_keys(part)
     for unique_id, test in outcome.test_ids.items():
-        if (check := checks.get(unique_id)) in context.selected_asset_check_keys and test.status != "skipped":
+        check = checks.get(unique_id)
+        if check is not None and check in context.selected_asset_check_keys and test.status != "skipped":
             yield _check_result(check, test)
     # Steps that need a missing model would be skipped, and the run would end well without having published anything.
     if built < len(outcome.models):

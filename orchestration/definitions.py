@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 import analysis.locks
 from ingestion.accounting import SourceResult
@@ -63,7 +64,7 @@ def weekly_lock() -> None:
 
 def schedules(timezone: str) -> list[dg.ScheduleDefinition]:
     """The schedules, by the clock of the company."""
-    rows = [
+    rows: list[tuple[str, dg.JobDefinition | UnresolvedAssetJobDefinition, str, str]] = [
         (
             "hourly_refresh",
             refresh,

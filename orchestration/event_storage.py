@@ -1,6 +1,6 @@
 """Dagster's event log in SQLite: connections stay open, and the events of a burst are written together. What is an event is Dagster's matter."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -110,7 +110,8 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
         inserted = index.execute(
             table.insert().returning(table.c.id, sort_by_parameter_order=True), [row for _, row in indexed]
         )
-        for (event, _), event_id in zip(indexed, inserted.scalars().all(), strict=True):
+        event_ids: Sequence[int] = inserted.scalars().all()
+        for (event, _), event_id in zip(indexed, event_ids, strict=True):
             if _type(event) in ASSET_EVENTS:
                 self._store_asset_event_tags(index, [event], [event_id])
                 self._store_asset_event(index, event, event_id)

@@ -54,12 +54,13 @@ class RunLock(dg.ConfigurableResource):
 
 def _end_dead_runs(context: dg.InitResourceContext) -> None:
     """Mark runs that hold no lock any more, since this one has it: their process died, and nobody else would say so."""
-    started = context.instance.get_runs(dg.RunsFilter(job_name="refresh", statuses=[dg.DagsterRunStatus.STARTED]))
+    instance = context.instance
+    if instance is None:  # outside of an instance there are no runs
+        return
+    started = instance.get_runs(dg.RunsFilter(job_name="refresh", statuses=[dg.DagsterRunStatus.STARTED]))
     for run in started:
         if context.run is None or run.run_id != context.run.run_id:
-            context.instance.report_run_failed(
-                run, "The process of this run died. The run after it found everything in order."
-            )
+            instance.report_run_failed(run, "The process of this run died. The run after it found everything in order.")
 
 
 def run_started(context: dg.AssetExecutionContext) -> datetime:

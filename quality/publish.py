@@ -109,7 +109,7 @@ def _open(warehouse: Path) -> duckdb.DuckDBPyConnection:
 
 def _content(con: duckdb.DuckDBPyConnection, semantic_manifest: Path, as_of: datetime) -> dict[str, Any]:
     """What makes a version differ from another: ``as_of``, the tables, the definitions."""
-    tables = {}
+    tables: dict[str, dict[str, Any]] = {}
     for name, relation in _tables(con).items():
         hashed, rows = table_hash(con, relation)
         tables[name] = {"rows": rows, "hash": hashed}

@@ -61,7 +61,7 @@ def _config(size: int) -> dict[str, Any]:
     }
 
 
-def _svg(chart: alt.Chart | alt.LayerChart, name: str, size: int = 12) -> str:
+def _svg(chart: alt.Chart | alt.LayerChart | alt.FacetChart, name: str, size: int = 12) -> str:
     spec = chart.to_dict(
         validate=False
     )  # vl-convert reads it next and is strict; a second check costs half of the time
@@ -232,10 +232,9 @@ def _deals(rows: list[Row], labels: dict[str, str], width: int, name: str) -> st
 
 def _stage_names(rows: list[Row], labels: dict[str, str]) -> list[str]:
     """Labels of the stages; with the key where two have the same: two bars of one name would be drawn as one."""
-    names = [labels.get(row["stage"], row["stage"]) for row in rows]
-    return [
-        name if names.count(name) == 1 else f"{name} ({row['stage']})" for row, name in zip(rows, names, strict=True)
-    ]
+    stages: list[str] = [row["stage"] for row in rows]
+    names = [labels.get(stage, stage) for stage in stages]
+    return [name if names.count(name) == 1 else f"{name} ({stage})" for stage, name in zip(stages, names, strict=True)]
 
 
 def _by_stage(values: list[Row], width: int) -> alt.Chart:

@@ -34,8 +34,8 @@ def kpi_title(row: Row, report: Report) -> str:
     """A scorecard row's name, with its stages where it has them."""
     if not row["from_stage"]:
         return kpi_name(row["kpi"])
-    stages = [report.labels.get(row[end], row[end]) for end in ("from_stage", "to_stage") if row[end]]
-    return " → ".join(stages)
+    stages: list[str] = [row[end] for end in ("from_stage", "to_stage") if row[end]]
+    return " → ".join(report.labels.get(stage, stage) for stage in stages)
 
 
 def before_words(row: Row) -> str:

@@ -101,7 +101,8 @@ def line_of(document: Any, location: tuple[int | str, ...]) -> int:
     node = document
     for key in location:
         try:
-            position = node.lc.key(key) if isinstance(node, dict) else node.lc.item(key)
+            lines = node.lc
+            position = lines.key(key) if isinstance(node, dict) else lines.item(key)
             line = position[0] + 1
             node = node[key]
         except (AttributeError, KeyError, IndexError, TypeError):

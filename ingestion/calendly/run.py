@@ -53,7 +53,7 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
             last = rawlog.last_loaded_at(company, SOURCE) if "events" in cursors else None
             events = _events(client, changes, scope, settings, received_at, last)
             moved = _moved(changes, events, received_at)
-            jobs = [lambda one=one: _invitees(client, changes, one) for one in moved]  # type: ignore[misc]
+            jobs = [lambda one=one: _invitees(client, changes, one) for one in moved]
             run_all(client, jobs)
             newest = _submissions(client, changes, scope, cursors.get("submissions") or {})
             changes.land()

@@ -54,15 +54,11 @@ def check(settings: SourceSettings) -> list[Finding]:
 
     def connected(policy: RetryPolicy) -> tuple[HttpClient, list[Trial]]:
         client = connect(settings, policy)
-        trials: list[Trial] = [("the key and its account", lambda: account(client, settings))]
-        for name in ("calls", "form_submissions", "users"):
-            path = f"/a/{{account}}/{name}.json"
-            trials.append(
-                (
-                    f"read {name}",
-                    lambda path=path: client.get(path.format(account=account(client, settings)), {"per_page": 1}),
-                )
-            )  # type: ignore[misc]
-        return client, trials
+
+        def reading(name: str) -> Trial:
+            return f"read {name}", lambda: client.get(f"/a/{account(client, settings)}/{name}.json", {"per_page": 1})
+
+        tables = ("calls", "form_submissions", "users")
+        return client, [("the key and its account", lambda: account(client, settings)), *map(reading, tables)]
 
     return tried(connected)

@@ -179,7 +179,8 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> Api:
     quota = Quota(longest, _tokens(settings))
 
     def read_error(status: int, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> ErrorReading:
-        error = body.get("error") if isinstance(body.get("error"), dict) else {}
+        found = body.get("error")
+        error = found if isinstance(found, dict) else {}
         code, message = str(error.get("status") or "") or None, str(error.get("message") or "")
         if status == 429:
             return quota.refused(message)

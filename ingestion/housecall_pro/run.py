@@ -127,7 +127,8 @@ class _Reading:
             if cursor is None or listing.reading == "whole":
                 return self._whole(listing)
             if listing.reading == "invoices":
-                return self._invoices(listing)
+                self._invoices(listing)
+                return None
             return self._newest_first(listing, moment(cursor.get("until")))
         except Refused as error:
             if not listing.is_optional or error.status not in (403, 404):

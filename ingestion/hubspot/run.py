@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
@@ -65,11 +66,11 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
         with spool_folder(company.work_dir, SOURCE) as folder, Known(company) as known:
             known.load(OBJECTS)
             reading = _Reading(api, known, settings, folder, received_at, Tally(reporter, SOURCE), landing, Lock())
-            jobs: list[Callable[[], Any]] = [
-                lambda kind=kind: reading.objects(kind, cursors.get(kind.name)) for kind in kinds
-            ]  # type: ignore[misc]
+            jobs: list[Callable[[], Any]] = [partial(reading.objects, kind, cursors.get(kind.name)) for kind in kinds]
             staged = [kind for kind in kinds if kind.name in STAGED]
-            forms = (lambda: reading.forms(cursors.get(FORM_SUBMISSIONS.name))) if with_forms else (lambda: None)
+            forms: Callable[[], Forms | None] = (
+                partial(reading.forms, cursors.get(FORM_SUBMISSIONS.name)) if with_forms else lambda: None
+            )
             *found, owners, pipelines, submitted = run_all(
                 api.client, [*jobs, reading.owners, lambda: reading.pipelines(staged), forms], _THREADS
             )

@@ -80,7 +80,7 @@ class JobberApi:
                 variables["filter"] = filters
             found = self.query(query, variables).get(listing.name)
             info = found.get("pageInfo") if isinstance(found, dict) else None
-            if not isinstance(info, dict) or not isinstance(found.get("nodes"), list):
+            if not isinstance(found, dict) or not isinstance(info, dict) or not isinstance(found.get("nodes"), list):
                 raise SourceError(f"{SOURCE}: {listing.name} answered without nodes and pageInfo. Nothing was kept.")
             following = info.get("endCursor") if info.get("hasNextPage") else None
             if info.get("hasNextPage") and not following:
@@ -107,9 +107,10 @@ class JobberApi:
                 continue
             if errors:
                 raise _refusal(errors, codes)
-            if not isinstance(body.get("data"), dict):
+            data = body.get("data")
+            if not isinstance(data, dict):
                 raise SourceError(f"{SOURCE}: an answer had neither data nor errors. Nothing of this load was kept.")
-            return body["data"]
+            return data
         raise SourceError(
             f"{SOURCE}: the budget of points stayed used up ({_MOST_WAITS} tries). Run again later, or set a smaller page_size in "
             f"[sources.{SOURCE}] of .dlt/config.toml."

@@ -167,7 +167,8 @@ def readable(fields: Sequence[Mapping[str, Any]], first: Sequence[str]) -> list[
     names = [str(field["name"]) for field in fields if field.get("type") not in _COMPOUND and field.get("name")]
     # two columns may be filled from one field, which a query may name only once
     wanted = list(dict.fromkeys([*(name for name in first if name in names), *names]))
-    length, kept = 0, []
+    length = 0
+    kept: list[str] = []
     for name in wanted:
         length += len(name) + 1
         if length > _LONGEST:

@@ -44,7 +44,7 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
                 overlap=timedelta(minutes=number(settings, "overlap_minutes", 10)),
                 bulk_from=int(number(settings, "bulk_from_rows", 50_000)),
             )
-            jobs = [lambda one=one: reading.read(one, cursors.get(one.table_name)) for one in SOBJECTS]  # type: ignore[misc]
+            jobs = [lambda one=one: reading.read(one, cursors.get(one.table_name)) for one in SOBJECTS]
             newest = run_all(api.client, jobs)
             changes.land()
             for sobject, at in zip(SOBJECTS, newest, strict=True):

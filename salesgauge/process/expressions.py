@@ -17,7 +17,7 @@ from sqlglot.errors import SqlglotError
 WORDS = "= <> < <= > >=, in (...), like, ilike, between, is null, is true, is distinct from, and, or, not, over names and literals"
 _TWO = ("this", "expression")
 # Every part of a node that is understood. sqlglot keeps `not like` as a flag of `like`: whoever overlooks a part turns a condition round.
-PARTS: dict[type[exp.Expression], tuple[str, ...]] = {
+PARTS: dict[type[exp.Expr], tuple[str, ...]] = {
     exp.And: _TWO, exp.Or: _TWO, exp.Not: ("this",), exp.Paren: ("this",),
     exp.EQ: _TWO, exp.NEQ: _TWO, exp.GT: _TWO, exp.GTE: _TWO, exp.LT: _TWO, exp.LTE: _TWO,
     exp.NullSafeEQ: _TWO, exp.NullSafeNEQ: _TWO, exp.Is: _TWO,
@@ -37,7 +37,7 @@ _MAX_DEPTH = 200
 Columns = Mapping[str, Mapping[str, str] | frozenset[str]]
 
 
-def read_condition(text: str) -> exp.Expression:
+def read_condition(text: str) -> exp.Expr:
     """``text`` as one condition of which every part is understood. ValueError says what is not, and what is allowed."""
     try:
         parsed = sqlglot.parse(text, read="duckdb")
@@ -57,24 +57,24 @@ def read_condition(text: str) -> exp.Expression:
     return tree
 
 
-def parse_condition(text: str, columns: Columns) -> exp.Expression:
+def parse_condition(text: str, columns: Columns) -> exp.Expr:
     """``text`` as a checked expression over ``object.column`` names.
 
     ``columns`` maps each object (``lead``, ``deal`` …) to its columns; where it knows their types (those of ``salesgauge.entities``),
     comparing a column with what it can't hold is refused too. Allowed: what ``WORDS`` says and ``lower()``.
     """
     tree = read_condition(text)
-    for node in tree.find_all(exp.Column):
-        _check_column(node, columns)
+    for column in tree.find_all(exp.Column):
+        _check_column(column, columns)
     for node in tree.walk():
         _check_types(node, columns)
     return tree
 
 
-def to_sql(tree: exp.Expression, *, with_objects: bool = False) -> str:
+def to_sql(tree: exp.Expr, *, with_objects: bool = False) -> str:
     """The expression as portable SQL with quoted column names, qualified by their object only ``with_objects``."""
 
-    def named(node: exp.Expression) -> exp.Expression:
+    def named(node: exp.Expr) -> exp.Expr:
         if not isinstance(node, exp.Column):
             return node
         return exp.column(node.name, table=node.table if with_objects else None, quoted=True)
@@ -82,25 +82,25 @@ def to_sql(tree: exp.Expression, *, with_objects: bool = False) -> str:
     return tree.transform(named, copy=True).sql(dialect="duckdb", comments=False)
 
 
-def alternatives(tree: exp.Expression) -> list[exp.Expression]:
+def alternatives(tree: exp.Expr) -> list[exp.Expr]:
     """The conditions that ``or`` joins at the top of ``tree``; ``tree`` itself where there is none."""
     bare = tree.unnest()
     return [*alternatives(bare.this), *alternatives(bare.expression)] if isinstance(bare, exp.Or) else [tree]
 
 
-def objects_of(tree: exp.Expression) -> set[str]:
+def objects_of(tree: exp.Expr) -> set[str]:
     """The objects whose columns ``tree`` names."""
     return {node.table for node in tree.find_all(exp.Column)}
 
 
-def _depth(tree: exp.Expression) -> int:
+def _depth(tree: exp.Expr) -> int:
     deepest, level = 0, [tree]
     while level:
         deepest, level = deepest + 1, [child for node in level for child in node.iter_expressions()]
     return deepest
 
 
-def _unknown(node: exp.Expression) -> str:
+def _unknown(node: exp.Expr) -> str:
     """What of ``node`` is not part of the language; empty where all is."""
     if type(node) not in PARTS:
         return f"'{_shown(node)}' is not allowed in a condition"
@@ -108,7 +108,7 @@ def _unknown(node: exp.Expression) -> str:
     return f"'{_shown(node)}' is not allowed in a condition ({', '.join(extra)})" if extra else ""
 
 
-def _misplaced(node: exp.Expression) -> str:
+def _misplaced(node: exp.Expr) -> str:
     """Why ``node`` can't stand where it does; empty where it can."""
     if isinstance(node, exp.In) and not node.expressions:
         return f"'{_shown(node)}' is not allowed in a condition: in needs a list of values in brackets"
@@ -128,20 +128,20 @@ def _misplaced(node: exp.Expression) -> str:
     return ""
 
 
-def _shown(node: exp.Expression) -> str:
+def _shown(node: exp.Expr) -> str:
     return node.sql(dialect="duckdb")
 
 
-def _is_condition(node: exp.Expression) -> bool:
+def _is_condition(node: exp.Expr) -> bool:
     bare = node.unnest()
     return isinstance(bare, (*_CONDITIONS, exp.Column, exp.Boolean))
 
 
-def _is_nested(node: exp.Expression) -> bool:
+def _is_nested(node: exp.Expr) -> bool:
     return isinstance(node.unnest(), _CONDITIONS)
 
 
-def _is_date(node: exp.Expression) -> bool:
+def _is_date(node: exp.Expr) -> bool:
     is_text = isinstance(node.this, exp.Literal) and node.this.is_string
     return node.args["to"].this == exp.DataType.Type.DATE and is_text and is_day(node.this.this)
 
@@ -174,8 +174,9 @@ def _check_column(node: exp.Column, columns: Columns) -> None:
         )
 
 
-def _check_types(node: exp.Expression, columns: Columns) -> None:
+def _check_types(node: exp.Expr, columns: Columns) -> None:
     """A comparison of a column with a literal that it can never hold is a mistake: it is never true, or stops the models."""
+    side: exp.Expr
     if isinstance(node, (exp.And, exp.Or, exp.Not)):
         for side in node.iter_expressions():
             if _type(side, columns) not in ("boolean", ""):
@@ -195,7 +196,7 @@ def _check_types(node: exp.Expression, columns: Columns) -> None:
             _check_pair(node, first, other, columns)
 
 
-def _check_pair(node: exp.Expression, left: exp.Expression, right: exp.Expression, columns: Columns) -> None:
+def _check_pair(node: exp.Expr, left: exp.Expr, right: exp.Expr, columns: Columns) -> None:
     kinds = {_type(left, columns): left, _type(right, columns): right}
     if (
         len(kinds) == 1
@@ -205,8 +206,7 @@ def _check_pair(node: exp.Expression, left: exp.Expression, right: exp.Expressio
     ):
         return
     literal = next((side.unnest() for side in (left, right) if isinstance(side.unnest(), exp.Literal)), None)
-    is_text = literal is not None and literal.is_string
-    if is_text and any(kind in _TIMES for kind in kinds):
+    if literal is not None and literal.is_string and any(kind in _TIMES for kind in kinds):
         if not _is_moment(literal.this):
             raise ValueError(f"'{literal.this}' is no date; expected for example '2026-01-31'")
         return
@@ -215,7 +215,7 @@ def _check_pair(node: exp.Expression, left: exp.Expression, right: exp.Expressio
     raise ValueError(f"'{_shown(node)}' compares {words}{hint}")
 
 
-def _type(node: exp.Expression, columns: Columns) -> str:
+def _type(node: exp.Expr, columns: Columns) -> str:
     """``boolean``, ``text``, ``timestamp`` …; empty where it is not known."""
     node = node.unnest()
     if isinstance(node, exp.Column):

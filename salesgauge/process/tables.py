@@ -124,6 +124,8 @@ def _rows(process: Process, as_of: datetime) -> dict[str, list[Sequence[Any]]]:
         "exchange_rates": [(rate.currency, rate.date, rate.rate) for rate in process.exchange_rates],
         "placeholders": [(value.strip().lower(),) for value in process.placeholders],
         "exclusions": list(process.exclusions.items()),
-        "identity": [(pair.entity, pair.record, pair.lead, True) for pair in process.identity.same]
-        + [(pair.entity, pair.record, pair.lead, False) for pair in process.identity.different],
+        "identity": [
+            *((pair.entity, pair.record, pair.lead, True) for pair in process.identity.same),
+            *((pair.entity, pair.record, pair.lead, False) for pair in process.identity.different),
+        ],
     }
