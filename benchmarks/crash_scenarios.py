@@ -129,7 +129,7 @@ def _prepare_api(root: Path) -> None:
 
 
 def _load_api(company: Company, at: datetime) -> None:
-    changed = [{"id": "3", "n": 33}, {"id": "40", "n": 40}, {"id": "41", "n": "bad"}, {"n": 1}]
+    changed: list[dict[str, Any]] = [{"id": "3", "n": 33}, {"id": "40", "n": 40}, {"id": "41", "n": "bad"}, {"n": 1}]
     _sync(company, at, [*_CALLS[:10], *changed], [{"id": str(one)} for one in range(2, 31)])
 
 

@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -96,9 +97,9 @@ def measure(work: Path, *, rows: int) -> dict[str, float]:
     for shape, kind in [(shape, kind) for shape in ROWS for kind in READERS]:
         file, relation = _write(work, shape, kind, rows), READERS[kind].format(file=work / f"{shape}.{kind}")
         name = f"ingest_files_{kind}" if shape == "deals" else f"ingest_files_{shape}_{kind}"
-        figures |= _beside_duckdb(name, work, rows, relation, lambda root, file=file: _own(root, file, rows))
+        figures |= _beside_duckdb(name, work, rows, relation, partial(_own, file=file, rows=rows))
         if shape == "deals":
-            copy = _beside_duckdb("", work, rows, relation, lambda root, read=relation: _copy(read, root))
+            copy = _beside_duckdb("", work, rows, relation, partial(_copy, relation))
             figures[f"ingest_duckdb_copy_{kind}_ratio_to_duckdb"] = copy["_ratio_to_duckdb"]
     result = _write(work, "bulk", "csv", rows)
     figures |= _beside_duckdb(
@@ -114,9 +115,7 @@ def measure(work: Path, *, rows: int) -> dict[str, float]:
         events = relation.format(days=data / "ga4" / f"*.{kind}")
         (count,) = duckdb.sql(f"select count(*) from {events}").fetchone() or (0,)
         figures["ingest_ga4_rows"] = count
-        figures |= _beside_duckdb(
-            f"ingest_ga4_{kind}", work, count, events, lambda root, data=data, count=count: _web(root, data, count)
-        )
+        figures |= _beside_duckdb(f"ingest_ga4_{kind}", work, count, events, partial(_web, data=data, rows=count))
     lines = work / "deals.jsonl"
     figures |= _beside_duckdb(
         "ingest_api_records", work, rows, READERS["jsonl"].format(file=lines), lambda root: _records(root, lines, rows)
@@ -127,9 +126,7 @@ def measure(work: Path, *, rows: int) -> dict[str, float]:
     for factor in (1, 4):
         file = _write(work / f"x{factor}", "deals", "csv", rows * factor)
         root = work / f"company_memory_{factor}"
-        figures[f"ingest_files_csv_peak_mb_{factor}x"] = _peak_mb(
-            lambda root=root, file=file, n=rows * factor: _own(root, file, n)
-        )
+        figures[f"ingest_files_csv_peak_mb_{factor}x"] = _peak_mb(partial(_own, root, file, rows * factor))
     return figures
 
 
@@ -138,7 +135,7 @@ def _beside_duckdb(name: str, work: Path, rows: int, relation: str, own: Callabl
     pairs = []
     for number in range(REPEATS):
         root = work / f"own_{name}_{number}"
-        pairs.append((_seconds(lambda: _peer(relation)), _seconds(lambda root=root: own(root))))
+        pairs.append((_seconds(lambda: _peer(relation)), _seconds(partial(own, root))))
         shutil.rmtree(root, ignore_errors=True)
     return {
         f"{name}_rows_per_second": median(rows / mine for _, mine in pairs),
@@ -223,7 +220,8 @@ def _peak_mb(work: Callable[[], None]) -> float:
     process.join()
     if process.exitcode:
         raise RuntimeError("the measured load failed")
-    return said.get()
+    peak: float = said.get()
+    return peak
 
 
 def _write(work: Path, shape: str, kind: str, rows: int) -> Path:

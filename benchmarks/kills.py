@@ -64,7 +64,7 @@ def poll(pointer: str, stop: Event, errors: multiprocessing.SimpleQueue[str], po
             continue
         try:
             con = duckdb.connect(str(Path(pointer).resolve()), read_only=True)
-            a, b = con.execute("select count(*), count(distinct as_of) from kpi.kpi_win_loss").fetchone()
+            a, b = con.execute("select count(*), count(distinct as_of) from kpi.kpi_win_loss").fetchone() or (0, 0)
             con.close()
             if a == 0 or b != 1:
                 errors.put(f"{a} rows with {b} moments")
@@ -98,7 +98,8 @@ def torture(work: Path, *, kills: int, seed: int, scale: float, readers: int = 4
         expected = table_hashes(reference)
 
         victim = fresh("victim")
-        stop, errors, polls = multiprocessing.Event(), multiprocessing.SimpleQueue(), multiprocessing.Value("i", 0)
+        stop, polls = multiprocessing.Event(), multiprocessing.Value("i", 0)
+        errors: multiprocessing.SimpleQueue[str] = multiprocessing.SimpleQueue()
         pointer = str(victim / "var" / "published" / "salesgauge.duckdb")
         processes = [
             multiprocessing.Process(target=poll, args=(pointer, stop, errors, polls), daemon=True)

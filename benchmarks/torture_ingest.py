@@ -54,7 +54,7 @@ class _Killer:
         if event == "open":
             mode, flags = arguments[1], arguments[2]
             is_change = bool(isinstance(flags, int) and flags & _WRITES) or (
-                mode is not None and set(mode) & set("wax+")
+                mode is not None and bool(set(mode) & set("wax+"))
             )
         if is_change and str(arguments[0]).startswith(self._folder):
             self._event()

@@ -6,6 +6,7 @@ Works on the rows of a ``Recorder`` in order of time; journeys are not played he
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from demo.clock import DAY, HOUR, Dice
 from demo.deals import DealSummary
@@ -122,7 +123,7 @@ def depart(dice: Dice, rec: Recorder, leads: Plan, deals: Plan) -> None:
     """The rep who leaves: open leads and deals change hands in one moment; colleagues do what would have been theirs afterwards."""
     gone = next(rep for rep in REPS.values() if rep.left is not None)
     heirs = [rep.rep_id for rep in reps_at(gone.branch, "sales_rep", LEFT_AT)]
-    state = {"lead": {}, "deal": {}}  # number → [owner, is open]
+    state: dict[str, dict[int, list[Any]]] = {"lead": {}, "deal": {}}  # number → [owner, is open]
     rows, handed_over = [], False
     for row in rec.in_order():
         if not handed_over and row[0] > LEFT_AT:

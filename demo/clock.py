@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
-from typing import TypeVar
+from typing import Generic, TypeVar, overload
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -66,7 +66,13 @@ class OpenHours:
         index = bisect_right(self._opens, ms) - 1
         return index >= 0 and ms < self._closes[index]
 
-    def after(self, ms: int, open_ms: float) -> int:
+    @overload
+    def after(self, ms: int, open_ms: float) -> int: ...
+
+    @overload
+    def after(self, ms: float, open_ms: float) -> float: ...
+
+    def after(self, ms: float, open_ms: float) -> float:
         """The moment at which ``open_ms`` milliseconds of opening time have passed since ``ms``."""
         index = bisect_right(self._opens, ms) - 1
         position = 0 if index < 0 else self._before[index] + min(ms, self._closes[index]) - self._opens[index]
@@ -75,7 +81,7 @@ class OpenHours:
         return self._opens[index] + target - self._before[index]
 
 
-class Weighted:
+class Weighted(Generic[T]):
     """Choices with weights, ready to be drawn from."""
 
     def __init__(self, weights: dict[T, float]) -> None:
@@ -113,7 +119,7 @@ class Dice:
         """One of ``values``, all alike."""
         return values[int(self.unit() * len(values))]
 
-    def weighted(self, choices: Weighted):
+    def weighted(self, choices: Weighted[T]) -> T:
         """One of the choices by its weight."""
         return choices.values[min(bisect_right(choices.limits, self.unit()), len(choices.values) - 1)]
 

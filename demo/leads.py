@@ -299,20 +299,37 @@ class LeadJourneys:
             self._rec.add(ms, "lead_field", customer.lead, None, rep.rep_id, field="is_test", value=True)
         return ms
 
-    def _pick_rep(self, branch: str, ms: int, prefer_sales: bool = False) -> Rep:
+    def _pick_rep(self, branch: str, ms: float, prefer_sales: bool = False) -> Rep:
         role = "sales_rep" if prefer_sales or self._dice.chance(0.15) else "intake_coordinator"
         return self._dice.pick(reps_at(branch, role, ms))
 
-    def _call(self, ms, lead, deal, rep, direction, outcome, seconds) -> None:
+    def _call(
+        self,
+        ms: float,
+        lead: int | None,
+        deal: int | None,
+        rep: Rep | None,
+        direction: str,
+        outcome: str,
+        seconds: float,
+    ) -> None:
         self._rec.activity(ms, "call", lead, deal, rep.rep_id if rep else None, direction=direction, outcome=outcome,
                            duration_seconds=round(float(seconds), 1))  # fmt: skip
 
-    def _email(self, ms, lead, deal, direction, rep=None, automated=False) -> None:
+    def _email(
+        self,
+        ms: float,
+        lead: int | None,
+        deal: int | None,
+        direction: str,
+        rep: Rep | None = None,
+        automated: bool = False,
+    ) -> None:
         self._rec.activity(
             ms, "email", lead, deal, rep.rep_id if rep else None, direction=direction, is_automated=automated
         )
 
-    def _task(self, ms, lead, deal, rep) -> None:
+    def _task(self, ms: float, lead: int | None, deal: int | None, rep: Rep) -> None:
         due = int(ms + self._dice.whole(1, 5) * DAY)
         activity = self._rec.activity(ms, "task", lead, deal, rep.rep_id, due_at=due)
         if self._dice.chance(0.7):

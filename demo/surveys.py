@@ -86,7 +86,18 @@ def _unlinked(dice: Dice, rec: Recorder, leads: list[LeadSummary]) -> None:
             _answer(dice, rec, POST_JOB, None, None, at, _token(dice), 0.0, None, hidden=False)
 
 
-def _answer(dice, rec, form, lead, deal, at, token, lift, email, hidden) -> None:
+def _answer(
+    dice: Dice,
+    rec: Recorder,
+    form: str,
+    lead: int | None,
+    deal: int | None,
+    at: float,
+    token: str,
+    lift: float,
+    email: str | None,
+    hidden: bool,
+) -> None:
     level = dice.around(1, 0.28) * 7.9 + 0.8 * lift
     nps = max(0, min(10, round(level)))
     csat = max(1, min(5, round(level / 2 + dice.between(-0.6, 0.7))))
@@ -97,7 +108,7 @@ def _answer(dice, rec, form, lead, deal, at, token, lift, email, hidden) -> None
     )  # fmt: skip
 
 
-def _partial(dice, rec, form, lead, deal, at, token) -> None:
+def _partial(dice: Dice, rec: Recorder, form: str, lead: int | None, deal: int | None, at: float, token: str) -> None:
     rec.add(_second(at), "survey_partial", lead, deal, None, form_id=form, response_id=token,
             nps_score=dice.whole(0, 10) if dice.chance(0.6) else None, csat_score=None, comment=None, email=None,
             is_hidden_linked=True)  # fmt: skip

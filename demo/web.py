@@ -124,7 +124,9 @@ def _events(rng: np.random.Generator, sessions: pd.DataFrame) -> pd.DataFrame:
     return _describe(rng, events, sessions, session, start)
 
 
-def _describe(rng, events, sessions, session, start) -> pd.DataFrame:
+def _describe(
+    rng: np.random.Generator, events: pd.DataFrame, sessions: pd.DataFrame, session: np.ndarray, start: np.ndarray
+) -> pd.DataFrame:
     count = len(sessions)
     consent = (rng.random(count) < 0.96)[session]
     visitor = sessions["visitor"].to_numpy()
@@ -150,7 +152,7 @@ def _describe(rng, events, sessions, session, start) -> pd.DataFrame:
         events[name] = np.array([row[index] for row in TRAFFIC], dtype=object)[traffic]
     click = pd.Series("Cj0K" + pd.Series(sessions["start"].astype(str)), dtype=object).to_numpy(dtype=object)[session]
     events["gclid"] = np.where(is_paid, click, None)
-    events["form_id"] = np.where(is_form, "quote", None)
+    events["form_id"] = np.where(is_form, "quote", None)  # type: ignore[call-overload]  # an array of objects
     events["device"] = device
     events["city"] = np.array(CITIES, dtype=object)[visitor % len(CITIES)][session]
     events["is_late"] = rng.random(len(events)) < LATE_SHARE

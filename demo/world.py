@@ -118,7 +118,7 @@ REPS = {
 }
 
 
-def reps_at(branch: str, role: str, ms: int) -> list[Rep]:
+def reps_at(branch: str, role: str, ms: float) -> list[Rep]:
     """The reps of a branch who work there in that role at that moment."""
     return [
         rep

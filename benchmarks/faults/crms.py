@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
@@ -115,6 +115,12 @@ def _salesforce_more(body: Row, cursor: int) -> Row:
 
 
 _COMPARED = ("Lead", "Opportunity", "OpportunityHistory", "Task", "Event", "Contact", "LeadHistory", "User")
+
+
+def _records_of(name: str) -> Callable[[Any], Iterable[Row]]:
+    return lambda server: server.state.rows[name].values()
+
+
 SALESFORCE = Source(
     name="salesforce",
     server=salesforce.server,
@@ -123,9 +129,7 @@ SALESFORCE = Source(
     secrets=section(salesforce.secrets()),
     path=r"/queryAll\?q=SELECT (?!COUNT).* FROM Lead |/query/01g",
     tables=tuple(
-        Table(one.table_name, lambda server, name=one.name: server.state.rows[name].values(), (("id", "Id"),))
-        for one in SOBJECTS
-        if one.name in _COMPARED
+        Table(one.table_name, _records_of(one.name), (("id", "Id"),)) for one in SOBJECTS if one.name in _COMPARED
     ),
     work=Work(_add_lead, _touch_lead),
     more=_salesforce_more,

@@ -50,7 +50,8 @@ class Stage:
     """A company directory with one source whose server plays faults."""
 
     def __init__(self, source: Source, log: CompanyLog, root: Path, **options: Any) -> None:
-        self.source, self.log, self.root = source, log, root
+        self.source, self.root = source, root
+        self.log: CompanyLog = log
         self.server = source.build(log, **options)
         self.faults = Faults(self.server.app)
         self._loop = Loopback(self.faults)

@@ -50,4 +50,4 @@ def crm(name: str) -> Crm:
     """The module of ``name``; ValueError for one that is not in ``CRMS``."""
     if name not in CRMS:
         raise ValueError(f"the demo company does not run '{name}'; it can run: {', '.join(CRMS)}")
-    return importlib.import_module(f"demo.crms.{name}")  # type: ignore[return-value]
+    return importlib.import_module(f"demo.crms.{name}")

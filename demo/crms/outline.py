@@ -148,7 +148,7 @@ def outline(log: CompanyLog) -> Outline:
         elif kind == "meeting_outcome":
             meeting, of = meetings[data["activity_id"]]
             meeting.outcome = data["outcome"]
-            _touch(sales.get(of), at)
+            _touch(sales.get(of or ""), at)
 
     def survivor(one: str | None) -> str | None:
         while one in merged:

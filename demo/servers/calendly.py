@@ -226,7 +226,7 @@ class CalendlyServer:
         token = request.query_params.get("page_token")
         begins = int(base64.b64decode(token)) if token else 0
         found = rows[begins : begins + count]
-        self.traffic.count(name, len(found))
+        self.traffic.count(name)
         following = None
         if begins + count < len(rows):
             token = base64.b64encode(str(begins + count).encode()).decode()

@@ -56,7 +56,7 @@ class Cancellation(Shape):
 
     canceled_by: str
     reason: str | None
-    canceler_type: one_of("host", "invitee")  # type: ignore[valid-type]
+    canceler_type: one_of("host", "invitee")
     created_at: Microseconds
 
 
@@ -83,7 +83,7 @@ class Event(Shape):
 
     uri: EventUri
     name: str | None
-    status: one_of("active", "canceled")  # type: ignore[valid-type]
+    status: one_of("active", "canceled")
     start_time: Microseconds
     end_time: Microseconds
     event_type: TypeUri | None
@@ -127,7 +127,7 @@ class Tracking(Shape):
 class NoShow(Shape):
     """The mark of a host."""
 
-    uri: _uri("invitee_no_shows")  # type: ignore[valid-type]
+    uri: _uri("invitee_no_shows")
     created_at: Microseconds
 
 
@@ -135,9 +135,9 @@ class Payment(Shape):
     """What was paid at booking."""
 
     external_id: str
-    provider: one_of("stripe", "paypal")  # type: ignore[valid-type]
+    provider: one_of("stripe", "paypal")
     amount: Number
-    currency: one_of("AUD", "CAD", "EUR", "GBP", "USD")  # type: ignore[valid-type]
+    currency: one_of("AUD", "CAD", "EUR", "GBP", "USD")
     terms: str | None
     successful: bool
 
@@ -151,7 +151,7 @@ class Invitee(Shape):
     name: str
     first_name: str | None
     last_name: str | None
-    status: one_of("active", "canceled")  # type: ignore[valid-type]
+    status: one_of("active", "canceled")
     timezone: str | None
     questions_and_answers: list[Question]
     tracking: Tracking
@@ -162,7 +162,7 @@ class Invitee(Shape):
     no_show: NoShow | None
     payment: Payment | None
     reconfirmation: dict[str, Any] | None
-    routing_form_submission: _uri("routing_form_submissions") | None  # type: ignore[valid-type]
+    routing_form_submission: _uri("routing_form_submissions") | None
     scheduling_method: str | None = None
     invitee_scheduled_by: UserUri | None = None
     text_reminder_number: str | None
@@ -199,8 +199,8 @@ class User(OpenShape):
 class Membership(OpenShape):
     """A person's place in the organization."""
 
-    uri: _uri("organization_memberships")  # type: ignore[valid-type]
-    role: one_of("user", "admin", "owner")  # type: ignore[valid-type]
+    uri: _uri("organization_memberships")
+    role: one_of("user", "admin", "owner")
     user: User
     organization: OrganizationUri
     created_at: Microseconds
@@ -228,7 +228,7 @@ class RoutingAnswer(Shape):
 class Submission(OpenShape):
     """A routing form that was filled in. ``submitter``: the invitee where a booking followed."""
 
-    uri: _uri("routing_form_submissions")  # type: ignore[valid-type]
+    uri: _uri("routing_form_submissions")
     routing_form: FormUri
     questions_and_answers: list[RoutingAnswer]
     result: dict[str, Any] | None

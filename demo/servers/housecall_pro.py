@@ -76,7 +76,7 @@ class HousecallProServer:
         elif asked.get("sort_by") in ("created_at", "updated_at"):
             rows.sort(key=lambda row: row.get(asked["sort_by"], ""), reverse=asked.get("sort_direction") == "desc")
         found = rows[(page - 1) * size : page * size]
-        self.traffic.count(name, len(found))
+        self.traffic.count(name)
         answer: dict[str, Any] = {"page": page, "page_size": size, "total_items": len(rows), name: found}
         answer["total_pages_count" if name == "leads" else "total_pages"] = math.ceil(len(rows) / size)
         if name == "customers" and self.options.deleted_while_paging and page == 1:

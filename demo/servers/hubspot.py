@@ -146,7 +146,8 @@ class HubSpotServer:
             return self._error(404, f"version {version} is not supported")
         self._asked += 1
         window = self._search_window if is_search else self._burst
-        is_unlucky = bool(self.options.refuse_every) and self._asked % self.options.refuse_every == 0
+        every = self.options.refuse_every
+        is_unlucky = self._asked % every == 0 if every else False
         if is_unlucky or not window.take():
             self.traffic.refused[ALIASES.get(kind, kind)] += 1
             headers = {"Retry-After": str(window.limit.retry_after)} if window.limit.retry_after is not None else {}
@@ -234,7 +235,7 @@ class HubSpotServer:
         found = [self.state.records[kind].get(one) for one in dict.fromkeys(inputs)]
         records = [one for one in found if one is not None and (one.archived_at is not None) == archived]
         missing = sorted(set(inputs) - {record.id for record in records})
-        answer = {
+        answer: dict[str, Any] = {
             "status": "COMPLETE",
             "results": [shown(self.state, record, body.get("properties") or [], history, []) for record in records],
             **self._times(),
@@ -315,7 +316,7 @@ class HubSpotServer:
                     "next": {"after": str(start + len(page)), "link": "?after=" + str(start + len(page))}
                 }
             results.append(element)
-        answer = {"status": "COMPLETE", "results": results, **self._times()}
+        answer: dict[str, Any] = {"status": "COMPLETE", "results": results, **self._times()}
         if errors:
             answer |= {"errors": errors, "numErrors": len(errors)}
         self.traffic.count(f"associations.{kind}.{other}", None, [element["from"]["id"] for element in results])

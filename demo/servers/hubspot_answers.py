@@ -104,7 +104,7 @@ class Found(Page[Record]):
 class Failure(OpenShape):
     """What could not be read of a batch."""
 
-    status: matching("error")  # type: ignore[valid-type]
+    status: matching("error")
     category: str
     message: str
     context: dict[str, list[str]] = Field(default_factory=dict)
@@ -113,7 +113,7 @@ class Failure(OpenShape):
 class Batch(Shape, Generic[Item]):
     """A batch read."""
 
-    status: one_of("PENDING", "PROCESSING", "CANCELED", "COMPLETE")  # type: ignore[valid-type]
+    status: one_of("PENDING", "PROCESSING", "CANCELED", "COMPLETE")
     results: list[Item]
     startedAt: Instant
     completedAt: Instant
@@ -210,7 +210,7 @@ class Account(OpenShape):
 class Error(OpenShape):
     """A refusal."""
 
-    status: matching("error")  # type: ignore[valid-type]
+    status: matching("error")
     message: str
     correlationId: str
     category: str | None = None

@@ -35,7 +35,7 @@ CUSTOM = {
     "contacts": frozenset(LEAD_PROPERTY[name] for name in ("branch", "channel", "campaign", "service_line", "job_type", "customer_type", "is_test")),
     "deals": frozenset(DEAL_FIELDS),
 }  # fmt: skip
-LINK_TYPES = {  # (from, to) → [(type id, label)]
+LINK_TYPES: dict[tuple[str, str], list[tuple[int, str | None]]] = {  # (from, to) → [(type id, label)]
     ("contacts", "companies"): [(1, "Primary"), (279, None)], ("companies", "contacts"): [(2, "Primary"), (280, None)],
     ("deals", "contacts"): [(3, None)], ("contacts", "deals"): [(4, None)],
     ("deals", "companies"): [(5, "Primary"), (341, None)], ("companies", "deals"): [(6, "Primary"), (342, None)],

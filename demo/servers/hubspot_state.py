@@ -154,9 +154,9 @@ class HubSpotState:
             record.set("hs_task_completion_date", timestamp(at), at, source)
             record.set("hs_task_status", "COMPLETED", at, source)
         elif kind.startswith("lead_"):
-            self._lead(at, kind, lead, data, source)
+            self._lead(at, kind, lead, data, source)  # type: ignore[arg-type]  # such an event names its lead
         elif kind.startswith("deal_"):
-            self._deal(at, kind, lead, deal, data, source)
+            self._deal(at, kind, lead, deal, data, source)  # type: ignore[arg-type]  # such an event names its deal
 
     def _lead(self, at: datetime, kind: str, lead: str, data: dict, source: dict) -> None:
         contacts = self.records["contacts"]
@@ -357,7 +357,7 @@ class HubSpotState:
     def _describe_deals(self) -> None:
         closed = {row[0]: row for row in DEAL_STAGES.values()}
         for record in self.records["deals"].values():
-            stage = closed[record.properties["dealstage"]]
+            stage = closed[record.properties["dealstage"]]  # type: ignore[index]  # a deal has a stage
             won = stage[3] == "true" and stage[2] == "1.0"
             record.properties |= {
                 "hs_is_closed": stage[3],

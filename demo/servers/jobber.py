@@ -143,7 +143,7 @@ class _Listings:
         begins = int(base64.b64decode(arguments["after"])) if arguments.get("after") else 0
         found = rows[begins : begins + min(arguments.get("first") or 100, 100)]
         ends = begins + len(found)
-        self.server.traffic.count(name, len(found))
+        self.server.traffic.count(name)
         info = {
             "endCursor": base64.b64encode(str(ends).encode()).decode() if found else None,
             "hasNextPage": ends < len(rows),
@@ -178,7 +178,7 @@ def _schema(missing: frozenset[str]) -> GraphQLSchema:
     schema = build_schema(_SCHEMA)
     for one in missing:
         kind, _, name = one.partition(".")
-        del schema.type_map[kind].fields[name]  # type: ignore[union-attr]
+        del schema.type_map[kind].fields[name]  # type: ignore[attr-defined]
     return schema
 
 

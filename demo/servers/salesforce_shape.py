@@ -36,6 +36,7 @@ def _wrong(name: str, value: Any, moment: re.Pattern[str], is_text: bool) -> str
         return "must not be empty" if name in _KEYS else None
     if name.endswith("__c"):  # custom fields hold what the org says
         return None
+    good: object
     if name == "Id" or (name.endswith("Id") and name not in _TEXT_IDS):
         good, wanted = isinstance(value, str) and _ID.fullmatch(value), "an id of 18 characters"
     elif re.match(r"Is[A-Z]", name):
@@ -85,7 +86,7 @@ class Page(Shape):
 
     totalSize: int
     done: bool
-    nextRecordsUrl: matching(rf"{_DATA}/query/01g\w+-\d+") | None = None  # type: ignore[valid-type]
+    nextRecordsUrl: matching(rf"{_DATA}/query/01g\w+-\d+") | None = None
     records: list[Row] = Field(max_length=2_000)
 
     @model_validator(mode="after")
@@ -101,10 +102,10 @@ class Token(Shape):
     """A session; how long it lasts is not told."""
 
     access_token: str
-    instance_url: matching(r"https?://[^/]+")  # type: ignore[valid-type]
+    instance_url: matching(r"https?://[^/]+")
     id: str
-    token_type: matching("Bearer")  # type: ignore[valid-type]
-    issued_at: matching(r"\d{13}")  # type: ignore[valid-type]
+    token_type: matching("Bearer")
+    issued_at: matching(r"\d{13}")
     signature: str
     scope: str | None = None
 
@@ -137,16 +138,16 @@ class Job(Shape):
     """A query job of Bulk API 2.0."""
 
     id: Id
-    operation: one_of("query", "queryAll")  # type: ignore[valid-type]
+    operation: one_of("query", "queryAll")
     object: str
     createdById: Id
     createdDate: Moment
     systemModstamp: Moment
-    state: one_of("UploadComplete", "InProgress", "JobComplete", "Aborted", "Failed")  # type: ignore[valid-type]
-    concurrencyMode: matching("Parallel|Serial")  # type: ignore[valid-type]
-    contentType: matching("CSV")  # type: ignore[valid-type]
+    state: one_of("UploadComplete", "InProgress", "JobComplete", "Aborted", "Failed")
+    concurrencyMode: matching("Parallel|Serial")
+    contentType: matching("CSV")
     apiVersion: float
-    lineEnding: matching("LF|CRLF")  # type: ignore[valid-type]
+    lineEnding: matching("LF|CRLF")
     columnDelimiter: str
     jobType: str | None = None
     retries: int | None = None
@@ -160,7 +161,7 @@ class Error(Shape):
     """A refusal; they come as an array."""
 
     message: str
-    errorCode: matching("[A-Z_]+")  # type: ignore[valid-type]
+    errorCode: matching("[A-Z_]+")
     fields: list[str] | None = None
 
 

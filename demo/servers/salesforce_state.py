@@ -232,19 +232,19 @@ class SalesforceState:
                 "ConvertedContactId": contact["Id"],
                 "ConvertedOpportunityId": opportunity,
             }
-        for deal, lead in self._lead_of_deal.items():
-            opportunity = self.rows["Opportunity"][record_id("Opportunity", deal)]
-            contact = record_id("Contact", self._survivor(lead))
-            moved = max(opportunity["CreatedDate"], self.rows["Contact"][contact]["SystemModstamp"])
-            role = self._row("OpportunityContactRole", deal, opportunity["CreatedDate"], moved)
-            role |= {"OpportunityId": opportunity["Id"], "ContactId": contact, "Role": None, "IsPrimary": True}
-            opportunity["ContactId"] = contact
-        for row, lead, deal in self._activity_of:
-            if lead is not None:
-                survivor = self._survivor(lead)
+        for sold, asked in self._lead_of_deal.items():
+            sale = self.rows["Opportunity"][record_id("Opportunity", sold)]
+            buyer = record_id("Contact", self._survivor(asked))
+            moved = max(sale["CreatedDate"], self.rows["Contact"][buyer]["SystemModstamp"])
+            role = self._row("OpportunityContactRole", sold, sale["CreatedDate"], moved)
+            role |= {"OpportunityId": sale["Id"], "ContactId": buyer, "Role": None, "IsPrimary": True}
+            sale["ContactId"] = buyer
+        for row, who, what in self._activity_of:
+            if who is not None:
+                survivor = self._survivor(who)
                 row["WhoId"] = record_id("Contact" if survivor in converted else "Lead", survivor)
-            if deal is not None:
-                row["WhatId"] = record_id("Opportunity", deal)
+            if what is not None:
+                row["WhatId"] = record_id("Opportunity", what)
 
     def _people(self) -> None:
         start = stamp(pd.Timestamp(self.log.start).to_pydatetime())

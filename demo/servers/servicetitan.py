@@ -104,7 +104,7 @@ class ServiceTitanServer:
         after = _begin(given)
         left = [row for row in rows if _place(row) > after] if after else rows
         found = left[: self.options.page]
-        self.traffic.count(resource, len(found))
+        self.traffic.count(resource)
         end = _token_of(found[-1]) if found else given if given and not _is_date(given) else _encode((given or "", -1))
         return JSONResponse({"hasMore": len(left) > len(found), "continueFrom": end, "data": found})
 
@@ -117,7 +117,7 @@ class ServiceTitanServer:
             row for row in self.state.rows[resource] if active == "Any" or row.get("active", True) == (active == "True")
         ]
         found = rows[(page - 1) * size : page * size]
-        self.traffic.count(resource, len(found))
+        self.traffic.count(resource)
         has_more = len(rows) > page * size
         return JSONResponse({"page": page, "pageSize": size, "hasMore": has_more, "totalCount": None, "data": found})
 

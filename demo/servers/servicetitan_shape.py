@@ -64,7 +64,7 @@ class Campaign(Row):
 class Lead(Row):
     """An inquiry."""
 
-    status: one_of("Open", "Dismissed", "Converted")  # type: ignore[valid-type]
+    status: one_of("Open", "Dismissed", "Converted")
     priority: str | None
     customerId: int | None
     locationId: int | None
@@ -79,7 +79,7 @@ class Booking(Row):
     """An online request."""
 
     source: str | None
-    status: one_of("New", "Accepted", "Converted", "Dismissed")  # type: ignore[valid-type]
+    status: one_of("New", "Accepted", "Converted", "Dismissed")
     jobId: int | None
     summary: str | None
 
@@ -115,7 +115,7 @@ class Contact(Row):
     """A way to reach a customer."""
 
     customerId: int
-    type: one_of("Phone", "MobilePhone", "Email", "Fax")  # type: ignore[valid-type]
+    type: one_of("Phone", "MobilePhone", "Email", "Fax")
     value: str
     memo: str | None
 
@@ -126,7 +126,7 @@ class Job(Row):
     jobNumber: str
     customerId: int
     locationId: int
-    jobStatus: one_of("Scheduled", "Dispatched", "InProgress", "Hold", "Completed", "Canceled")  # type: ignore[valid-type]
+    jobStatus: one_of("Scheduled", "Dispatched", "InProgress", "Hold", "Completed", "Canceled")
     completedOn: Instant | None
     total: Number
     noCharge: bool
@@ -170,7 +170,7 @@ class Appointment(Row):
     jobId: int
     start: Instant
     end: Instant
-    status: one_of("Scheduled", "Dispatched", "Working", "Hold", "Done", "Canceled")  # type: ignore[valid-type]
+    status: one_of("Scheduled", "Dispatched", "Working", "Hold", "Done", "Canceled")
 
 
 class Assignment(Row):
@@ -180,14 +180,14 @@ class Assignment(Row):
     technicianName: str
     appointmentId: int | None
     jobId: int
-    status: one_of("Scheduled", "Dispatched", "Working", "Done")  # type: ignore[valid-type]
+    status: one_of("Scheduled", "Dispatched", "Working", "Done")
 
 
 class Status(Shape):
     """An estimate's status."""
 
     value: int
-    name: one_of("Open", "Sold", "Dismissed")  # type: ignore[valid-type]
+    name: one_of("Open", "Sold", "Dismissed")
 
 
 class Estimate(Row):
@@ -267,9 +267,9 @@ class Call(Row):
     duration: Duration
     from_: str | None = Field(alias="from")
     to: str | None
-    direction: one_of("Inbound", "Outbound")  # type: ignore[valid-type]
-    status: one_of("Ringing", "Answered", "Completed", "Initiated")  # type: ignore[valid-type]
-    type: one_of("Abandoned", "Unbooked", "Excused", "Booked", "NotLead") | None  # type: ignore[valid-type]
+    direction: one_of("Inbound", "Outbound")
+    status: one_of("Ringing", "Answered", "Completed", "Initiated")
+    type: one_of("Abandoned", "Unbooked", "Excused", "Booked", "NotLead") | None
     campaign: Named | None
     job: JobLink | None
     agent: Named | None
@@ -310,7 +310,7 @@ class Token(Shape):
 
     access_token: str
     expires_in: int
-    token_type: matching("Bearer")  # type: ignore[valid-type]
+    token_type: matching("Bearer")
     scope: str | None = None
 
 
@@ -349,12 +349,12 @@ _LISTS: dict[str, Any] = {
 def shapes() -> Shapes:
     """All answers of ServiceTitan."""
     feeds = [
-        Endpoint(f"/{module}{_TENANT}/export/{name}", Feed[row])  # type: ignore[valid-type]
+        Endpoint(f"/{module}{_TENANT}/export/{name}", Feed[row])
         for module, rows in _FEEDS.items()
         for name, row in rows.items()
     ]
     lists = [
-        Endpoint(f"/{module}{_TENANT}/{name}", List[row])  # type: ignore[valid-type]
+        Endpoint(f"/{module}{_TENANT}/{name}", List[row])
         for module, name, row in ((*path.split("/"), row) for path, row in _LISTS.items())
     ]
     changes = Endpoint(rf"/sales{_TENANT}/status/estimates/\d+/changes", list[Change])

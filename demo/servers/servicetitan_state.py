@@ -171,7 +171,7 @@ class ServiceTitanState:
             jobTypeId=self._id_of("job-types", sale.values.get("job_type")),
         )  # fmt: skip
         self._meetings(sale, one)
-        if is_canceled:
+        if is_canceled and sale.closed is not None:
             reason = sale.values.get("loss_reason")
             self._add(
                 "job-canceled-logs", one, sale.closed, jobId=one, memo=None, reasonId=REASONS.index(reason) + 1 if reason in REASONS else None,
@@ -250,7 +250,9 @@ class ServiceTitanState:
             values, inquiry = call.values, self.outline.inquiries.get(call.lead or "")
             phone = inquiry.values.get("phone") if inquiry else None
             is_inbound, is_answered = values["direction"] == "inbound", values["outcome"] == "answered"
-            numbers = {"from": phone, "to": "3125550100"} if is_inbound else {"from": "3125550100", "to": phone}
+            numbers: dict[str, Any] = (
+                {"from": phone, "to": "3125550100"} if is_inbound else {"from": "3125550100", "to": phone}
+            )
             kind = None if not is_inbound else "Booked" if is_answered else "Abandoned"
             self._add(
                 "calls", int(call.id), call.at, duration=_span(round(values["duration_seconds"])), **numbers,

@@ -25,23 +25,23 @@ class Call(Shape):
     from_: Phone = Field(alias="from")
     from_formatted: str
     phone_number_sid: str | None
-    status: one_of("queued", "ringing", "in-progress", "completed", "busy", "failed", "no-answer", "canceled")  # type: ignore[valid-type]
+    status: one_of("queued", "ringing", "in-progress", "completed", "busy", "failed", "no-answer", "canceled")
     start_time: Rfc2822 | None
     end_time: Rfc2822 | None
     date_created: Rfc2822
     date_updated: Rfc2822
     duration: Whole | None
     price: Price | None
-    price_unit: matching("[A-Z]{3}")  # type: ignore[valid-type]
-    direction: one_of("inbound", "outbound-api", "outbound-dial", "trunking-originating", "trunking-terminating")  # type: ignore[valid-type]
+    price_unit: matching("[A-Z]{3}")
+    direction: one_of("inbound", "outbound-api", "outbound-dial", "trunking-originating", "trunking-terminating")
     answered_by: str | None
     forwarded_from: str | None
     caller_name: str | None
     queue_time: Whole | None
     trunk_sid: str | None
     group_sid: str | None
-    api_version: matching("2010-04-01")  # type: ignore[valid-type]
-    uri: matching(rf"{_BASE}/Calls/CA\w+\.json")  # type: ignore[valid-type]
+    api_version: matching("2010-04-01")
+    uri: matching(rf"{_BASE}/Calls/CA\w+\.json")
     subresource_uris: dict[str, str]
 
     @model_validator(mode="after")
@@ -62,9 +62,9 @@ class Recording(OpenShape):
     duration: Whole | None
     date_created: Rfc2822
     start_time: Rfc2822
-    status: one_of("in-progress", "paused", "stopped", "processing", "completed", "absent", "deleted")  # type: ignore[valid-type]
+    status: one_of("in-progress", "paused", "stopped", "processing", "completed", "absent", "deleted")
     channels: int
-    uri: matching(rf"{_BASE}/Recordings/RE\w+\.json")  # type: ignore[valid-type]
+    uri: matching(rf"{_BASE}/Recordings/RE\w+\.json")
 
 
 class Page(Shape):
@@ -97,7 +97,7 @@ class Error(Shape):
 
     code: int
     message: str
-    more_info: matching(r"https://www\.twilio\.com/docs/errors/\d+")  # type: ignore[valid-type]
+    more_info: matching(r"https://www\.twilio\.com/docs/errors/\d+")
     status: int
 
 

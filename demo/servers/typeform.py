@@ -28,7 +28,7 @@ TOKEN = "demo-typeform-token"
 NEVER = "0001-01-01T00:00:00Z"
 ANSWERING = timedelta(seconds=97)
 UPDATED = "2024-06-03T14:20:11+00:00"
-_QUESTIONS = (  # ref, type, title, properties
+_QUESTIONS: tuple[tuple[str, str | None, str, dict[str, Any]], ...] = (  # ref, type, title, properties
     ("recommend", "nps", "How likely are you to recommend us?", {"steps": 11, "start_at_one": False}),
     ("csat", None, "How satisfied are you with our work?", {"steps": 5, "start_at_one": True}),
     ("comment", "long_text", "Anything else?", {}),
@@ -176,7 +176,8 @@ class TypeformServer:
                 )
             self._asked += 1
             path = request.url.path
-            is_unlucky = bool(self.options.refuse_every) and self._asked % self.options.refuse_every == 0
+            every = self.options.refuse_every
+            is_unlucky = self._asked % every == 0 if every else False
             if is_unlucky or not self._window.take():
                 self.traffic.refused["all"] += 1
                 after = self.options.rate.retry_after

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from typing import overload
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -16,11 +17,19 @@ GRAINS = ("year", "quarter", "month", "week")
 DAY = 86_400.0
 
 
+@overload
+def local(moment: datetime, zone: ZoneInfo) -> datetime: ...
+@overload
+def local(moment: datetime | None, zone: ZoneInfo) -> datetime | None: ...
 def local(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
     """The wall clock of ``zone`` at a UTC moment."""
     return None if moment is None else moment.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None)
 
 
+@overload
+def local_date(moment: datetime, zone: ZoneInfo) -> date: ...
+@overload
+def local_date(moment: datetime | None, zone: ZoneInfo) -> date | None: ...
 def local_date(moment: datetime | None, zone: ZoneInfo) -> date | None:
     """The day in ``zone`` at a UTC moment."""
     wall = local(moment, zone)
@@ -44,6 +53,10 @@ def local_days(start: datetime | None, end: datetime | None, zone: ZoneInfo) -> 
     return (local(end, zone) - local(start, zone)).total_seconds() / DAY
 
 
+@overload
+def minutes(start: datetime, end: datetime) -> float: ...
+@overload
+def minutes(start: datetime | None, end: datetime | None) -> float | None: ...
 def minutes(start: datetime | None, end: datetime | None) -> float | None:
     """Elapsed minutes."""
     return None if start is None or end is None else (end - start).total_seconds() / 60

@@ -147,8 +147,8 @@ def _timely(facts: Facts) -> dict[tuple[str, str], bool]:
         if stage is None or stage.kind != "open" or stage.days_in_stage is None:
             continue
         moments = [case.entries[-1].at]
-        for record in filter(None, (case.lead, case.deal)):
-            moments += newest[type(record).__name__, record.id]
-        key = ("deal", case.deal.id) if case.deal else ("lead", case.lead.id)
+        for part in filter(None, (case.lead, case.deal)):
+            moments += newest[type(part).__name__, part.id]
+        key = ("deal", case.deal.id) if case.deal else ("lead", case.lead.id)  # type: ignore[union-attr]  # one of both is there
         found[key] = as_of - max(moments) <= timedelta(days=stage.days_in_stage)
     return found

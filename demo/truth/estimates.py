@@ -29,7 +29,7 @@ def wilson(successes: int, n: int) -> Interval:
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 
-def percentile(ordered: Sequence[float], share: float) -> float | None:
+def percentile(ordered: Sequence[float] | np.ndarray, share: float) -> float | None:
     """Percentile of sorted values with linear interpolation."""
     if not len(ordered):
         return None
@@ -47,7 +47,7 @@ def exact_percentile(ordered: Sequence[int], share: Fraction) -> Fraction:
     return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
 
 
-def median_interval(ordered: Sequence[float]) -> Interval:
+def median_interval(ordered: Sequence[float] | np.ndarray) -> Interval:
     """Order-statistic interval of the median of sorted values."""
     n = len(ordered)
     if not n:
@@ -89,7 +89,7 @@ def odds(share: float | None) -> float | None:
 def mover(a: float, a_interval: Interval, b: float, b_interval: Interval) -> Interval:
     """Interval of a − b (Zou & Donner 2008); none where an end is missing."""
     (a_low, a_high), (b_low, b_high) = a_interval, b_interval
-    if None in (a_low, a_high, b_low, b_high):
+    if a_low is None or a_high is None or b_low is None or b_high is None:
         return NO_INTERVAL
     low = (a - b) - math.sqrt((a - a_low) ** 2 + (b_high - b) ** 2)
     high = (a - b) + math.sqrt((a_high - a) ** 2 + (b - b_low) ** 2)

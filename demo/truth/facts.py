@@ -79,7 +79,7 @@ class Facts:
                     "deal_id": deal.id,
                     "created_date": deal.created_date,
                     "is_won": case.state == "won",
-                    "days_observed": seen if seen >= 0 else None,
+                    "days_observed": seen if seen is not None and seen >= 0 else None,
                     **self.segments(deal, deal.owner_at(deal.created), deal.created_date),
                 }
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
@@ -68,7 +69,8 @@ def age_bucket(entered: datetime, moment: datetime) -> int:
 
 def periods_of(lock: date) -> list[Period]:
     """The months that end 0–90 days after the lock."""
-    found, start = [], lock.replace(day=1)
+    found: list[Period] = []
+    start = lock.replace(day=1)
     while True:
         end = month_after(start) - timedelta(days=1)
         if (end - lock).days > LONGEST:
@@ -191,7 +193,7 @@ class Forecaster:
             result[segment] += cents
         return result
 
-    def _chances(self, lock: date, period: Period, learning: list[date]):
+    def _chances(self, lock: date, period: Period, learning: list[date]) -> Callable[[str, int], Fraction]:
         """p(stage, age): the share won in the window, shrunk to the stage's share, and that to the overall one."""
         wins = {row.deal.id: row.win for row in self._known[lock] if row.win is not None}
         seen: dict[tuple, int] = defaultdict(int)
@@ -252,7 +254,9 @@ class Forecaster:
             actual[lock] = won
             for period in periods_of(lock):
                 for method, forecast in ((NAIVE, self._naive(lock, period)), (PIPELINE, self._pipeline(lock, period))):
-                    for level, name in shown if forecast is not None else ():
+                    if forecast is None:
+                        continue
+                    for level, name in shown:
                         rows.append(
                             {
                                 "lock_date": lock, "period_start_date": period.start, "period_end_date": period.end,

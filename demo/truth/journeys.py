@@ -85,6 +85,7 @@ def _journey(book: Book, lead: Lead | None, deal: Deal | None) -> Journey:
     settings = book.settings
     events: list[tuple[datetime, int, int, Record, str]] = []
     raw: list[tuple[datetime, int, int, Record, str]] = []
+    own: list[tuple[datetime, int, int, Record, str]]
     superseded = 0
     if lead is not None:
         own = [(at, 1, place, lead, stage) for place, (at, stage) in enumerate(lead.stages, start=1)]
@@ -98,7 +99,7 @@ def _journey(book: Book, lead: Lead | None, deal: Deal | None) -> Journey:
         own = [(at, 2, place, deal, stage) for place, (at, stage) in enumerate(deal.stages, start=1)]
         events += own
         raw += own
-    case = Journey((lead or deal).id, lead, deal, [], superseded=superseded)
+    case = Journey((lead or deal).id, lead, deal, [], superseded=superseded)  # type: ignore[union-attr]  # one of both is there
     case.raw = [(at, record, stage) for at, _, _, record, stage in sorted(raw, key=lambda event: event[:3])]
     for at, _, _, record, key in sorted(events, key=lambda event: event[:3]):
         stage = settings.stage(key)

@@ -312,7 +312,8 @@ def satisfaction(facts: Facts) -> pd.DataFrame:
 
 def pipeline(facts: Facts) -> pd.DataFrame:
     """kpi_pipeline: no periods."""
-    entered, won = Counter(), Counter()
+    entered: Counter[str] = Counter()
+    won: Counter[str] = Counter()
     for case in facts.journeys.cases:
         for stage in {entry.stage for entry in case.entries} if not case.is_open else ():
             entered[stage] += 1
@@ -321,7 +322,7 @@ def pipeline(facts: Facts) -> pd.DataFrame:
     ages, cents, stages = _numbers(frame, "age_days"), _cents(frame), frame["stage"].to_numpy()
 
     def values(members: np.ndarray) -> dict[str, Any]:
-        stage, total = next(iter(stages[members]), None), int(cents[members].sum())
+        stage, total = next(iter(stages[members]), ""), int(cents[members].sum())
         return {
             "deals": len(members),
             "amount": money(total),

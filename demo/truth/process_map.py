@@ -19,8 +19,8 @@ def process_edges(facts: Facts) -> pd.DataFrame:
         if steps:
             hours[None, steps[0][1]].append(None)
             hours[steps[-1][1], None].append(None)
-        for (start, before), (end, after) in pairwise(steps):
-            hours[before, after].append((end - start).total_seconds() / 3600)
+        for (start, one), (end, other) in pairwise(steps):
+            hours[one, other].append((end - start).total_seconds() / 3600)
     rows = []
     for (before, after), waits in hours.items():
         ordered = sorted(wait for wait in waits if wait is not None)

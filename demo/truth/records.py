@@ -22,6 +22,7 @@ from demo.truth.settings import Settings
 UTC = ZoneInfo("UTC")
 SHARED = ("branch", "channel", "campaign", "service_line", "job_type", "customer_type")
 T = TypeVar("T")
+Kept = TypeVar("Kept", bound="Record")
 History = list[tuple[datetime, T]]
 
 
@@ -39,7 +40,7 @@ class Record:
     reason: str | None = None
     values: dict[str, Any] = field(default_factory=dict)  # the segments, own or taken over
     zone: ZoneInfo = UTC
-    created_date: date | None = None
+    created_date: date = field(init=False)  # known once its zone is
 
     @property
     def counts(self) -> bool:
@@ -68,7 +69,7 @@ class Record:
 class Lead(Record):
     """``created_by``: form, call, chat or rep. ``person``: see docs/kpis.md; the same for all leads of one person."""
 
-    created_by: str = ""
+    created_by: str | None = ""
     email: str | None = None
     phone: str | None = None
     person: str = ""
@@ -173,15 +174,16 @@ class _Player:
 
     def play(self, at: datetime, kind: str, lead: str | None, deal: str | None, data: dict[str, Any]) -> None:
         if kind == "lead_created":
-            made = self.leads[lead] = Lead(lead, at, _cleaned(data), created_by=data.get("created_by"))
+            made = Lead(_of(lead, kind), at, _cleaned(data), created_by=data.get("created_by"))
+            self.leads[made.id] = made
             if data.get("owner") is not None:
                 made.owners.append((at, data["owner"]))
         elif kind == "deal_created":
-            self._deal_created(at, lead, deal, data)
+            self._deal_created(at, lead, _of(deal, kind), data)
         elif kind.startswith("lead_"):
-            _change(self.leads[lead], at, kind.removeprefix("lead_"), data)
+            _change(self.leads[_of(lead, kind)], at, kind.removeprefix("lead_"), data)
         elif kind.startswith("deal_"):
-            self._deal_changed(self.deals[deal], at, kind.removeprefix("deal_"), data)
+            self._deal_changed(self.deals[_of(deal, kind)], at, kind.removeprefix("deal_"), data)
         elif kind in ("call", "email", "text"):
             values = {
                 "type": kind, "created": at, "at": at, "direction": data["direction"],
@@ -235,10 +237,17 @@ class _Player:
         ]
 
 
-def survivor(records: dict[str, T], one: str | None) -> T | None:
+def _of(record: str | None, kind: str) -> str:
+    """The id of the record that an event is about."""
+    if record is None:
+        raise ValueError(f"the log has an event '{kind}' that names no record")
+    return record
+
+
+def survivor(records: dict[str, Kept], one: str | None) -> Kept | None:
     """The record of that id, or the one into which it went in the end."""
-    while one is not None and records[one].merged_into is not None:  # type: ignore[attr-defined]
-        one = records[one].merged_into  # type: ignore[attr-defined]
+    while one is not None and records[one].merged_into is not None:
+        one = records[one].merged_into
     return None if one is None else records[one]
 
 

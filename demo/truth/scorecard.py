@@ -86,9 +86,10 @@ class Scorecard:
             now, before = (
                 self._estimate(observations, target, *window) for window in (current_window, baseline_window)
             )
-            has_both = now.value is not None and before.value is not None
-            difference = now.value - before.value if has_both else None
-            low, high = mover(now.value, now.interval, before.value, before.interval) if has_both else (None, None)
+            difference = low = high = None
+            if now.value is not None and before.value is not None:
+                difference = now.value - before.value
+                low, high = mover(now.value, now.interval, before.value, before.interval)
             rows.append(
                 {
                     **_key(target),
@@ -280,7 +281,7 @@ def _status(
 ) -> str | None:
     if value is not None and (value >= target.target if target.direction == "up" else value <= target.target):
         return "met"
-    if low is None or high is None:
+    if low is None or high is None or difference is None:
         return None
     if low <= 0 <= high:
         return "no_change"
