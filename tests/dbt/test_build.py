@@ -148,5 +148,6 @@ def mart_hashes(warehouse: Path) -> dict[str, tuple[int, int]]:
             table: con.execute(
                 f"select count(*), coalesce(sum(cast(hash(line) as hugeint)), 0) from marts.{table} as line {counted.get(table, '')}"
             ).fetchone()
+            or (0, 0)
             for table in tables
         }

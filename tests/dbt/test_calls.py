@@ -72,8 +72,8 @@ def test_calls_find_their_lead_and_count_once(
     for table, row in _crm_call(77, "2026-06-03T10:00:00", 1):
         rows.setdefault(table, []).append(row)
     with new_warehouse(AS_OF) as con:
-        for name, table in rows.items():
-            con.register("rows", pa.Table.from_pylist(table))
+        for name, lines in rows.items():
+            con.register("rows", pa.Table.from_pylist(lines))
             con.execute(f"insert into {name} by name select * from rows")
             con.unregister("rows")
     sources = ["hubspot", "ga4", "callrail", "typeform"]

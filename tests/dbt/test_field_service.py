@@ -63,8 +63,8 @@ def test_what_was_sold_becomes_jobs_invoices_and_payments(name: str, log: Compan
         for sale in outline.sales.values()
         if sale.outcome == "won"
     }
-    done = {key: amount for key, (at, amount) in won.items() if at + timedelta(days=4) <= log.as_of}  # type: ignore[operator]
-    paid = {key: amount for key, (at, amount) in won.items() if at + timedelta(days=14) <= log.as_of}  # type: ignore[operator]
+    done = {key: amount for key, (at, amount) in won.items() if at + timedelta(days=4) <= log.as_of}
+    paid = {key: amount for key, (at, amount) in won.items() if at + timedelta(days=14) <= log.as_of}
     assert len(paid) > 10
     expected = {
         ("jobs", "completed"): (len(done), sum(done.values())),

@@ -92,8 +92,8 @@ def built(bench: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.dbt import conftest
 
     folder = tmp_path_factory.mktemp("odd")
-    company = conftest.company.__wrapped__(folder)
-    with conftest.new_warehouse.__wrapped__(bench, company)(AS_OF) as con:
+    company = conftest.company.__wrapped__(folder)  # type: ignore[attr-defined]
+    with conftest.new_warehouse.__wrapped__(bench, company)(AS_OF) as con:  # type: ignore[attr-defined]
         numbered = [{**row, "_line": place} for place, row in enumerate(DEALS, 2)]
         insert(con, "raw_files.deals", [{k: v for k, v in row.items() if k != "moves"} for row in numbered])
         events = [

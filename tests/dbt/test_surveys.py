@@ -118,7 +118,7 @@ def test_weights_of_promoters_and_detractors_are_no_scores(bench: Path, new_ware
     recommend, satisfied = "How likely are you to recommend us?", "How satisfied are you?"
     points = [-100] * 7 + [0] * 2 + [100] * 2
     ends = {0: "Not at all likely", 10: "Extremely likely"}
-    surveys = {
+    surveys: dict[str, tuple[str, list[tuple[str, int | None]]]] = {
         "said": (recommend, [(f"{ends.get(n, '')} - {n}" if n == 0 else f"{n} - {ends[n]}" if n == 10 else str(n), points[n]) for n in range(11)]),
         "ends": (recommend, [(ends.get(n, str(n)), points[n]) for n in range(11)]),
         "plain": (recommend, [(str(n), n) for n in range(11)]),
@@ -126,7 +126,7 @@ def test_weights_of_promoters_and_detractors_are_no_scores(bench: Path, new_ware
         "zero": (satisfied, [(str(n), n) for n in range(5)]),
         "words": (satisfied, [("Very bad", 1), ("Bad", 2), ("So so", 3), ("Good", 4), ("Very good", 5)]),
         "stars": (satisfied, [(f"{n} star{'s' * (n > 1)}", None) for n in range(1, 6)]),
-        "with-na": (satisfied, [(str(n), n) for n in range(1, 6)] + [("N/A", 0)]),
+        "with-na": (satisfied, [*((str(n), n) for n in range(1, 6)), ("N/A", 0)]),
     }  # fmt: skip
     rows = {
         "raw_surveymonkey.surveys": [
