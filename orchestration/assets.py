@@ -75,6 +75,7 @@ SOURCES = [
             description="The accounting of every load, and the quarantine.",
         ),
     ],
+    can_subset=True,
 )
 def ingest(
     context: dg.AssetExecutionContext,
@@ -85,17 +86,15 @@ def ingest(
 ) -> Iterator[dg.MaterializeResult]:
     """Load what is new from every configured source into the raw log, side by side (``loaded``: it was done right before the run)."""
     directory, process = company.open(), company.process()
+    names = company.sources
+    if context.is_subset:
+        names = [name for name in directory.configured_sources() if _raw(name) in context.selected_asset_keys]
     results = [*loaded] or ingestion.load_new(
-        directory, process, received_at=run_started(context), names=company.sources, reporter=reporter
+        directory, process, received_at=run_started(context), names=names, reporter=reporter
     )
-    for name in RAW_SOURCES:
-        mine = [
-            result
-            for result in results
-            if result.source == name or (name == "files" and result.source not in API_SOURCES)
-        ]
-        yield dg.MaterializeResult(asset_key=f"raw_{name}", metadata=_load_metadata(mine))
-    yield dg.MaterializeResult(asset_key="raw_log", metadata=_load_metadata(results))
+    for key in sorted(context.selected_asset_keys):
+        mine = [result for result in results if key in (dg.AssetKey("raw_log"), _raw(result.source))]
+        yield dg.MaterializeResult(asset_key=key, metadata=_load_metadata(mine))
     failed = [result for result in results if result.state == "failed"]
     if wrong := [result.error or result.source for result in failed if result.is_misconfigured]:
         raise ConfigurationError("\n".join(wrong))
@@ -107,6 +106,11 @@ def ingest(
         )
 
 
+def _raw(source: str) -> dg.AssetKey:
+    """The asset of a source's raw tables; files of all mappings share one."""
+    return dg.AssetKey(f"raw_{source if source in API_SOURCES else 'files'}")
+
+
 def _load_metadata(results: list[ingestion.SourceResult]) -> dict[str, Any]:
     """Per source: its state and its accounting, as Dagster shows it and as the summary of a run prints it."""
     return {result.source: dg.MetadataValue.json(result.summary()) for result in results}
@@ -114,7 +118,7 @@ def _load_metadata(results: list[ingestion.SourceResult]) -> dict[str, Any]:
 
 @dg.asset(key="process", deps=["raw_log"], group_name="process", kinds={"yaml", "duckdb"})
 def process_tables(
-    context: dg.AssetExecutionContext, company: CompanyResource, reporter: ReporterParam
+    context: dg.AssetExecutionContext, company: CompanyResource, run_lock: RunLock, reporter: ReporterParam
 ) -> dg.MaterializeResult:
     """A fresh working warehouse with ``process.yml`` as tables and views over the raw log."""
     reporter.step("models")
@@ -131,7 +135,7 @@ def process_tables(
     can_subset=True,
 )
 def models(
-    context: dg.AssetExecutionContext, company: CompanyResource, reporter: ReporterParam
+    context: dg.AssetExecutionContext, company: CompanyResource, run_lock: RunLock, reporter: ReporterParam
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """Staging, ledger, facts and KPI marts, with their data tests."""
     yield from _build(context, company, reporter, "models", BEFORE_ANALYSIS, exclude=[transform.AFTER_ANALYSIS])
@@ -143,7 +147,7 @@ def models(
     group_name="analysis",
 )
 def forecast_locks(
-    context: dg.AssetExecutionContext, company: CompanyResource, reporter: ReporterParam
+    context: dg.AssetExecutionContext, company: CompanyResource, run_lock: RunLock, reporter: ReporterParam
 ) -> dg.MaterializeResult:
     """What was forecast on every Monday, from what was known then."""
     directory = company.open()
@@ -169,7 +173,7 @@ def forecast_locks(
     can_subset=True,
 )
 def models_after_analysis(
-    context: dg.AssetExecutionContext, company: CompanyResource, reporter: ReporterParam
+    context: dg.AssetExecutionContext, company: CompanyResource, run_lock: RunLock, reporter: ReporterParam
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """Forecast accuracy and the scorecard."""
     yield from _build(context, company, reporter, "scorecard", AFTER_ANALYSIS, select=[transform.AFTER_ANALYSIS])
@@ -188,7 +192,12 @@ def _build(
     directory = company.open()
     reporter.step(step)
     before = Outcome()
-    if context.is_subset:  # of the models that are not asked for, the audit still knows what was found
+    if context.is_subset:
+        if not directory.warehouse_file.is_file():
+            raise ConfigurationError(
+                "There is no working warehouse to build in. Materialize all once, or run: salesgauge run"
+            )
+        # of the models that are not asked for, the audit still knows what was found
         before = load_outcome(directory, step)
         select = [model.name for model in part.models if model_assets.key(model) in context.selected_asset_keys]
         exclude = ()
@@ -204,7 +213,8 @@ def _build(
     keys = {model.unique_id: model_assets.key(model) for model in part.models}
     for model in outcome.models:
         if model.unique_id in keys and model.status == "success":
-            yield dg.MaterializeResult(asset_key=keys[model.unique_id], metadata={"seconds": model.seconds})
+            counted = {} if model.rows is None else {"dagster/row_count": model.rows}
+            yield dg.MaterializeResult(asset_key=keys[model.unique_id], metadata={"seconds": model.seconds, **counted})
     checks = model_assets.check_keys(part)
     for unique_id, test in outcome.test_ids.items():
         check = checks.get(unique_id)
@@ -236,7 +246,9 @@ def _check_result(key: dg.AssetCheckKey, test: DbtTestResult) -> dg.AssetCheckRe
     group_name="quality",
     kinds={"greatexpectations"},
 )
-def audit(context: dg.AssetExecutionContext, company: CompanyResource, reporter: ReporterParam) -> quality.AuditOutcome:
+def audit(
+    context: dg.AssetExecutionContext, company: CompanyResource, run_lock: RunLock, reporter: ReporterParam
+) -> quality.AuditOutcome:
     """Great Expectations suites, completeness scores and the gate: may this be published?"""
     directory = company.open()
     reporter.step("audit")
@@ -276,9 +288,14 @@ def _suite_specs() -> list[dg.AssetCheckSpec]:
     ]
 
 
-@dg.multi_asset_check(name="great_expectations", specs=_suite_specs())
-def suite_checks(audit: quality.AuditOutcome) -> Iterator[dg.AssetCheckResult]:
-    """Shows what the audit found beside the tables that it is about. The suites ran once, in ``audit``."""
+@dg.multi_asset_check(name="great_expectations", specs=_suite_specs(), can_subset=True)
+def suite_checks(context: dg.AssetCheckExecutionContext, audit: quality.AuditOutcome) -> Iterator[dg.AssetCheckResult]:
+    """Shows what the audit found beside the tables that it is about. The suites ran once, in ``audit``.
+
+    Where some tables only were built by hand there was no audit of them, and nothing is shown.
+    """
+    if len(context.selected_asset_check_keys) < len(quality.audit_checks()):
+        return
     for suite, table in quality.audit_checks():
         mine = [check for check in audit.checks if check.suite == suite]
         errors = [check for check in mine if not check.passed and check.severity == "error"]
@@ -293,7 +310,11 @@ def suite_checks(audit: quality.AuditOutcome) -> Iterator[dg.AssetCheckResult]:
 
 @dg.asset(group_name="published", kinds={"duckdb", "parquet"})
 def published_version(
-    context: dg.AssetExecutionContext, company: CompanyResource, reporter: ReporterParam, audit: quality.AuditOutcome
+    context: dg.AssetExecutionContext,
+    company: CompanyResource,
+    run_lock: RunLock,
+    reporter: ReporterParam,
+    audit: quality.AuditOutcome,
 ) -> dg.MaterializeResult:
     """A new immutable version, and the pointer moved to it; nothing of it where the audit failed."""
     directory = company.open()
@@ -328,7 +349,7 @@ def _after_publishing(version: str, what: str, command: str) -> Iterator[None]:
 
 
 @dg.asset(deps=["published_version"], group_name="reports", kinds={"html"})
-def leadership_report(company: CompanyResource, reporter: ReporterParam) -> dg.MaterializeResult:
+def leadership_report(company: CompanyResource, run_lock: RunLock, reporter: ReporterParam) -> dg.MaterializeResult:
     """The leadership report of the published version."""
     import reporting
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 
-from salesgauge.errors import ConfigurationError
 from salesgauge.settings import Company
 
 _SHOWN = 25
@@ -84,17 +83,13 @@ def quarantine_replay(root: Path, record_ids: tuple[str, ...], source: str | Non
     Records of files are loaded by the next run, once the file or its mapping in sources/NAME.yml has changed. Of Google Analytics the next run reads
     whole days again.
     """
-    from filelock import FileLock, Timeout
-
     from ingestion.quarantine import find, replay, waiting
+    from orchestration.locking import run_lock
 
     company = Company.open(root)
     records = [find(company, one) for one in record_ids] if record_ids else waiting(company, source=source, table=table)
-    try:
-        with FileLock(company.var / "run.lock", timeout=0):
-            outcome = replay(company, records, received_at=datetime.now(UTC).replace(tzinfo=None))
-    except Timeout as error:
-        raise ConfigurationError(f"a run is active in {company.root}; wait for it to end.") from error
+    with run_lock(company):
+        outcome = replay(company, records, received_at=datetime.now(UTC).replace(tzinfo=None))
     click.echo(f"{outcome.loaded:,} loaded, {outcome.waiting:,} still do not fit.")
     if outcome.by_file:
         click.echo(f"{outcome.by_file:,} are of files: correct the file or its mapping, then run again.")

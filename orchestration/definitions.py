@@ -44,7 +44,7 @@ refresh = dg.define_asset_job(
 
 
 @dg.op
-def record_lock(context: dg.OpExecutionContext, company: CompanyResource) -> None:
+def record_lock(context: dg.OpExecutionContext, company: CompanyResource, run_lock: RunLock) -> None:
     """Keep this week's forecast as it is now, once and for all."""
     directory = company.open()
     con = open_published(directory.pointer)
@@ -136,6 +136,8 @@ def build_definitions(
         assets=[*assets.SOURCES, *PIPELINE],
         asset_checks=[assets.suite_checks],
         jobs=[refresh, weekly_lock],
+        # also for what people materialize by hand: the steps of a run share one lock
+        executor=dg.in_process_executor,
         schedules=schedules(company_timezone(root)),
         sensors=[failure_alert],
         resources={

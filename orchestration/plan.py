@@ -91,12 +91,13 @@ class Test:
 
 @dataclass(frozen=True)
 class ModelResult:
-    """One model that was to be built."""
+    """One model that was to be built. ``rows``: of a table."""
 
     unique_id: str
     status: Status
     seconds: float
     message: str
+    rows: int | None = None
 
 
 @dataclass
@@ -249,16 +250,18 @@ def _build_model(con: duckdb.DuckDBPyConnection, model: Model, *, is_skipped: bo
     if is_skipped:
         return ModelResult(model.unique_id, "skipped", 0.0, "")
     began = time.monotonic()
+    counted: tuple[int, ...] | None = None
     con.begin()
     try:
         for statement in _statements(con, model):
-            con.execute(statement)
+            counted = con.execute(statement).fetchone()
         con.commit()
     except (duckdb.Error, _ContractError) as error:
         con.rollback()
         message = f"model {model.name}: {error}"
         return ModelResult(model.unique_id, "error", time.monotonic() - began, message)
-    return ModelResult(model.unique_id, "success", time.monotonic() - began, "")
+    rows = None if model.is_view or counted is None else int(counted[0])
+    return ModelResult(model.unique_id, "success", time.monotonic() - began, "", rows)
 
 
 class _ContractError(Exception):

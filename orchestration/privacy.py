@@ -9,12 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 import quality
 from ingestion.erasure import Erasure, erase, mentions
 from orchestration import pipeline
-from salesgauge.errors import ConfigurationError
+from orchestration.locking import run_lock
 from salesgauge.progress import SILENT, Reporter
 from salesgauge.settings import Company
 
@@ -52,15 +50,11 @@ def erase_person(
     emails, phones = list(emails), list(phones)
     if is_trial:
         return ErasureOutcome(erase(company, emails=emails, phones=phones, is_trial=True))
-    company.var.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(company.var / "run.lock", timeout=0):
-            quality.announce_erasure(company)
-            reporter.step("erase")
-            erasure = erase(company, emails=emails, phones=phones)
-            reporter.done("erase", f"{erasure.total:,} rows")
-    except Timeout as error:
-        raise ConfigurationError(f"a run is active in {company.root}; wait for it to end, then erase.") from error
+    with run_lock(company):
+        quality.announce_erasure(company)
+        reporter.step("erase")
+        erasure = erase(company, emails=emails, phones=phones)
+        reporter.done("erase", f"{erasure.total:,} rows")
     outcome = ErasureOutcome(erasure)
     shutil.rmtree(company.reports_dir, ignore_errors=True)  # made anew by the run
     outcome.run = pipeline.run(company, reporter=reporter, is_full=True)

@@ -1,0 +1,140 @@
+"""What people materialize by hand in Dagster's page: one source, one model, one layer, and nothing else; one writer at a time."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+
+from orchestration import pipeline, transform
+from orchestration.locking import run_lock
+from orchestration.resources import load_outcome
+from salesgauge.errors import ConfigurationError
+from salesgauge.process import Process
+from salesgauge.settings import PROJECT_ROOT, Company
+from salesgauge.warehouse import connect, open_published
+from tests.orchestration.test_standing import write
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    """A company that was published, and whose file has one row more since."""
+    root = tmp_path_factory.mktemp("parts") / "company"
+    company = write(root)
+    outcome = pipeline.run(company, as_of="2026-06-01T12:00:00Z")
+    assert outcome.exit_code == 0, outcome.error
+    with (root / "data" / "deals.csv").open("a", encoding="utf-8") as file:
+        file.write("3,2026-05-06,300\n")
+    return Company.open(root)
+
+
+@pytest.fixture
+def instance(company: Company) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.from_config(str(pipeline.dagster_home(company))) as instance:
+        yield instance
+
+
+def materialize(company: Company, instance: dg.DagsterInstance, *keys: list[str]) -> set[str]:
+    """Materialize the assets ``keys`` as the page does; those that were."""
+    from orchestration.definitions import build_definitions
+
+    definitions = build_definitions(company.root, as_of="2026-06-01T12:00:00Z")
+    job = definitions.resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(
+        run_config=pipeline.QUIET, instance=instance, asset_selection=[dg.AssetKey(key) for key in keys]
+    )
+    assert result.success
+    return {
+        "/".join(event.asset_key.path)
+        for event in result.all_events
+        if event.is_step_materialization and event.asset_key
+    }
+
+
+def deals(company: Company) -> tuple[int, int]:
+    """How many deals the raw log has and how many the working warehouse."""
+    with connect(company.warehouse_file, read_only=True) as con:
+        (built,) = con.execute("select count(*) from marts.fct_deal").fetchall()
+    return len(list(company.raw_dir.rglob("deals/*.parquet"))), built[0]
+
+
+def test_one_source_is_loaded_and_nothing_is_built(company: Company, instance: dg.DagsterInstance) -> None:
+    files, built = deals(company)
+    assert (files, built) == (1, 2)
+    assert materialize(company, instance, ["raw_files"]) == {"raw_files"}
+    assert deals(company) == (2, 2)
+
+
+def test_one_model_is_built(company: Company, instance: dg.DagsterInstance) -> None:
+    tests = load_outcome(company, "models").tests
+    with connect(company.warehouse_file) as con:
+        con.execute("drop table marts.fct_deal")
+        con.execute("drop table marts.fct_closed_deal")
+    assert materialize(company, instance, ["marts", "fct_deal"]) == {"marts/fct_deal"}
+    assert deals(company)[1] == 2  # of the views that the run made
+    with connect(company.warehouse_file, read_only=True) as con, pytest.raises(duckdb.CatalogException):
+        con.execute("select * from marts.fct_closed_deal")
+    rows = instance.get_latest_materialization_event(dg.AssetKey(["marts", "fct_deal"]))
+    assert rows is not None and rows.asset_materialization is not None
+    assert rows.asset_materialization.metadata["dagster/row_count"].value == 2
+    # the audit still knows of all other models
+    assert {test.name for test in load_outcome(company, "models").tests} == {test.name for test in tests}
+
+
+def test_one_layer_is_built_from_what_was_loaded(company: Company, instance: dg.DagsterInstance) -> None:
+    values = transform.project_vars(company, Process.load(company.process_file))
+    models = transform.plan_of(values).select(["staging", "intermediate", "marts"], [transform.AFTER_ANALYSIS]).models
+    keys = [[model.schema, model.name] for model in models]
+    done = materialize(company, instance, ["process"], *keys)
+    assert done == {"process", *("/".join(key) for key in keys)}
+    assert deals(company) == (2, 3)
+    with open_published(company.pointer) as con:  # people see what was published
+        assert con.execute("select count(*) from marts.fct_deal").fetchall() == [(2,)]
+
+
+def test_there_has_to_be_something_to_build_in(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    with pytest.raises(ConfigurationError, match="no working warehouse to build in"):
+        materialize(write(tmp_path / "new"), instance, ["marts", "fct_deal"])
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from orchestration.locking import run_lock
+from salesgauge.settings import Company
+
+with run_lock(Company.open(Path(sys.argv[1]))):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_a_second_writer_says_who_holds_the_lock(company: Company, instance: dg.DagsterInstance) -> None:
+    command = [sys.executable, "-c", HOLDER, str(company.root)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": PROJECT_ROOT}
+    with subprocess.Popen(command, **pipes) as holder:
+        assert holder.stdout is not None and holder.stdin is not None
+        assert holder.stdout.readline() == "held\n"
+        says = (
+            rf"another run is active in .*company \(process {holder.pid}, -c, since 20\d\d-.* UTC\); wait for it to end"
+        )
+        with pytest.raises(ConfigurationError, match=says), run_lock(company):
+            pass
+        with pytest.raises(dg.DagsterError) as refused:
+            materialize(company, instance, ["marts", "fct_deal"])
+        assert re.search(says, str(refused.value.__cause__))
+        outcome = pipeline.run(company)
+        assert outcome.exit_code == 2 and outcome.error is not None and f"process {holder.pid}" in outcome.error
+        holder.kill()
+    # nobody has to clear up after a process that died
+    with run_lock(company):
+        pass
+    assert not (company.var / "run.holder.json").exists()
+    assert os.getpid() != holder.pid
