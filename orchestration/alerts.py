@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -12,18 +12,30 @@ from urllib.parse import urlsplit
 
 import requests
 
+from quality.versions import current
 from salesgauge.errors import ConfigurationError
 from salesgauge.settings import Company
 
 TIMEOUT_SECONDS = 10
 
 
-def send_alert(company: Company, *, at: datetime, title: str, reasons: list[str], run_id: str) -> str:
+def send_alert(
+    company: Company, *, at: datetime, title: str, reasons: list[str], run_id: str, following: Sequence[str] = ()
+) -> str:
     """Write the alert and post it to ``alert_webhook_url`` where that is set; what was done, in words.
 
+    It names the company, what people see meanwhile and how old that is ``at`` (UTC), and the commands ``following``, with which to look further.
     A webhook that can't be reached never hides the alert: it is written first.
     """
-    alert = {"at": f"{at.isoformat(timespec='seconds')}Z", "title": title, "reasons": reasons, "run_id": run_id}
+    alert = {
+        "at": f"{at.isoformat(timespec='seconds')}Z",
+        "title": title,
+        "company": str(company.root),
+        "served": _served(company, at),
+        "reasons": reasons,
+        "next": [f"salesgauge --company {company.root} {one}" for one in following],
+        "run_id": run_id,
+    }
     company.logs_dir.mkdir(parents=True, exist_ok=True)
     with (company.logs_dir / "alerts.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(alert, ensure_ascii=False) + "\n")
@@ -33,10 +45,20 @@ def send_alert(company: Company, *, at: datetime, title: str, reasons: list[str]
     return _post(str(url), alert)
 
 
+def _served(company: Company, at: datetime) -> str:
+    version = current(company)
+    if version is None:
+        return "nothing is published yet"
+    hours = (at - version.as_of).total_seconds() / 3600
+    return f"people see version {version.name}, as of {version.as_of:%Y-%m-%d %H:%M} UTC ({hours:,.0f} hours old)"
+
+
 def _post(url: str, alert: dict[str, Any]) -> str:
     if urlsplit(url).scheme not in ("http", "https"):
         raise ConfigurationError(".dlt/config.toml: [salesgauge] alert_webhook_url is no http(s) address.")
-    text = "\n".join([alert["title"], *(f"- {reason}" for reason in alert["reasons"])])
+    following = [f"Next: {command}" for command in alert["next"]]
+    reasons = [f"- {reason}" for reason in alert["reasons"]]
+    text = "\n".join([alert["title"], *reasons, f"{alert['company']}: {alert['served']}", *following])
     try:
         # `text` is what Slack, Teams and Mattermost show; the rest is for programs.
         with _unlogged():

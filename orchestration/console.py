@@ -205,20 +205,13 @@ def _print_end(console: Console, company: Company, outcome: RunOutcome) -> None:
     _print_next(console, company, outcome)
 
 
-_NEXT = {
-    2: (),  # the error says what to change
-    3: ("sources check", "quarantine list"),
-    4: ("checks", "quarantine list"),
-    5: ("report",),
-}
-
-
 def _print_next(console: Console, company: Company, outcome: RunOutcome) -> None:
     """Where to look next, whatever became of the run."""
     from orchestration.exports import unread_exports
+    from orchestration.pipeline import FOLLOWING
 
     command = f"salesgauge --company {company.root}"
-    lines = [("next", f"{command} {one}") for one in _NEXT.get(outcome.exit_code, ())]
+    lines = [("next", f"{command} {one}") for one in FOLLOWING.get(outcome.exit_code, ())]
     unread = unread_exports(company)
     lines += [
         ("not read", f"{path}: {command} sources init {shlex.quote(str(path))} writes a mapping for it")

@@ -11,11 +11,13 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 import analysis.locks
+from ingestion import outcomes
 from ingestion.accounting import SourceResult
 from orchestration import assets
 from orchestration.alerts import send_alert
+from orchestration.pipeline import FOLLOWING, failure_of
 from orchestration.resources import CompanyResource, RunLock
-from salesgauge.errors import ConfigurationError
+from salesgauge.errors import ConfigurationError, SourceError
 from salesgauge.process import Process
 from salesgauge.progress import SILENT, Reporter
 from salesgauge.settings import default_company_root
@@ -103,21 +105,43 @@ def company_timezone(root: Path) -> str:
 @dg.run_failure_sensor(name="failure_alert", default_status=dg.DefaultSensorStatus.RUNNING)
 def failure_alert(context: dg.RunFailureSensorContext, company: CompanyResource) -> None:
     """Tell people that a run failed, and why."""
-    reasons = [
-        event.step_failure_data.error.cause.message.strip()
-        if event.step_failure_data.error.cause
-        else event.message or ""
+    failed = [
+        failure_of(event.step_failure_data.error)
         for event in context.get_step_failure_events()
         if event.step_failure_data.error
-    ] or [context.failure_event.message or "the run ended without a reason"]
+    ] or [(1, context.failure_event.message or "the run ended without a reason")]
     done = send_alert(
         company.open(),
         at=datetime.now(UTC).replace(tzinfo=None),
         title=f"Salesgauge: the run '{context.dagster_run.job_name}' failed",
-        reasons=reasons,
+        reasons=[reason for _, reason in failed],
         run_id=context.dagster_run.run_id,
+        following=FOLLOWING[failed[0][0]],
     )
     context.log.info(done)
+
+
+@dg.run_status_sensor(
+    name="source_alert",
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitored_jobs=[refresh],
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def source_alert(context: dg.RunStatusSensorContext, company: CompanyResource) -> None:
+    """Tell people that a source could not be loaded, though the rest was published: such a run is green."""
+    directory = company.open()
+    synced = {name: outcomes.load(directory, name) for name in directory.configured_sources()}
+    reasons = [f"{name}: {last.error}" for name, last in synced.items() if last and last.state == "failed"]
+    if reasons:
+        done = send_alert(
+            directory,
+            at=datetime.now(UTC).replace(tzinfo=None),
+            title="Salesgauge: published, but not all sources could be loaded",
+            reasons=reasons,
+            run_id=context.dagster_run.run_id,
+            following=FOLLOWING[SourceError.exit_code],
+        )
+        context.log.info(done)
 
 
 def build_definitions(
@@ -139,7 +163,7 @@ def build_definitions(
         # also for what people materialize by hand: the steps of a run share one lock
         executor=dg.in_process_executor,
         schedules=schedules(company_timezone(root)),
-        sensors=[failure_alert],
+        sensors=[failure_alert, source_alert],
         resources={
             "company": CompanyResource(root=str(root), as_of=as_of, sources=sources),
             "run_lock": RunLock(root=str(root)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +44,16 @@ EARLIER_SETTINGS: tuple[dict[str, Any], ...] = (
 )
 
 
+# With which commands to look further after a run that ended so.
+FOLLOWING = {
+    1: ("status",),
+    2: (),  # the error says what to change
+    3: ("sources check", "quarantine list"),
+    4: ("checks", "quarantine list"),
+    5: ("report",),
+}
+
+
 @dataclass
 class RunOutcome:
     """What a run came to.
@@ -58,6 +69,7 @@ class RunOutcome:
     stands: bool = False
     error: str | None = None
     loads: str = ""
+    run_id: str = ""
     report: Path | None = None
     report_note: str | None = None
     seconds: float = 0.0
@@ -86,7 +98,24 @@ def run(
     except SalesgaugeError as error:
         outcome = RunOutcome(error.exit_code, error=str(error))
     outcome.seconds = time.monotonic() - started
+    if outcome.exit_code:
+        _alert(company, outcome)
     return outcome
+
+
+def _alert(company: Company, outcome: RunOutcome) -> None:
+    """Tell people as the daemon does of a run of its own, whoever started this one."""
+    from orchestration.alerts import send_alert
+
+    with suppress(ConfigurationError):  # the address of the alert is wrong: the run has an error of its own to tell
+        send_alert(
+            company,
+            at=datetime.now(UTC).replace(tzinfo=None),
+            title=f"Salesgauge: {'published, but not all went well' if outcome.version else 'a run failed'}",
+            reasons=(outcome.error or "").splitlines(),
+            run_id=outcome.run_id,
+            following=FOLLOWING[outcome.exit_code],
+        )
 
 
 def _run(
@@ -184,7 +213,7 @@ def _definitions_of(company: Company) -> Any:
 
 
 def _outcome(company: Company, result: object) -> RunOutcome:
-    outcome = RunOutcome(0)
+    outcome = RunOutcome(0, run_id=result.run_id)  # type: ignore[attr-defined]
     for event in result.all_events:  # type: ignore[attr-defined]
         data = event.event_specific_data
         if event.event_type_value == "STEP_SUCCESS":
@@ -192,7 +221,7 @@ def _outcome(company: Company, result: object) -> RunOutcome:
         elif (event.event_type_value == "STEP_FAILURE" and outcome.exit_code == 0) or (
             event.event_type_value == "PIPELINE_FAILURE" and outcome.exit_code == 0 and data and data.error
         ):
-            outcome.exit_code, outcome.error = _failure(data.error)
+            outcome.exit_code, outcome.error = failure_of(data.error)
         elif event.event_type_value == "ASSET_MATERIALIZATION":
             _note(outcome, data.materialization)
     failed = {name: source["error"] for name, source in outcome.sources.items() if source["state"] == "failed"}
@@ -217,7 +246,7 @@ def _note(outcome: RunOutcome, materialization: object) -> None:
         outcome.sources = {name: dict(value.value) for name, value in metadata.items()}
 
 
-def _failure(error: object) -> tuple[int, str]:
+def failure_of(error: object) -> tuple[int, str]:
     """Exit code and message of a failed step: those of our own error in its chain of causes, else of the innermost one."""
     kinds = {
         kind.__name__: kind.exit_code for kind in (ConfigurationError, SourceError, AuditError, AfterPublishingError)

@@ -9,9 +9,15 @@ from datetime import datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from ingestion import outcomes
+from ingestion.accounting import SourceResult
+from orchestration import pipeline
 from orchestration.alerts import send_alert
+from orchestration.definitions import source_alert
+from orchestration.resources import CompanyResource
 from salesgauge.settings import Company
 
 AT = datetime(2026, 7, 1, 5)
@@ -48,15 +54,49 @@ def alerts(tmp_path: Path) -> list[dict]:
 
 def test_it_is_posted_and_written(tmp_path: Path, webhook: tuple[str, list[dict]]) -> None:
     url, received = webhook
-    done = send_alert(company(tmp_path, url), at=AT, title="run failed", reasons=["no key"], run_id="r1")
+    done = send_alert(
+        company(tmp_path, url), at=AT, title="run failed", reasons=["no key"], run_id="r1", following=["checks"]
+    )
     assert "answered 200" in done
-    assert received[0]["text"] == "run failed\n- no key"
+    following = f"salesgauge --company {tmp_path} checks"
+    served = "nothing is published yet"
+    assert received[0]["text"] == f"run failed\n- no key\n{tmp_path}: {served}\nNext: {following}"
     assert alerts(tmp_path)[0] == {
         "at": "2026-07-01T05:00:00Z",
         "title": "run failed",
+        "company": str(tmp_path),
+        "served": served,
         "reasons": ["no key"],
+        "next": [following],
         "run_id": "r1",
     }
+
+
+def test_a_run_that_fails_alerts_whoever_started_it(tmp_path: Path) -> None:
+    outcome = pipeline.run(company(tmp_path))
+    assert outcome.exit_code == 2
+    (alert,) = alerts(tmp_path)
+    assert alert["title"] == "Salesgauge: a run failed"
+    assert alert["reasons"] == (outcome.error or "").splitlines() and alert["reasons"]
+
+
+def test_a_green_run_with_a_source_that_failed_alerts(tmp_path: Path) -> None:
+    from tests.orchestration.test_standing import write
+
+    one = write(tmp_path)
+    for state, error in (("unchanged", None), ("failed", "deals.csv is gone")):
+        outcomes.save(one, SourceResult("crm", state, error=error), AT)
+        context = dg.build_run_status_sensor_context(
+            sensor_name="source_alert",
+            dagster_instance=dg.DagsterInstance.ephemeral(),
+            dagster_run=dg.DagsterRun(job_name="refresh", run_id="r1"),
+            dagster_event=dg.DagsterEvent(dg.DagsterEventType.RUN_SUCCESS.value, "refresh"),
+        )
+        source_alert(context, company=CompanyResource(root=str(tmp_path)))
+        assert (tmp_path / "var" / "logs" / "alerts.jsonl").exists() == (state == "failed")
+    (alert,) = alerts(tmp_path)
+    assert alert["reasons"] == ["crm: deals.csv is gone"]
+    assert alert["next"][0].endswith("sources check")
 
 
 def test_without_a_webhook_it_is_written(tmp_path: Path) -> None:

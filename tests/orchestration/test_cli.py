@@ -17,7 +17,7 @@ import ingestion
 from orchestration.assets import _after_publishing
 from orchestration.cli import main
 from orchestration.console import ConsoleReporter, print_summary
-from orchestration.pipeline import RunOutcome, _failure
+from orchestration.pipeline import RunOutcome, failure_of
 from quality.results import Check
 from quality.scores import write_checks
 from salesgauge.errors import AfterPublishingError
@@ -211,4 +211,4 @@ def test_an_error_after_publishing_keeps_its_code_and_its_words_through_dagster(
         cause=None,
     )
     step = SimpleNamespace(cls_name="DagsterExecutionStepExecutionError", message="Error occurred", cause=ours)
-    assert _failure(step) == (5, "Version 7 is published")
+    assert failure_of(step) == (5, "Version 7 is published")

@@ -73,5 +73,6 @@ def test_schedules_and_the_alert_are_on(definitions: dg.Definitions) -> None:
     schedules = {schedule.name: schedule for schedule in definitions.schedules or []}
     assert set(schedules) == {"hourly_refresh", "daily_refresh", "weekly_lock"}
     assert all(schedule.default_status == dg.DefaultScheduleStatus.RUNNING for schedule in schedules.values())
-    (sensor,) = definitions.sensors or []
-    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+    sensors = {sensor.name: sensor for sensor in definitions.sensors or []}
+    assert set(sensors) == {"failure_alert", "source_alert"}
+    assert all(sensor.default_status == dg.DefaultSensorStatus.RUNNING for sensor in sensors.values())
