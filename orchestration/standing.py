@@ -11,12 +11,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ingestion import rawlog
+from orchestration.transform import project_hash
 from quality.versions import current, is_erasure_announced
 from salesgauge.process import Process
 from salesgauge.settings import PROJECT_ROOT, Company
 
-# All of them take part in what is published, and nothing else of the project does.
-CODE = ("salesgauge", "ingestion", "dbt_project", "analysis", "metrics", "quality", "reporting", "orchestration")
+# With the models (``transform.project_hash``) they make what is published; nothing else of the project does.
+CODE = ("salesgauge", "ingestion", "analysis", "metrics", "quality", "reporting", "orchestration")
 LIBRARIES = (
     "altair", "dbt-core", "dbt-duckdb", "duckdb", "great-expectations", "metricflow", "numpy", "pandas", "pyarrow", "sqlglot", "tzdata",
     "weasyprint",
@@ -30,7 +31,7 @@ def made_of(company: Company, process: Process, *, as_of: datetime, is_fixed: bo
     """
     day = as_of.replace(tzinfo=ZoneInfo("UTC")).astimezone(ZoneInfo(process.company.timezone)).date()
     digest = hashlib.sha256()
-    for part in (as_of.isoformat() if is_fixed else day.isoformat(), _code()):
+    for part in (as_of.isoformat() if is_fixed else day.isoformat(), _code(), project_hash()):
         digest.update(part.encode() + b"\0")
     settings = {
         "config": company.config,
@@ -83,10 +84,10 @@ def _settings(company: Company) -> dict[str, str]:
 
 @cache
 def _code() -> str:
-    """Of the project's files and the libraries that decide on numbers. A process does not see a change of its own code."""
+    """Of the project's code and the libraries that decide on numbers. A process does not see a change of its own code."""
     digest = hashlib.sha256(" ".join(f"{name} {version(name)}" for name in LIBRARIES).encode())
     for folder in CODE:
         for file in sorted((PROJECT_ROOT / folder).rglob("*.*")):
-            if file.is_file() and not {"target", "logs", "__pycache__"} & {*file.relative_to(PROJECT_ROOT).parts}:
+            if file.is_file() and "__pycache__" not in file.parts:
                 digest.update(f"{file.relative_to(PROJECT_ROOT)}\0".encode() + file.read_bytes() + b"\0")
     return digest.hexdigest()

@@ -119,11 +119,11 @@ def semantic_manifest(values: Mapping[str, Any]) -> Path:
 def _plan_folder(values: Mapping[str, Any]) -> Path:
     """Where the plan for ``values`` is kept: one folder for a state of the project, in it one for each set of variables."""
     key = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-    return DBT_PROJECT / "target" / "plans" / _project_hash()[:16] / key[:16]
+    return DBT_PROJECT / "target" / "plans" / project_hash()[:16] / key[:16]
 
 
-def _project_hash() -> str:
-    """Of all that dbt compiles, of dbt, and of the code that makes a plan of it."""
+def project_hash() -> str:
+    """A hash of all that dbt compiles, of dbt, and of the code that makes a plan of it."""
     digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}".encode())
     for file in [*_project_files(), *(Path(__file__).with_name(name) for name in ("plan.py", "transform.py"))]:
         digest.update(f"{file.name}\0".encode() + file.read_bytes() + b"\0")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import quality
-from orchestration import pipeline, standing
+from orchestration import pipeline, standing, transform
 from orchestration.pipeline import RunOutcome
 from salesgauge.process import Process
 from salesgauge.settings import Company
@@ -82,26 +82,25 @@ def test_whatever_takes_part_makes_another_version(tmp_path: Path, change: Chang
     assert made_of(tmp_path, NOON) != before
 
 
-def test_the_code_takes_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path)
-    before = made_of(tmp_path, NOON)
-    project = tmp_path / "project"
-    model = project / "dbt_project" / "models" / "kpi" / "one.sql"
-    model.parent.mkdir(parents=True)
-    monkeypatch.setattr(standing, "PROJECT_ROOT", project)
-    found = {before}
-    for text in ("select 1", "select 2"):
-        model.write_text(text, encoding="utf-8")
+def test_the_code_and_the_models_take_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "company")
+    found = [made_of(tmp_path / "company", NOON)]
+    module = tmp_path / "project" / "quality" / "one.py"
+    model = tmp_path / "project" / "dbt_project" / "models" / "kpi" / "one.sql"
+    for file in (module, model):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    (tmp_path / "project" / "dbt_project" / "dbt_project.yml").touch()
+    monkeypatch.setattr(standing, "PROJECT_ROOT", tmp_path / "project")
+    monkeypatch.setattr(transform, "DBT_PROJECT", tmp_path / "project" / "dbt_project")
+    for file in (module, model):
+        file.write_text("1", encoding="utf-8")
         standing._code.cache_clear()
-        found.add(made_of(tmp_path, NOON))
-    (project / "dbt_project" / "target").mkdir()
-    (project / "dbt_project" / "target" / "run.json").write_text("what was made is no code", encoding="utf-8")
-    standing._code.cache_clear()
-    found.add(made_of(tmp_path, NOON))
+        found.append(made_of(tmp_path / "company", NOON))
     monkeypatch.undo()
     standing._code.cache_clear()
-    assert len(found) == 3
-    assert made_of(tmp_path, NOON) == before
+    assert len({*found}) == 3
+    assert made_of(tmp_path / "company", NOON) == found[0]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "{}", '{"version": "a"}', '{"version": "a", "report": 3}'])
