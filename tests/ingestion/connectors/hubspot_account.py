@@ -21,7 +21,7 @@ PLENTY = Limit(100_000, 1.0, "TEN_SECONDLY_ROLLING")
 @contextmanager
 def account(root: Path, log: CompanyLog, **options: Any) -> Iterator[Site]:
     hubspot = server(log, HubSpotOptions(burst=PLENTY, search=PLENTY, **options))
-    hubspot.app = Faults(hubspot.app)
+    hubspot.app = Faults(hubspot.app)  # type: ignore[assignment]  # an application too
     with site(root, log, "hubspot", hubspot) as one:
         one.set("search_requests_per_second = 1000")
         one.set("requests_per_10_seconds = 100000")
