@@ -72,7 +72,7 @@ def run_started(context: dg.AssetExecutionContext) -> datetime:
 
 
 def save_outcome(company: Company, step: str, outcome: Outcome) -> None:
-    """Keep what dbt did in ``step`` for the audit, which may run in another process."""
+    """Keep what was built and tested in ``step`` for the audit, which may run in another process."""
     path = company.work_dir / "outcomes" / f"{step}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {

@@ -249,7 +249,7 @@ def _close_warehouse() -> None:
 
 
 def project_vars(company: Company, process: Process) -> dict[str, Any]:
-    """What the company's files say about the shape of the models. It changes rarely: dbt parses anew when it does."""
+    """What the company's files say about the shape of the models. It changes rarely: dbt compiles anew when it does."""
     values: dict[str, Any] = {"exclusions": process.exclusion_rules(), "sources": list(company_sources(company))}
     values |= process.calendar_vars()
     if rules := process.deal_exclusion_rules():
