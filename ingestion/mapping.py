@@ -253,7 +253,7 @@ class Numbers(_Strict):
     )
     signs: list[Text] = Field(
         default_factory=list,
-        description="signs to leave out: currencies, units, %",
+        description="signs beside the digits: units and % are left out; one of a currency is the amount's currency, unless a column names it",
         examples=[["$"], ["€", "EUR"]],
     )
 

@@ -7,6 +7,7 @@ moments in UTC. Whether a value fits is decided by ``landing``; the columns made
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +31,7 @@ _AMOUNT_WORDS = (
     "numbers: {decimal: '.', group: ','}"
 )
 _BLANKS = " \u00a0\u202f\u2009"
+_CURRENCY_WORDS = {"kr", "zł", "kč", "fr", "sfr", "ft", "rs", "lei", "euro", "euros"}
 _SIGNS, _PLAIN_SIGNS = "\u2212\u2019", "-'"
 # the last row of many reports; '{0}' is the text of the key
 _IS_TOTAL = (
@@ -131,6 +133,8 @@ def mapped(
         for moment in moments
         if not moment.name.startswith("e:")
     }
+    if _currency_signs(mapping) and given["amount"] == "varchar":
+        values["currency"] = _currency(mapping, values["amount"], values["currency"])
     has_numbers = "numbers" in mapping.model_fields_set
     for column in entity.columns:
         if column.name.endswith("_seconds") and given[column.name] in ("varchar", "time", "interval"):
@@ -253,7 +257,7 @@ def _filled(mapping: FileMapping) -> set[str]:
         names.add("source_order")
     if mapping.stages:
         names |= {STAGE_COLUMN[mapping.entity], "pipeline"}
-    return names
+    return names | ({"currency"} if _currency_signs(mapping) else set())
 
 
 def _as_received(mapping: FileMapping, types: Mapping[str, str]) -> Iterable[AsReceived]:
@@ -262,7 +266,10 @@ def _as_received(mapping: FileMapping, types: Mapping[str, str]) -> Iterable[AsR
     has_words = bool(set(mapping.nulls) - {""})
     maps = {mapping.canonical(name) for name in mapping.values}
     mapped_to = [
-        (source, name) for name, rule in mapping.rules.items() if rule.is_plain for source in rule.found(types)
+        (source, name)
+        for name, rule in mapping.rules.items()
+        if rule.is_plain and not (name == "currency" and _currency_signs(mapping))
+        for source in rule.found(types)
     ]
     if mapping.key and len(mapping.key) == 1:
         mapped_to.append((mapping.key[0], mapping.definition.key))
@@ -611,7 +618,7 @@ def _number(column: Column, numbers: Numbers) -> str:
     Below zero is -5, 5- or (5), the sign before or after a currency. Groups of three digits may always be parted by blanks.
     """
     text = "{value}"
-    for sign in numbers.signs:
+    for sign in sorted(numbers.signs, key=len, reverse=True):  # US$ before $
         text = f"replace({text}, {_in_convert(quote(sign))}, '')"
     # other blanks, the minus of typesetters and the curled apostrophe
     text = f"trim(translate({text}, {quote(_BLANKS + _SIGNS)}, {quote(' ' * len(_BLANKS) + _PLAIN_SIGNS)}))"
@@ -627,6 +634,33 @@ def _number(column: Column, numbers: Numbers) -> str:
     if column.type == "integer":
         condition += f" and try_cast({plain} as double) = try_cast({plain} as bigint)"
     return f"case when {condition} then try_cast({plain} as {kind}) end"
+
+
+def _currency_signs(mapping: FileMapping) -> list[str]:
+    """The signs of ``numbers`` that name the currency of the entity's amounts, codes and longer ones (``US$``) first."""
+    names = {column.name for column in mapping.definition.columns}
+    if not names >= {"amount", "currency"}:
+        return []
+    signs = filter(_is_currency, mapping.numbers.signs)
+    return sorted(signs, key=lambda sign: (not sign.isalpha(), -len(sign), sign))
+
+
+def _is_currency(sign: str) -> bool:
+    """A symbol as € is, a code of three capitals, or a word for a currency: no unit, no %."""
+    return (
+        any(unicodedata.category(character) == "Sc" for character in sign)
+        or (len(sign) == 3 and sign.isascii() and sign.isalpha() and sign.isupper())
+        or sign.casefold().strip(". ") in _CURRENCY_WORDS
+    )
+
+
+def _currency(mapping: FileMapping, amount: str, currency: str) -> str:
+    """The currency that a column names, else the sign beside the amount."""
+    cases = "".join(
+        f" when contains(upper(cast({amount} as varchar)), upper({quote(sign)})) then {quote(sign)}"
+        for sign in _currency_signs(mapping)
+    )
+    return f"coalesce(nullif(trim(cast({currency} as varchar)), ''), case{cases} end)"
 
 
 def _amount(mapping: FileMapping, column: Column, types: Mapping[str, str], numeric: frozenset[str]) -> str:

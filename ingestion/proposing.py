@@ -6,6 +6,7 @@ What files are is found out by ``sampling`` and ``profiles``, what names mean st
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from ingestion.profiles import Profile, clock_form, shared_numbers, turned
 from ingestion.sampling import Table
 from ingestion.snapshots import form_of
 from ingestion.stage_words import proposed_stage
-from ingestion.synonyms import FILE_WORDS, ID_WORDS, NAMES, NOUNS, OF_ENTITY, WEIGHTS, plain
+from ingestion.synonyms import CURRENCIES, FILE_WORDS, ID_WORDS, NAMES, NOUNS, OF_ENTITY, WEIGHTS, plain
 from salesgauge.entities import ENTITIES, Column, Entity
 from salesgauge.process import Process
 from salesgauge.process.checks import stage_word
@@ -199,6 +200,11 @@ def _rank(entity: Entity, column: Column, profile: Profile) -> float | None:
         return float(names[header])
     if profile.name.startswith("$") and (last := plain(profile.name.rpartition(".")[2])) in names:
         return names[last] + 0.7
+    # Amount (EUR), value in €
+    bare = re.sub("( in)?( [a-z]{3})?$", "", header)
+    code = header.removeprefix(bare).split()[-1:]
+    if column.type == "decimal" and bare in names and (code in ([], ["in"]) or code[0].upper() in CURRENCIES):
+        return names[bare] + 0.3
     for noun in NOUNS[entity.name]:
         bare = header.removeprefix(f"{noun} ").removesuffix(f" {noun}")
         if bare != header and bare in names and column.name != entity.key:
@@ -616,6 +622,22 @@ class _Writer:
     def _constants(self) -> Iterator[str]:
         if self.entity.name == "activities" and "type" not in self.fit.columns:
             yield "    constants: {type: call}        # call, email, text, meeting, task or note: what are these?"
+        elif currency := self._currency():
+            yield f"    constants: {{currency: {_text(currency)}}}  # the header of the amounts says so"
+
+    def _currency(self) -> str | None:
+        """The currency that the header of the amounts names: ``Amount (EUR)``, ``Betrag in €``."""
+        profile = self.fit["amount"]
+        if (
+            profile is None
+            or "currency" in self.fit.columns
+            or "currency" not in {column.name for column in self.entity.columns}
+        ):
+            return None
+        symbol = next((sign for sign in profile.name if unicodedata.category(sign) == "Sc"), None)
+        return symbol or next(
+            (word for word in map(str.upper, plain(profile.name).split()[1:]) if word in CURRENCIES), None
+        )
 
     def _values(self) -> Iterator[str]:
         parts = []

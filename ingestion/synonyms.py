@@ -124,6 +124,50 @@ _AT = ("at", "time", "date time", "date", "start time", "started at", "start", "
        "completion time", "time started", "started")  # fmt: skip
 
 # Our column → what it is called, the likeliest first. The name of the column itself need not stand here.
+# Codes that headers of amounts end with.
+CURRENCIES = frozenset(
+    [
+        "AED",
+        "ARS",
+        "AUD",
+        "BRL",
+        "CAD",
+        "CHF",
+        "CLP",
+        "CNY",
+        "COP",
+        "CZK",
+        "DKK",
+        "EUR",
+        "GBP",
+        "HKD",
+        "HUF",
+        "IDR",
+        "ILS",
+        "INR",
+        "JPY",
+        "KRW",
+        "MXN",
+        "MYR",
+        "NOK",
+        "NZD",
+        "PEN",
+        "PHP",
+        "PLN",
+        "RON",
+        "RUB",
+        "SAR",
+        "SEK",
+        "SGD",
+        "THB",
+        "TRY",
+        "TWD",
+        "UAH",
+        "USD",
+        "ZAR",
+    ]
+)
+
 NAMES: Mapping[str, tuple[str, ...]] = {
     "name": ("name", "full name", "title", "subject", "description", "display name"),
     "email": ("email", "email address", "e mail", "e mail address", "mail", "contact email", "customer email", "primary email", "work email", "correo"),

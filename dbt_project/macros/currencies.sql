@@ -48,6 +48,27 @@
         'PLN': ['ZŁ'],
         'JPY': ['JP¥', 'YEN'],
         'CNY': ['CN¥', 'RMB'],
+        'CZK': ['KČ'],
+        'HUF': ['FT'],
+        'RON': ['LEI'],
+        'RUB': ['₽'],
+        'UAH': ['₴'],
+        'TRY': ['₺'],
+        'ILS': ['₪'],
+        'KRW': ['₩'],
+        'THB': ['฿'],
+        'VND': ['₫'],
+        'PHP': ['₱', 'PHP₱'],
+        'NGN': ['₦'],
+        'KZT': ['₸'],
+        'GEL': ['₾'],
+        'CRC': ['₡'],
+        'GHS': ['₵', 'GH₵'],
+        'PYG': ['₲'],
+        'BDT': ['৳'],
+        'HKD': ['HK$'],
+        'SGD': ['S$'],
+        'TWD': ['NT$'],
     }) }}
 {% endmacro %}
 
@@ -55,7 +76,7 @@
 {% macro shared_currency_words() %}
     {{ return([
         ('USD', ['$', 'DOLLAR', 'DOLLARS'], ['USD', 'CAD', 'AUD', 'NZD', 'MXN', 'HKD', 'SGD']),
-        ('SEK', ['KR'], ['SEK', 'NOK', 'DKK']),
+        ('SEK', ['KR'], ['SEK', 'NOK', 'DKK', 'ISK']),
         ('JPY', ['¥'], ['JPY', 'CNY']),
     ]) }}
 {% endmacro %}

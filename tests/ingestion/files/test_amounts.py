@@ -229,3 +229,41 @@ def test_a_day_is_a_day_of_the_company_whatever_zone_times_are_in(crm: Any, zone
     }
     assert found.pop("time") == midnight[zone]
     assert found == dict.fromkeys(["csv", "parquet", "excel", "text"], datetime(2026, 2, 3, 6))
+
+
+CURRENCIES = "{decimal: '.', group: ',', signs: ['$', US$, '€', EUR, Kč, h]}"
+
+
+@pytest.mark.parametrize(
+    ("written", "amount", "currency"),
+    [
+        ("€1,200.50", "1200.50", "€"),
+        ("1,200.50 EUR", "1200.50", "EUR"),
+        ("EUR € 7", "7", "EUR"),
+        ("US$ 7", "7", "US$"),
+        ("$7", "7", "$"),
+        ("7 kč", None, None),
+        ("7 Kč", "7", "Kč"),
+        ("7 h", "7", None),
+        ("7", "7", None),
+    ],
+)
+def test_the_sign_beside_an_amount_is_its_currency(
+    crm: Any, written: str, amount: str | None, currency: str | None
+) -> None:
+    _load(crm, [written], f", numbers: {CURRENCIES}")
+    assert crm.rows("select amount, currency from raw_files.deals") == ([(Decimal(amount), currency)] if amount else [])
+
+
+def test_a_column_that_names_the_currency_comes_before_the_sign(crm: Any) -> None:
+    crm.mapping(
+        "files:\n  - {path: '*.*', format: csv, entity: deals, key: no, columns: {amount: value, currency: money}, "
+        "numbers: {signs: ['$', '€']}}\n"
+    )
+    crm.data("a.csv", "no,value,money\n1,$5,CAD\n2,€5,\n3,5,EUR\n4,5,\n")
+    crm.run()
+    assert crm.rows("select deal_id, currency from raw_files.deals order by _row") == [
+        ("1", "CAD"), ("2", "€"), ("3", "EUR"), ("4", None)
+    ]  # fmt: skip
+    received = crm.rows("select _line, record->>'money' from raw_files.deals order by _row")
+    assert [money for _, money in received] == ["CAD", None, "EUR", None], "the record is kept as it came"

@@ -78,6 +78,26 @@ def test_a_european_export_with_a_title_and_another_encoding(crm: FileCompany, t
     assert crm.rows("select min(amount), min(stage) from raw_files.deals")[0] == (pytest.approx(1000.5), "won")
 
 
+@pytest.mark.parametrize(
+    ("header", "currency"),
+    [
+        ("Amount (EUR)", "EUR"),
+        ("Value in €", "€"),
+        ("Amount in GBP", "GBP"),
+        ("deal_value_cad", "CAD"),
+        ("Amount", None),
+    ],
+)
+def test_the_header_of_the_amounts_names_their_currency(
+    crm: FileCompany, tmp_path: Path, header: str, currency: str | None
+) -> None:
+    rows = [f"D{n},Won,{n * 10},2026-01-{n % 28 + 1:02d}" for n in range(30)]
+    crm.data("deals.csv", f"Deal ID,Stage,{header},Created Date\n" + "\n".join(rows))
+    _, (entry,) = propose(crm, tmp_path, "deals.csv")
+    assert mapped(entry)["amount"] == header
+    assert entry.constants == ({"currency": currency} if currency else {})
+
+
 def test_an_event_log_is_known_by_its_cases(crm: FileCompany, tmp_path: Path) -> None:
     rows = [
         f"C{n},{activity},2026-03-{n % 27 + 1:02d}T{hour:02d}:00:00Z,Bob,{n * 100}"
