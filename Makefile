@@ -51,7 +51,7 @@ format: $(STAMP) ## put the code in form
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 docs: $(STAMP) ## the reference of mappings (docs/reference/mapping.md), from the models
-	@$(BIN)/python -m ingestion.reference
+	@$(BIN)/python -m ingestion.files.mapping.reference
 
 bench: $(STAMP) ## speed, as ratios against peers on the same data
 	@$(BIN)/python -m benchmarks

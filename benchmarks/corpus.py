@@ -19,9 +19,9 @@ import click
 import ingestion
 from benchmarks.figures import publish
 from ingestion import rawlog
-from ingestion.landing import Landing
-from ingestion.raw_tables import RawColumn, RawTable
-from ingestion.spool import dumps
+from ingestion.landing.load import Landing
+from ingestion.landing.spool import dumps
+from ingestion.rawlog.declarations import RawColumn, RawTable
 from salesgauge.process import Process
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect

@@ -17,12 +17,14 @@ import pyarrow.parquet as pq
 from openpyxl import Workbook
 
 import ingestion
-from ingestion import ga4, rawlog
-from ingestion.changes import Changes, absences_table
-from ingestion.landing import Landing
-from ingestion.raw_tables import RawColumn, RawTable
-from ingestion.salesforce import bulk
-from ingestion.salesforce.tables import SOBJECTS
+from ingestion import rawlog
+from ingestion.catalogue import create_views
+from ingestion.landing.changes import Changes, absences_table
+from ingestion.landing.load import Landing
+from ingestion.rawlog.declarations import RawColumn, RawTable
+from ingestion.sources import ga4
+from ingestion.sources.salesforce import bulk
+from ingestion.sources.salesforce.tables import SOBJECTS
 from salesgauge.process import Process
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
@@ -277,7 +279,7 @@ def _company(root: Path, sources: dict[str, str]) -> None:
 
 def _rows(company: Company, queries: dict[str, str]) -> dict[str, list[str]]:
     with connect(":memory:") as con:
-        rawlog.create_views(con, company)
+        create_views(con, company)
         return {name: sorted(map(str, con.execute(sql).fetchall())) for name, sql in queries.items()}
 
 

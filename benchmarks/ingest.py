@@ -32,11 +32,11 @@ import ingestion
 from benchmarks.figures import publish
 from demo.ga4 import write_events
 from demo.simulate import simulate
-from ingestion import ga4
-from ingestion.landing import Landing
-from ingestion.raw_tables import RawColumn, RawTable
-from ingestion.salesforce import bulk
-from ingestion.salesforce.tables import SOBJECTS
+from ingestion.landing.load import Landing
+from ingestion.rawlog.declarations import RawColumn, RawTable
+from ingestion.sources import ga4
+from ingestion.sources.salesforce import bulk
+from ingestion.sources.salesforce.tables import SOBJECTS
 from salesgauge.process import Process
 from salesgauge.settings import PROJECT_ROOT, Company
 

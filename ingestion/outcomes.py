@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ingestion.accounting import SourceResult, State
+from ingestion.rawlog.accounting import SourceResult, State
 from salesgauge.masking import masked
 from salesgauge.settings import Company
 

@@ -1,23 +1,20 @@
-"""One run over the sources: side by side, each for itself. What a source is belongs to its module, what a load is to ``landing``."""
+"""One run over the sources: side by side, each for itself. Which sources there are is in ``catalogue``, what a load is in ``landing``."""
 
 from __future__ import annotations
 
-import importlib
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any
 
 from ingestion import outcomes, rawlog
-from ingestion.accounting import SourceResult, State
-from ingestion.landing import Landing
+from ingestion.catalogue import lander
+from ingestion.landing.load import Landing
+from ingestion.rawlog.accounting import SourceResult, State
 from salesgauge.errors import ConfigurationError, SalesgaugeError
 from salesgauge.masking import masked
 from salesgauge.process import Process
 from salesgauge.progress import SILENT, Reporter
-from salesgauge.settings import API_SOURCES, Company
-from salesgauge.yaml_file import load_yaml
+from salesgauge.settings import Company
 
 _AT_ONCE = 4
 
@@ -81,8 +78,9 @@ def _load(
     landing = Landing(company, name, received_at=received_at)
     try:
         with landing:
-            outcome = _connector(name)(company, process, landing, received_at=received_at, reporter=reporter)
-            requests, problems = outcome if isinstance(outcome, tuple) else (outcome or 0, None)
+            land = lander(company, name)
+            outcome = land(company, process, landing, received_at=received_at, reporter=reporter)
+            requests, problems = outcome if isinstance(outcome, tuple) else (outcome, None)
             load_id = landing.commit()
             seconds = time.monotonic() - started
             load_id = load_id or (landing.parts[-1] if landing.parts else None)
@@ -97,24 +95,6 @@ def _load(
             said += f" Of this load {kept:,} records in {len(landing.parts)} parts are kept: the next run goes on from there."
         load_id = landing.parts[-1] if landing.parts else None
         return SourceResult(name, "failed", landing.kept, load_id, said, seconds, is_misconfigured=is_misconfigured)
-
-
-def _connector(name: str) -> Callable[..., Any]:
-    """The function that lands a source: ``ingestion.<name>.extract`` for an API, ``ingestion.files`` or ``ingestion.databases`` for what
-    ``sources/<name>.yml`` describes.
-    """
-    if name in API_SOURCES:
-        extract: Callable[..., Any] = importlib.import_module(f"ingestion.{name}").extract
-        return extract
-    from ingestion.databases import extract_tables
-    from ingestion.files import extract_files
-
-    def described(company: Company, process: Process, landing: Landing, **options: Any) -> Any:
-        is_database = "tables" in (load_yaml(company.sources_dir / f"{name}.yml") or {})
-        extract_from = extract_tables if is_database else extract_files
-        return extract_from(company, process, landing, name=name, **options)
-
-    return described
 
 
 def words(name: str, error: Exception) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ingestion.about import About
+from ingestion.connector.about import About
 
 # Metric (or the beginning of its name) → the canonical entities without which it has no value; "a|b": one of them is enough. The longest
 # beginning counts. Calls and appointments of any source become activities (int_activities); a booked appointment is a touch, no quick answer.

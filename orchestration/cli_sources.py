@@ -124,7 +124,7 @@ def show_source(root: Path, name: str) -> None:
     """What source NAME can tell, what it can't, and what to configure and to grant for it."""
     from rich.console import Console
 
-    from orchestration.sources import about
+    from ingestion.catalogue import about
 
     known, settings = about(name), Company.open(root).source(name)
     if known is None:
@@ -225,7 +225,7 @@ def preview_source(root: Path, name: str) -> None:
     """
     from rich.console import Console
 
-    from ingestion.previewing import preview
+    from ingestion.files.previewing import preview
     from orchestration.preview import show
     from salesgauge.process import Process
 
@@ -240,7 +240,7 @@ def preview_source(root: Path, name: str) -> None:
 @click.argument("name", required=False)
 def help_sources(name: str | None) -> None:
     """What a mapping can say. NAME: an entity (deals), an option (dates) or a column (owner_id), each with an example."""
-    from ingestion.reference import overview, topic
+    from ingestion.files.mapping.reference import overview, topic
 
     for line in topic(name) if name else overview():
         click.echo(line)

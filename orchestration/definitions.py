@@ -12,7 +12,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 import analysis.locks
 from ingestion import outcomes
-from ingestion.accounting import SourceResult
+from ingestion.rawlog.accounting import SourceResult
 from orchestration import assets
 from orchestration.alerts import send_alert
 from orchestration.pipeline import FOLLOWING, failure_of

@@ -29,8 +29,8 @@ class Written:
 
 def propose(company: Company, files: Sequence[Path], name: str | None, *, write: bool) -> Written:
     """Write ``sources/<name>.yml`` for ``files`` (none: all exports that nothing reads). ConfigurationError where it is there, or nothing can be read."""
-    from ingestion import proposing
-    from ingestion.sampling import tables
+    from ingestion.files.proposing import proposing
+    from ingestion.files.sampling import tables
 
     process = Process.load(company.process_file)
     found = _files(company, files)

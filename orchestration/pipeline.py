@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from ingestion.accounting import SourceResult
+from ingestion.rawlog.accounting import SourceResult
 from ingestion.run import load_new
 from orchestration import standing
 from orchestration.locking import run_lock

@@ -1,4 +1,4 @@
-"""A preview of a mapping as people see it. What is in it belongs to ``ingestion.previewing``."""
+"""A preview of a mapping as people see it. What is in it belongs to ``ingestion.files.previewing``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ingestion.previewing import Bad, FilePreview, Preview, findings
+from ingestion.files.previewing import Bad, FilePreview, Preview, findings
 from orchestration.words import unknown_words
 from salesgauge.process import Process
 

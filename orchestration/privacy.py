@@ -1,5 +1,5 @@
 """Erasing a person: the raw log first, then a run that publishes without them, then what older files still held. Its parts belong to
-``ingestion.erasure`` and ``quality.versions``.
+``ingestion.privacy.erasure`` and ``quality.versions``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import quality
-from ingestion.erasure import Erasure, erase, mentions
+from ingestion.catalogue import raw_tables
+from ingestion.privacy.erasure import Erasure, erase, mentions
 from orchestration import pipeline
 from orchestration.locking import run_lock
 from salesgauge.progress import SILENT, Reporter
@@ -49,11 +50,11 @@ def erase_person(
     """
     emails, phones = list(emails), list(phones)
     if is_trial:
-        return ErasureOutcome(erase(company, emails=emails, phones=phones, is_trial=True))
+        return ErasureOutcome(erase(company, raw_tables(), emails=emails, phones=phones, is_trial=True))
     with run_lock(company):
         quality.announce_erasure(company)
         reporter.step("erase")
-        erasure = erase(company, emails=emails, phones=phones)
+        erasure = erase(company, raw_tables(), emails=emails, phones=phones)
         reporter.done("erase", f"{erasure.total:,} rows")
     outcome = ErasureOutcome(erasure)
     shutil.rmtree(company.reports_dir, ignore_errors=True)  # made anew by the run

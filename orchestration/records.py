@@ -9,7 +9,8 @@ from datetime import datetime
 import duckdb
 
 from ingestion import rawlog
-from ingestion.lines import identifier
+from ingestion.catalogue import create_views, raw_tables
+from ingestion.sql.lines import identifier
 from salesgauge.entities import ENTITIES
 from salesgauge.errors import ConfigurationError
 from salesgauge.settings import API_SOURCES, Company
@@ -40,7 +41,7 @@ def find_records(company: Company, wanted: str) -> list[Found]:
     """
     source, key, is_masked = _parts(company, wanted)
     with connect(":memory:") as con:
-        rawlog.create_views(con, company)
+        create_views(con, company)
         found = [
             one
             for schema, table, columns, condition in _tables(source)
@@ -70,9 +71,7 @@ def _tables(source: str) -> list[tuple[str, str, list[str], str]]:
     """Schema, table, key columns and condition of every raw table of ``source``."""
     if source not in API_SOURCES:
         return [("raw_files", entity.name, [entity.key], "source = $source") for entity in ENTITIES.values()]
-    return [
-        (f"raw_{source}", table.name, list(table.key), "$source is not null") for table in rawlog.api_tables(source)
-    ]
+    return [(f"raw_{source}", table.name, list(table.key), "$source is not null") for table in raw_tables()[source]]
 
 
 def _matching(

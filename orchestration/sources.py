@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import importlib.util
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from ingestion import outcomes, rawlog
-from ingestion.about import About, Finding
+from ingestion.catalogue import about, connector, create_views, is_database
+from ingestion.connector.about import About, Finding
+from ingestion.connector.protocol import Narrowing, Remarking
 from orchestration.availability import Availability, at_hand, availability
 from salesgauge.errors import ConfigurationError
 from salesgauge.process import Process
@@ -78,23 +78,13 @@ class Unmapped:
     proposal: str
 
 
-def about(name: str) -> About | None:
-    """What a connector says of itself; None where there is no such connector."""
-    if importlib.util.find_spec(f"ingestion.{name}") is None:
-        return None
-    return getattr(importlib.import_module(f"ingestion.{name}"), "ABOUT", None)
-
-
 def sources(company: Company, now: datetime) -> list[Source]:
     """All sources: those that are on, then connectors that could be. ``now``: UTC without zone."""
     configured = company.configured_sources()
     loads = _loads(company)
     found = []
     for name in [*configured, *(one for one in API_SOURCES if one not in configured)]:
-        known = about(name)
-        if known is None and name in API_SOURCES:
-            continue  # announced, not built
-        found.append(_source(company, name, known, name in configured, loads.get(name, _Loads()), now))
+        found.append(_source(company, name, about(name), name in configured, loads.get(name, _Loads()), now))
     return found
 
 
@@ -118,11 +108,10 @@ def _source(company: Company, name: str, known: About | None, is_on: bool, held:
     synced = max((at for at in (sync.succeeded_at if sync else None, held.last) if at is not None), default=None)
     if not held.is_whole:
         synced = None
-    is_database = known is None and "tables" in (load_yaml(company.sources_dir / f"{name}.yml") or {})
     return Source(
         name=name,
         label=known.label if known else _label(company, name),
-        kind=known.kind.replace("_", " ") if known else "database" if is_database else "files",
+        kind=known.kind.replace("_", " ") if known else "database" if is_database(company, name) else "files",
         state=state,
         last_load=held.last,
         lag=now - synced if synced else None,
@@ -140,26 +129,24 @@ def check(company: Company, names: list[str]) -> dict[str, list[Finding]]:
     """What the checks of ``names`` (default: all that are on) found. ConfigurationError for a name that is no source."""
     configured = company.configured_sources()
     described = [name for name in configured if name not in API_SOURCES]
-    known = [*(name for name in API_SOURCES if about(name)), *described]
+    known = [*API_SOURCES, *described]
     found = {}
     for name in names or [name for name in configured if name in known]:
         if name not in known:
             raise ConfigurationError(f"'{name}' is no source that can be checked. Known are: {', '.join(known)}.")
-        found[name] = _check_described(company, name) if name in described else _check_connector(company, name)
-    return found
-
-
-def _check_connector(company: Company, name: str) -> list[Finding]:
-    found: list[Finding] = importlib.import_module(f"ingestion.{name}").check(company.source(name))
+        found[name] = (
+            _check_described(company, name) if name in described else connector(name).check(company.source(name))
+        )
     return found
 
 
 def _check_described(company: Company, name: str) -> list[Finding]:
     """Of what ``sources/<name>.yml`` describes: files, or tables of a database."""
-    from ingestion import databases, files, previewing
+    from ingestion.files import databases, previewing
+    from ingestion.files import run as files
 
     process = Process.load(company.process_file)
-    if "tables" in (load_yaml(company.sources_dir / f"{name}.yml") or {}):
+    if is_database(company, name):
         return databases.check(company, process, name)
     found = files.check(company, process, name)
     return [*found, *previewing.checked(company, process, name)]
@@ -181,10 +168,10 @@ def metrics(company: Company, names: list[str]) -> list[Availability]:
 
 def _as_configured(company: Company, known: About) -> About:
     """``known`` with what it provides as the company has set it up: a connector whose settings leave something out says so (``provides``)."""
-    provides = getattr(importlib.import_module(f"ingestion.{known.name}"), "provides", None)
-    if provides is None:
+    source = connector(known.name)
+    if not isinstance(source, Narrowing):
         return known
-    there = provides(company.source(known.name))
+    there = source.provides(company.source(known.name))
     return replace(known, provides={entity: how for entity, how in known.provides.items() if entity in there})
 
 
@@ -288,7 +275,7 @@ def _label(company: Company, name: str) -> str:
 def _loads(company: Company) -> dict[str, _Loads]:
     """Source → what the raw log holds of it."""
     with connect(":memory:") as con:
-        rawlog.create_views(con, company)
+        create_views(con, company)
         rows = con.execute(
             "with newest as (select source, max(loaded_at) as loaded_at from raw_log.loads group by source) "
             "select source, max(l.loaded_at), coalesce(sum(loaded), 0), coalesce(sum(loaded) filter (l.loaded_at = n.loaded_at), 0), "
@@ -312,8 +299,8 @@ def _loads(company: Company) -> dict[str, _Loads]:
 
 def _remark(source: str, con: Any) -> str:
     """What a connector has to say of the numbers that it loaded."""
-    remark = getattr(importlib.import_module(f"ingestion.{source}"), "remark", None) if source in API_SOURCES else None
-    return str(remark(con)) if remark is not None else ""
+    known = connector(source) if source in API_SOURCES else None
+    return known.remark(con) if isinstance(known, Remarking) else ""
 
 
 def _newest_changes(con: Any) -> dict[str, datetime]:
@@ -341,9 +328,8 @@ def _missing(company: Company, name: str, known: About | None) -> list[str]:
     settings = company.source(name)
     if known is not None:
         return [setting.key for setting in known.missing(settings)]
-    needs_address = "tables" in (load_yaml(company.sources_dir / f"{name}.yml") or {})
     try:
-        if needs_address:
+        if is_database(company, name):
             settings.secret("connection")
     except ConfigurationError:
         return ["connection"]

@@ -18,6 +18,7 @@ from typing import Any
 from filelock import FileLock
 
 from ingestion import rawlog
+from ingestion.catalogue import create_views
 from orchestration.plan import Outcome, Plan
 from salesgauge.errors import AuditError, ConfigurationError
 from salesgauge.process import Process
@@ -54,7 +55,7 @@ def prepare(company: Company, process: Process, *, as_of: datetime) -> None:
     con = connect(company.warehouse_file)
     try:
         process.write_tables(con, as_of)
-        rawlog.create_views(con, company)
+        create_views(con, company)
     finally:
         con.close()
 

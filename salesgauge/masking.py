@@ -1,7 +1,7 @@
 """Secrets that were read or given in this process, and texts without them. Whoever gets hold of a secret says so with ``hide``; whoever shows
 or keeps a text that came from elsewhere (a vendor's answer, a library's error) passes it through ``masked``.
 
-What a secret is for belongs to ``settings`` and to ``ingestion.auth``.
+What a secret is for belongs to ``settings`` and to ``ingestion.http.auth``.
 """
 
 from __future__ import annotations

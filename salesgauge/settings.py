@@ -167,6 +167,11 @@ class Company:
         return self.var / "credentials"
 
     @property
+    def suppressed_file(self) -> Path:
+        """The hashes of erased persons; there is none before somebody was erased."""
+        return self.credentials_dir / "suppressed.json"
+
+    @property
     def outcomes_dir(self) -> Path:
         """What came of the last sync of each source."""
         return self.var / "sources"

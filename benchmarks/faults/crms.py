@@ -19,9 +19,9 @@ from demo.servers.jobber import JobberOptions
 from demo.servers.salesforce import SalesforceOptions
 from demo.servers.salesforce_state import stamp
 from demo.servers.servicetitan import ServiceTitanOptions
-from ingestion.jobber.tables import LISTINGS
-from ingestion.salesforce.tables import SOBJECTS
-from ingestion.servicetitan.tables import FEEDS
+from ingestion.sources.jobber.tables import LISTINGS
+from ingestion.sources.salesforce.tables import SOBJECTS
+from ingestion.sources.servicetitan.tables import FEEDS
 
 
 def utc(at: datetime) -> str:

@@ -27,8 +27,8 @@ from demo.log import CompanyLog
 from demo.servers.faults import Fault, Faults, says
 from demo.servers.traffic import Loopback
 from demo.simulate import simulate
-from ingestion import rawlog
-from ingestion.accounting import SourceResult
+from ingestion.catalogue import create_views
+from ingestion.rawlog.accounting import SourceResult
 from ingestion.run import extract
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
@@ -126,7 +126,7 @@ class Stage:
     def raw_log(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection with the views of the raw log."""
         with connect(":memory:") as con:
-            rawlog.create_views(con, self.company)
+            create_views(con, self.company)
             yield con
 
     def lost(self, con: duckdb.DuckDBPyConnection) -> int:

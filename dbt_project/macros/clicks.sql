@@ -1,4 +1,4 @@
-{# Click ids of ad networks in the address of a page: they make a visit paid. GA4's export is read by ingestion/ga4_events.py, by the same names; tests
+{# Click ids of ad networks in the address of a page: they make a visit paid. GA4's export is read by ingestion/sources/ga4/events.py, by the same names; tests
    hold the two together. Facebook's fbclid is none: it stands behind every link, paid or not. #}
 
 {% macro click_networks() %}

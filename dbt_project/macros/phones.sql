@@ -1,4 +1,4 @@
-{# Telephone numbers as people, CRMs and switchboards write them. The same rules stand in ingestion/phones.py: who is erased must be found by what joins him. #}
+{# Telephone numbers as people, CRMs and switchboards write them. The same rules stand in ingestion/privacy/phones.py: who is erased must be found by what joins him. #}
 
 {# The numbers of a field as they are compared, in their order: without international prefix, country code and leading zero, the last ten digits.
    An empty list where the field names nobody. Extensions are left out, several numbers in a field all count. Which country a number without a code is

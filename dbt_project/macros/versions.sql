@@ -30,7 +30,7 @@
     )
 {%- endmacro %}
 
-{# Of the stages in which snapshots found a record (ingestion.mapping_sql calls them by record and file) those in which it was not before. #}
+{# Of the stages in which snapshots found a record (ingestion.files.mapping.sql calls them by record and file) those in which it was not before. #}
 {% macro changes_of_snapshots(relation) -%}
     select *
     from {{ relation }}

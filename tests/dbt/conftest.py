@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingestion import rawlog
+from ingestion.catalogue import create_views
 from orchestration import transform
 from salesgauge.process import Process
 from salesgauge.settings import Company
@@ -58,7 +58,7 @@ def new_warehouse(bench: Path, company: Company) -> Callable[[datetime], duckdb.
         path.unlink(missing_ok=True)
         con = connect(path)
         Process.load(PROCESS_FILE).write_tables(con, as_of)
-        rawlog.create_views(con, company)
+        create_views(con, company)
         views = con.execute(
             "select schema_name, view_name from duckdb_views() where schema_name like 'raw%'"
         ).fetchall()

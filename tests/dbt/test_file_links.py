@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import ingestion
-from ingestion import rawlog
+from ingestion.catalogue import create_views
 from salesgauge.process import Process
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
@@ -44,7 +44,7 @@ def test_what_files_say_between_records(company: Company, bench: Path) -> None:
     path.unlink(missing_ok=True)
     with connect(path) as con:
         process.write_tables(con, datetime(2026, 7, 1))
-        rawlog.create_views(con, company)
+        create_views(con, company)
     build(bench, *(f"stg_files__{name}" for name in ("leads", "deals", "deal_leads", "calls")))
     with connect(path) as con:
         # of several leads the primary one, else the newest created at or before the deal, else the first; the deal's own comes first

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from ingestion import ga4_events
+from ingestion.sources.ga4 import events as ga4_events
 from salesgauge.warehouse import connect
 from tests.dbt.project import PROJECT, build, run_dbt
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.phones import phone_keys
+from ingestion.privacy.phones import phone_keys
 from tests.dbt.project import run_dbt
 
 NOBODY: list[str] = []

@@ -11,8 +11,8 @@ import duckdb
 import pytest
 
 import ingestion
-from ingestion import rawlog
-from ingestion.places import in_natural_order
+from ingestion.catalogue import create_views
+from ingestion.rawlog.order import in_natural_order
 from salesgauge.process import Process
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
@@ -53,7 +53,7 @@ def staged(exports: Company, bench: Path) -> Run:
         path.unlink(missing_ok=True)
         with connect(path) as con:
             process.write_tables(con, datetime(2026, 7, 1))
-            rawlog.create_views(con, exports)
+            create_views(con, exports)
         build(bench, "stg_files__deals", "stg_files__stage_events", "stg_files__leads")
         with connect(path) as con:
             return _found(con)
@@ -135,7 +135,7 @@ def test_events_that_several_exports_hold_are_one(exports: Company, bench: Path)
         path.unlink(missing_ok=True)
         with connect(path) as con:
             process.write_tables(con, datetime(2026, 7, 1))
-            rawlog.create_views(con, exports)
+            create_views(con, exports)
         build(bench, "stg_files__stage_events")
         with connect(path) as con:
             return [row[0] for row in con.execute("select stage from staging.stg_files__stage_events order by source_order").fetchall()]  # fmt: skip

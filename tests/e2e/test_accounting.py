@@ -14,7 +14,8 @@ import pytest
 
 import ingestion
 from ingestion import quarantine
-from ingestion.erasure import erase
+from ingestion.catalogue import raw_tables
+from ingestion.privacy.erasure import erase
 from orchestration import transform
 from orchestration.transform import AFTER_ANALYSIS
 from salesgauge.entities import ENTITIES
@@ -360,7 +361,7 @@ def test_files_are_mended_refused_read_again_and_persons_erased(books: Books) ->
     assert (rejected, waiting) == (0, 0)
     assert len(quarantine.waiting(books.company)) == 1
 
-    erase(books.company, emails=["di@example.com"])
+    erase(books.company, raw_tables(), emails=["di@example.com"])
     found, *_ = state()
     assert found == {"received": 10, "counted": 2, "duplicate": 1, "earlier_reading": 3, "refused_file": 3, "erased": 1}
 

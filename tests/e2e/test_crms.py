@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +10,7 @@ from demo.crms import CRMS
 from demo.serve import DemoServers
 from demo.simulate import simulate
 from demo.truth import METRICS, compute
+from ingestion.catalogue import connector
 from metrics import MetricStore
 from tests.e2e.comparison import differences
 from tests.e2e.conftest import Published, publish
@@ -60,7 +60,7 @@ def test_every_metric_equals_the_truth(published: Published) -> None:
 
 def test_about_says_which_metrics_the_crm_does_not_allow(published: Published, crm: str) -> None:
     """A metric that is not listed as limited is what the company's own log says, not only what the CRM knows of it."""
-    limits = importlib.import_module(f"ingestion.{crm}").ABOUT.limits
+    limits = connector(crm).ABOUT.limits
     assert set(limits) <= set(METRICS), "limits names something that is no metric"
     whole, known = Answers(compute(published.log, published.process_file)), Answers(published.truth)
     different = []

@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.faults.play import SOURCES, Stage, company_log
 from benchmarks.faults.source import Source
-from ingestion.about import Finding
+from ingestion.connector.about import Finding
 from orchestration.sources import check
 from salesgauge.settings import Company
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -13,9 +12,10 @@ import pytest
 
 from benchmarks.faults.play import SOURCES, Stage, company_log
 from benchmarks.faults.source import Source
-from ingestion.moments import moment
-from ingestion.salesforce.tables import SOBJECTS
-from ingestion.servicetitan.tables import FEEDS
+from ingestion.catalogue import connector
+from ingestion.connector.moments import moment
+from ingestion.sources.salesforce.tables import SOBJECTS
+from ingestion.sources.servicetitan.tables import FEEDS
 from salesgauge.settings import API_SOURCES
 
 LATER = timedelta(hours=1)
@@ -68,7 +68,7 @@ def test_every_api_source_is_proved() -> None:
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
 def test_a_sync_without_changes_loads_nothing_in_the_stated_number_of_requests(source: Source, tmp_path: Path) -> None:
     stated = STATED[source.name]
-    assert importlib.import_module(f"ingestion.{source.name}").ABOUT.requests_when_unchanged == stated.words
+    assert connector(source.name).ABOUT.requests_when_unchanged == stated.words
     log = company_log()
 
     def within(rows: Any, field: str, days: int, *, ahead: bool = True) -> int:

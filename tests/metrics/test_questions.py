@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.erasure import mentions
+from ingestion.privacy.erasure import mentions
 from metrics import GRAINS, MetricStore, render
 from metrics.engine import Engine
 from metrics.store import MANIFEST

@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 
 from ingestion import outcomes
-from ingestion.accounting import SourceResult
+from ingestion.rawlog.accounting import SourceResult
 from orchestration import pipeline
 from orchestration.alerts import send_alert
 from orchestration.definitions import source_alert

@@ -13,8 +13,8 @@ from demo.company import write
 from demo.log import CompanyLog
 from demo.serve import DemoServers
 from demo.simulate import simulate
-from ingestion import rawlog
-from ingestion.erasure import mentions
+from ingestion.catalogue import create_views
+from ingestion.privacy.erasure import mentions
 from orchestration import pipeline
 from orchestration.cli import main
 from quality import versions
@@ -66,7 +66,7 @@ def test_it_is_said_what_went(erased: Erased) -> None:
 
 def test_the_raw_log_and_every_file_are_without_the_person(erased: Erased) -> None:
     with connect(":memory:") as con:
-        rawlog.create_views(con, erased.company)
+        create_views(con, erased.company)
         found = con.execute("select count(*) from raw_hubspot.contacts where id = ?", [erased.contact]).fetchone()
         others = con.execute("select count(*) from raw_hubspot.contacts").fetchone()
     assert found == (0,) and others is not None and others[0] > 100
@@ -90,7 +90,7 @@ def test_the_crm_that_still_has_the_person_is_not_believed(erased: Erased) -> No
     shutil.rmtree(erased.company.raw_dir)
     assert pipeline.run(erased.company).exit_code == 0
     with connect(":memory:") as con:
-        rawlog.create_views(con, erased.company)
+        create_views(con, erased.company)
         rows = con.execute(
             "select received, loaded, quarantined, duplicates from raw_log.loads where table_name = 'contacts'"
         )

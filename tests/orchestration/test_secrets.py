@@ -41,8 +41,8 @@ from demo.servers import (
 )
 from demo.servers.traffic import Limit, Loopback
 from demo.simulate import simulate
-from ingestion.about import About
-from orchestration.sources import about
+from ingestion.catalogue import about
+from ingestion.connector.about import About
 from salesgauge.masking import hide, masked, masked_document
 from salesgauge.settings import API_SOURCES
 from tests.orchestration.canaries import MARKER, Doorman, canary, found_in, holds_canary, url_safe_canary
@@ -86,10 +86,10 @@ def watch(event, arguments):
             for name in names:
                 keep(f"{folder}/{name}")
 sys.addaudithook(watch)
-from ingestion.limits import RetryPolicy
+from ingestion.http.limits import RetryPolicy
 RetryPolicy.backoff = lambda policy, failures: 0.01
 if os.environ.get("BREAK"):
-    from ingestion.http import HttpClient
+    from ingestion.http.client import HttpClient
     def broken(client, call, response, kind):
         raise RuntimeError(f"cannot read the answer to {response.request.headers} {client.auth.secrets()!r}")
     HttpClient._document = broken

@@ -21,15 +21,17 @@ from demo.servers.traffic import Limit
 from demo.servers.typeform import TypeformState
 from demo.simulate import simulate
 from demo.truth import METRICS
-from ingestion import hubspot, outcomes
-from ingestion.about import About
-from ingestion.accounting import SourceResult
-from ingestion.landing import Landing
+from ingestion import outcomes
+from ingestion.catalogue import about
+from ingestion.connector.about import About
+from ingestion.landing.load import Landing
+from ingestion.rawlog.accounting import SourceResult
 from ingestion.run import extract
-from ingestion.typeform.tables import RESPONSES
+from ingestion.sources import hubspot
+from ingestion.sources.typeform.tables import RESPONSES
 from orchestration.availability import Availability, at_hand, availability, needs
 from orchestration.cli import main
-from orchestration.sources import Source, about, check, metrics, sources, unmapped
+from orchestration.sources import Source, check, metrics, sources, unmapped
 from salesgauge.errors import ConfigurationError
 from salesgauge.process import Process
 from salesgauge.settings import API_SOURCES, Company, SourceSettings

@@ -13,7 +13,7 @@ import duckdb
 import pandas as pd
 
 import ingestion
-from ingestion import rawlog
+from ingestion.catalogue import create_views
 from orchestration import transform
 from orchestration.plan import Plan
 from salesgauge.process import Process
@@ -38,7 +38,7 @@ def build(company: Company, as_of: datetime) -> duckdb.DuckDBPyConnection:
     con.execute("attach ':memory:' as salesgauge")
     con.execute("use salesgauge")
     process.write_tables(con, as_of)
-    rawlog.create_views(con, company)
+    create_views(con, company)
     assert [model.message for model in models().run(con).models if model.status != "success"] == []
     return con
 

@@ -149,11 +149,11 @@ class BucketCompany:
         return result
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        from ingestion import rawlog
+        from ingestion.catalogue import create_views
         from salesgauge.warehouse import connect
 
         with connect(":memory:") as con:
-            rawlog.create_views(con, self.company)
+            create_views(con, self.company)
             return con.execute(sql).fetchall()
 
 

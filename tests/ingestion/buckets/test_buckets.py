@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from ingestion import TableCount
-from ingestion.files import check
-from ingestion.ga4 import check as check_ga4
+from ingestion.files.run import check
+from ingestion.sources.ga4 import check as check_ga4
 from orchestration.cli import main
 from salesgauge.process import Process
 
@@ -118,7 +118,7 @@ def test_an_object_that_changes_all_the_time_is_told_and_keeps_its_rows(bucket: 
 
 
 def test_a_large_object_comes_in_parts(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingestion.buckets._BLOCK", 1 << 16)
+    monkeypatch.setattr("ingestion.connector.buckets._BLOCK", 1 << 16)
     rows = [f"n{number:06}" for number in range(10_000)]
     bucket.put("leads_1.csv", leads(*rows))
     assert bucket.run().total == TableCount(10_000, 10_000, 0, 0)

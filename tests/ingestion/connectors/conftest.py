@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import uvicorn
 
-from ingestion import rawlog
-from ingestion.landing import Landing
+from ingestion.catalogue import connector, create_views
+from ingestion.landing.load import Landing
+from salesgauge.progress import SILENT
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
 
@@ -83,18 +84,15 @@ class CompanyDirectory:
 
     def run(self, source: str) -> tuple[Landing, str | None, int]:
         """One load of ``source``: the landing with its counts, the load id (None: nothing new), the number of requests."""
-        import importlib
-
-        connector = importlib.import_module(f"ingestion.{source}")
         company = self.company
         with Landing(company, source, received_at=RECEIVED_AT) as landing:
-            requests = connector.extract(company, None, landing, received_at=RECEIVED_AT)
+            requests = connector(source).extract(company, None, landing, received_at=RECEIVED_AT, reporter=SILENT)
             return landing, landing.commit(), requests
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of ``sql`` over the views of the raw log."""
         with connect(":memory:") as con:
-            rawlog.create_views(con, self.company)
+            create_views(con, self.company)
             return con.execute(sql).fetchall()
 
 

@@ -13,8 +13,8 @@ import demo.company
 from demo.crms import Server
 from demo.log import CompanyLog
 from demo.serve import DemoServers
-from ingestion import rawlog
-from ingestion.accounting import SourceResult
+from ingestion.catalogue import create_views
+from ingestion.rawlog.accounting import SourceResult
 from ingestion.run import extract
 from salesgauge.settings import Company, SourceSettings
 from salesgauge.warehouse import connect
@@ -66,7 +66,7 @@ class Site:
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of the raw log."""
         with connect(":memory:") as con:
-            rawlog.create_views(con, self.company)
+            create_views(con, self.company)
             return con.execute(sql).fetchall()
 
     def newest(self, table: str) -> dict[str, dict[str, Any]]:

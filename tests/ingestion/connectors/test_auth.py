@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ingestion.auth import Auth, Basic, ClientCredentials, Headers, Pair, RefreshToken, TokenStore
-from ingestion.http import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy
+from ingestion.http.auth import Auth, Basic, ClientCredentials, Headers, Pair, RefreshToken, TokenStore
+from ingestion.http.client import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy
 from salesgauge.errors import ConfigurationError, SourceError
 from salesgauge.settings import Company
 

@@ -13,10 +13,10 @@ from demo.log import CompanyLog
 from demo.servers.calendly import TOKEN, CalendlyOptions, CalendlyServer, stamp
 from demo.servers.traffic import Limit, Loopback
 from demo.simulate import simulate
-from ingestion import rawlog
-from ingestion.accounting import SourceResult
-from ingestion.calendly import check
+from ingestion.catalogue import create_views
+from ingestion.rawlog.accounting import SourceResult
 from ingestion.run import extract
+from ingestion.sources.calendly import check
 from orchestration import transform
 from salesgauge.process import Process
 from salesgauge.settings import Company
@@ -62,7 +62,7 @@ class Organization:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with connect(":memory:") as con:
-            rawlog.create_views(con, self.company)
+            create_views(con, self.company)
             return con.execute(sql).fetchall()
 
 

@@ -12,11 +12,11 @@ from demo.log import CompanyLog
 from demo.servers.callrail import API_KEY, CallRailOptions, CallRailServer, e164
 from demo.servers.traffic import Loopback
 from demo.simulate import simulate
-from ingestion import rawlog
-from ingestion.accounting import SourceResult
-from ingestion.callrail import check
-from ingestion.callrail.run import read_error
+from ingestion.catalogue import create_views
+from ingestion.rawlog.accounting import SourceResult
 from ingestion.run import extract
+from ingestion.sources.callrail import check
+from ingestion.sources.callrail.run import read_error
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
 
@@ -53,7 +53,7 @@ class Account:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with connect(":memory:") as con:
-            rawlog.create_views(con, Company.open(self.root, {}))
+            create_views(con, Company.open(self.root, {}))
             return con.execute(sql).fetchall()
 
 

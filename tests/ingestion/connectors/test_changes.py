@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from ingestion import rawlog
-from ingestion.accounting import TableCount
-from ingestion.changes import Changes, absences_table
-from ingestion.landing import Landing
-from ingestion.raw_tables import RawColumn, RawTable
+from ingestion.landing.changes import Changes, absences_table
+from ingestion.landing.load import Landing
+from ingestion.rawlog.accounting import TableCount
+from ingestion.rawlog.declarations import RawColumn, RawTable
 from salesgauge.errors import SourceError
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect

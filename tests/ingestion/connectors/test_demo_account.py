@@ -17,7 +17,8 @@ from demo.servers.hubspot import HubSpotOptions
 from demo.servers.traffic import Limit
 from demo.servers.typeform import TypeformOptions
 from demo.simulate import simulate
-from ingestion import extract, rawlog
+from ingestion import extract
+from ingestion.catalogue import create_views
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
 
@@ -43,7 +44,7 @@ class Demo:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with connect(":memory:") as con:
-            rawlog.create_views(con, Company.open(self.root, environ={}))
+            create_views(con, Company.open(self.root, environ={}))
             return con.execute(sql).fetchall()
 
 

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 import ingestion
-from ingestion import erasure, quarantine, rawlog
-from ingestion.accounting import TableCount
-from ingestion.erasure import erase
-from ingestion.landing import Landing
-from ingestion.typeform.tables import RESPONSES
+from ingestion import quarantine
+from ingestion.catalogue import create_views, raw_tables
+from ingestion.landing.load import Landing
+from ingestion.privacy import erasure
+from ingestion.privacy.erasure import erase
+from ingestion.rawlog.accounting import TableCount
+from ingestion.sources.typeform.tables import RESPONSES
 from salesgauge.errors import ConfigurationError
 from salesgauge.process import Process
 from salesgauge.settings import Company
@@ -66,7 +68,7 @@ def land(company: Company, hour: int, *records: dict[str, Any], is_ascii: bool =
 
 def rows(company: Company, sql: str) -> list[tuple[Any, ...]]:
     with connect(":memory:") as con:
-        rawlog.create_views(con, company)
+        create_views(con, company)
         return con.execute(sql).fetchall()
 
 
@@ -86,7 +88,7 @@ def test_who_moves_to_the_line_of_an_erased_person_stays(company: Company, bad: 
     tom = f"2026-06-02,tom@example.com,CORP\\n{JANE}\n"  # no line break: a backslash
     file.write_text(f"at,email,login\n2026-06-01,{JANE},\n{tom}{wrong}")
     sync(company, 0)
-    assert erase(company, emails=[JANE]).rows == {"web.form_submissions": 1}
+    assert erase(company, raw_tables(), emails=[JANE]).rows == {"web.form_submissions": 1}
     assert len(quarantine.waiting(company)) == bad
     file.write_text(f"at,email,login\n{tom}2026-06-03,{JANE},\n{wrong}")
     total = sync(company, 1).total
@@ -133,8 +135,8 @@ def notes(company: Company) -> list[str]:
 def test_an_address_is_found_where_it_stands_and_is_no_part_of_another(typeform: Company, is_ascii: bool) -> None:
     land(typeform, 0, *noted(HERS + OTHERS), is_ascii=is_ascii)
     expected = {"typeform.responses": len(HERS)}
-    assert erase(typeform, emails=[JANE], is_trial=True).rows == expected
-    assert erase(typeform, emails=[JANE]).rows == expected
+    assert erase(typeform, raw_tables(), emails=[JANE], is_trial=True).rows == expected
+    assert erase(typeform, raw_tables(), emails=[JANE]).rows == expected
     assert notes(typeform) == OTHERS
     again = [{**one, "response_id": f"again{number}"} for number, one in enumerate(noted(HERS + OTHERS))]
     count = land(typeform, 1, *again, is_ascii=is_ascii)
@@ -154,7 +156,9 @@ def test_every_address_can_be_erased(typeform: Company) -> None:
     ]
     texts = [text for _, text in written]
     land(typeform, 0, *noted([*texts, JANE]))
-    assert erase(typeform, emails=[email for email, _ in written]).rows == {"typeform.responses": len(texts)}
+    assert erase(typeform, raw_tables(), emails=[email for email, _ in written]).rows == {
+        "typeform.responses": len(texts)
+    }
     assert notes(typeform) == [JANE]
     again = [{**one, "response_id": f"again{number}"} for number, one in enumerate(noted(texts))]
     assert land(typeform, 1, *again) == TableCount(len(texts), 0, 0, len(texts))
@@ -189,8 +193,8 @@ def test_a_number_is_found_beside_others_and_is_no_part_of_another(typeform: Com
     ]
     land(typeform, 0, *noted([*hers, *others]))
     expected = {"typeform.responses": len(hers)}
-    assert erase(typeform, phones=["(303) 555-0111"], is_trial=True).rows == expected
-    assert erase(typeform, phones=["(303) 555-0111"]).rows == expected
+    assert erase(typeform, raw_tables(), phones=["(303) 555-0111"], is_trial=True).rows == expected
+    assert erase(typeform, raw_tables(), phones=["(303) 555-0111"]).rows == expected
     assert notes(typeform) == others
     again = [{**one, "response_id": f"again{number}"} for number, one in enumerate(noted([*hers, *others]))]
     assert land(typeform, 1, *again) == TableCount(len(again), len(others), 0, len(hers))
@@ -199,10 +203,10 @@ def test_a_number_is_found_beside_others_and_is_no_part_of_another(typeform: Com
 def test_numbers_that_are_short_or_from_elsewhere_and_days(typeform: Company) -> None:
     texts = ["555-0112", "303-555-0112", "+49 1511 2345678", "01511 2345678", "2026-01-05 10:15"]
     land(typeform, 0, *noted(texts))
-    erase(typeform, phones=["202-601-0510"])  # is no day and hour
-    erase(typeform, phones=["5550112"])
+    erase(typeform, raw_tables(), phones=["202-601-0510"])  # is no day and hour
+    erase(typeform, raw_tables(), phones=["5550112"])
     assert notes(typeform) == texts[1:]
-    erase(typeform, phones=["+49 (1511) 2345-678"])
+    erase(typeform, raw_tables(), phones=["+49 (1511) 2345-678"])
     assert notes(typeform) == ["303-555-0112", "2026-01-05 10:15"]
 
 
@@ -216,10 +220,10 @@ def test_a_number_goes_however_the_models_may_have_joined_it(typeform: Company) 
         "312-555-0145",
     ]
     land(typeform, 0, *noted(texts))
-    erase(typeform, phones=["312.555.0142 x 99", "312-555-0199 or 312-555-0144", "06 12 34 56 78"])
+    erase(typeform, raw_tables(), phones=["312.555.0142 x 99", "312-555-0199 or 312-555-0144", "06 12 34 56 78"])
     assert notes(typeform) == texts[4:]
     with pytest.raises(ConfigurationError, match="nothing to look for"):  # all who hide their number are not one person
-        erase(typeform, phones=["+266696687", "5.55123E+09"])
+        erase(typeform, raw_tables(), phones=["+266696687", "5.55123E+09"])
     assert notes(typeform) == texts[4:]
 
 
@@ -229,8 +233,8 @@ def test_versions_that_were_loaded_and_those_in_quarantine_are_of_one_person(typ
     land(typeform, 1, response(1, **hers), response(2), response(3))
     land(typeform, 2, response(3, submitted_at="worse"))
     expected = {"typeform._quarantine": 2, "typeform.responses": 2}
-    assert erase(typeform, emails=[JANE], is_trial=True).rows == expected
-    assert erase(typeform, emails=[JANE]).rows == expected
+    assert erase(typeform, raw_tables(), emails=[JANE], is_trial=True).rows == expected
+    assert erase(typeform, raw_tables(), emails=[JANE]).rows == expected
     assert rows(typeform, "select record_key from raw_log.quarantine") == [("F1|r3",)]
     # under the key alone, which only the quarantine knew with her address
     again = [response(1), response(2), response(2, submitted_at="bad"), response(3)]
@@ -252,10 +256,10 @@ def test_an_interrupted_erasure_goes_on_where_the_telling_version_is_gone(
 
     monkeypatch.setattr(erasure, "without", killed)
     with pytest.raises(KeyboardInterrupt):
-        erase(typeform, emails=[JANE])
+        erase(typeform, raw_tables(), emails=[JANE])
     monkeypatch.undo()
     assert rows(typeform, "select response_id from raw_typeform.responses order by 1") == [("r1",), ("r2",)]
-    assert erase(typeform, emails=[JANE]).rows == {"typeform.responses": 1}
+    assert erase(typeform, raw_tables(), emails=[JANE]).rows == {"typeform.responses": 1}
     assert rows(typeform, "select response_id from raw_typeform.responses") == [("r2",)]
 
 
@@ -294,7 +298,7 @@ def test_what_cursors_and_outcomes_say_of_a_person_is_erased(company: Company) -
     for path in company.data_dir.glob("*jane@example.com*"):
         if path.name not in others:
             path.unlink()
-    done = erase(company, emails=[JANE], phones=["3035550111"])
+    done = erase(company, raw_tables(), emails=[JANE], phones=["3035550111"])
     assert done.rows == {"web.leads": 1, "web._quarantine": 1}
     told = cursor_texts(company)
     for name in others:
@@ -304,4 +308,4 @@ def test_what_cursors_and_outcomes_say_of_a_person_is_erased(company: Company) -
     assert json.loads((company.outcomes_dir / "web.json").read_text())["error"].startswith("bad [erased] [erased].csv")
     assert sync(company, 2).total == TableCount()
     assert {row[0] for row in rows(company, "select lead_id from raw_files.leads")} == {"0", "1", "2"}
-    assert erase(company, emails=[JANE], phones=["3035550111"]).total == 0
+    assert erase(company, raw_tables(), emails=[JANE], phones=["3035550111"]).total == 0

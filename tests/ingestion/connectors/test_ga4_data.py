@@ -24,12 +24,13 @@ from demo.servers.ga4_data import (
 )
 from demo.servers.traffic import Loopback
 from demo.simulate import simulate
-from ingestion import quarantine, rawlog
-from ingestion.accounting import SourceResult
-from ingestion.ga4_data import check
-from ingestion.ga4_data.api import cast
-from ingestion.ga4_data.tables import REPORTS
+from ingestion import quarantine
+from ingestion.catalogue import create_views
+from ingestion.rawlog.accounting import SourceResult
 from ingestion.run import extract
+from ingestion.sources.ga4_data import check
+from ingestion.sources.ga4_data.api import cast
+from ingestion.sources.ga4_data.tables import REPORTS
 from orchestration.cli import main
 from orchestration.sources import sources
 from salesgauge.settings import Company
@@ -75,7 +76,7 @@ class Property:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with connect(":memory:") as con:
-            rawlog.create_views(con, self.company)
+            create_views(con, self.company)
             return con.execute(sql).fetchall()
 
     def counted(self, report: str) -> list[tuple[Any, ...]]:
@@ -207,8 +208,8 @@ def test_a_service_account_signs_for_its_token(site: Property) -> None:
     ],
 )
 def test_a_quota_that_comes_back_is_waited_for(site: Property, monkeypatch: pytest.MonkeyPatch, message: str) -> None:
-    monkeypatch.setattr("ingestion.ga4_data.api._CONCURRENT_SECONDS", 0.2)
-    monkeypatch.setattr("ingestion.ga4_data.api._HOURLY_SECONDS", 0.3)
+    monkeypatch.setattr("ingestion.sources.ga4_data.api._CONCURRENT_SECONDS", 0.2)
+    monkeypatch.setattr("ingestion.sources.ga4_data.api._HOURLY_SECONDS", 0.3)
     site.options(refuse={6: message})
     result = site.run()
     assert (result.error, result.notes) == (None, ())

@@ -15,8 +15,8 @@ from demo.log import CompanyLog
 from demo.servers.housecall_pro import HousecallProOptions
 from demo.servers.traffic import Limit
 from demo.simulate import simulate
-from ingestion.housecall_pro import check
-from ingestion.housecall_pro.tables import LISTINGS
+from ingestion.sources.housecall_pro import check
+from ingestion.sources.housecall_pro.tables import LISTINGS
 from tests.ingestion.connectors.site import Site, site
 
 Make = Callable[..., Site]

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from ingestion.auth import Bearer
-from ingestion.http import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, Stopped, pages
+from ingestion.http.auth import Bearer
+from ingestion.http.client import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, Stopped, pages
 from salesgauge.errors import ConfigurationError, SourceError
 
 TOKEN = "pat-secret-1234567890"

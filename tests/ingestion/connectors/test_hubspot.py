@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ingestion.hubspot.tables import OBJECTS
+from ingestion.sources.hubspot.tables import OBJECTS
 from salesgauge.errors import ConfigurationError, SourceError
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -386,7 +386,7 @@ def test_edits_while_the_first_load_runs_are_not_missed(portal: Portal, director
 def test_more_edits_in_one_millisecond_than_a_search_shows(
     portal: Portal, directory: Any, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingestion.hubspot.api.SEARCH_CAP", 1_000)  # the real one is 10,000
+    monkeypatch.setattr("ingestion.sources.hubspot.api.SEARCH_CAP", 1_000)  # the real one is 10,000
     portal.cap = 1_000
     for number in range(1, 2_401):
         portal.put("companies", number, number / 1_000)

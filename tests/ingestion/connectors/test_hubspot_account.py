@@ -12,7 +12,8 @@ from demo.log import CompanyLog
 from demo.servers.faults import Fault, of_json, says
 from demo.servers.hubspot_extras import COMMENTS, FORM, submissions
 from demo.simulate import simulate
-from ingestion.erasure import erase
+from ingestion.catalogue import raw_tables
+from ingestion.privacy.erasure import erase
 from tests.ingestion.connectors.hubspot_account import account, live, merge
 from tests.ingestion.connectors.site import Site
 
@@ -72,7 +73,7 @@ def test_records_of_erased_persons_are_not_looked_for_for_ever(log: CompanyLog, 
         one.set('objects = ["contacts"]')
         one.run()
         person = next(record for record in live(one, "contacts") if record.properties["email"])
-        assert erase(one.company, emails=[person.properties["email"]]).total > 0
+        assert erase(one.company, raw_tables(), emails=[person.properties["email"]]).total > 0
         listed = []
         for _ in range(4):
             one.server.state.as_of += timedelta(days=2)
@@ -208,7 +209,7 @@ def test_a_new_submission_is_read_with_the_first_page(log: CompanyLog, tmp_path:
 def test_what_the_token_may_not_read_is_said_and_the_rest_loads(
     log: CompanyLog, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from ingestion.hubspot import check
+    from ingestion.sources.hubspot import check
 
     with account(tmp_path, log, extras=frozenset({"quotes"})) as one:
         one.unset("objects", "config")

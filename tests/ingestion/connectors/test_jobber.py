@@ -14,8 +14,8 @@ import pytest
 from demo.crms.jobber import DEMO, server
 from demo.log import CompanyLog
 from demo.simulate import simulate
-from ingestion.jobber import check
-from ingestion.jobber.tables import LISTINGS
+from ingestion.sources.jobber import check
+from ingestion.sources.jobber.tables import LISTINGS
 from tests.ingestion.connectors.site import Site, site
 
 Make = Callable[..., Site]

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from ingestion.moments import moment
+from ingestion.connector.moments import moment
 
 
 @pytest.mark.parametrize(

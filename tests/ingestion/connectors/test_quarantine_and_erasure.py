@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from ingestion import quarantine, rawlog
-from ingestion.accounting import TableCount
-from ingestion.erasure import erase, mentions
-from ingestion.landing import Landing
-from ingestion.suppression import Suppressions, normal_phone
-from ingestion.typeform.tables import RESPONSES
+from ingestion.catalogue import create_views, raw_tables
+from ingestion.landing.load import Landing
+from ingestion.privacy.erasure import erase, mentions
+from ingestion.privacy.suppression import Suppressions, normal_phone
+from ingestion.rawlog.accounting import TableCount
+from ingestion.sources.typeform.tables import RESPONSES
 from salesgauge.errors import ConfigurationError
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
@@ -46,7 +47,7 @@ class Loads:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with connect(":memory:") as con:
-            rawlog.create_views(con, self.company)
+            create_views(con, self.company)
             return con.execute(sql).fetchall()
 
 
@@ -105,7 +106,7 @@ def test_a_record_that_fits_after_a_fix_of_the_table_is_replayed(
 ) -> None:
     from dataclasses import replace
 
-    import ingestion.typeform as connector
+    import ingestion.sources.typeform as connector
 
     strict = replace(RESPONSES, columns=tuple(
         replace(one, convert="null", expected="never") if one.name == "submitted_at" else one for one in RESPONSES.columns
@@ -141,14 +142,14 @@ def test_an_erased_person_is_gone_and_stays_so(company: Company) -> None:
     company.data_dir.mkdir()
     (company.data_dir / "export.csv").write_text(f"email\n{JANE['email']}\n")
 
-    planned = erase(company, emails=[JANE["email"]], phones=[JANE["phone"]], is_trial=True)
+    planned = erase(company, raw_tables(), emails=[JANE["email"]], phones=[JANE["phone"]], is_trial=True)
     assert planned.total == 4 and len(quarantine.waiting(company)) == 1
-    done = erase(company, emails=[JANE["email"]], phones=[JANE["phone"]])
+    done = erase(company, raw_tables(), emails=[JANE["email"]], phones=[JANE["phone"]])
     assert done.rows == planned.rows == {"typeform._quarantine": 1, "typeform.responses": 3}
     assert [path.name for path in done.own_files] == ["export.csv"]
     assert sorted(loads.rows("select response_id, _row from raw_typeform.responses")) == [("r4", 3), ("r5", 4)]
     assert quarantine.waiting(company) == []
-    assert erase(company, emails=[JANE["email"]]).total == 0
+    assert erase(company, raw_tables(), emails=[JANE["email"]]).total == 0
 
     # The source still has her: under her address, her number, and under the id of a record that no longer names her.
     count = loads.land(mine[0], mine[1], response(1, answers=["x"]), mine[2], response(6))
@@ -169,7 +170,7 @@ def test_half_a_key_is_nobodys(company: Company) -> None:
     loads = Loads(company)
     broken = {"form_id": "F1", "response_type": "completed", "hidden": {"email": JANE["email"]}}
     assert loads.land(broken, response(1)) == TableCount(2, 1, 1, 0)
-    assert erase(company, emails=[JANE["email"]]).rows == {"typeform._quarantine": 1}
+    assert erase(company, raw_tables(), emails=[JANE["email"]]).rows == {"typeform._quarantine": 1}
     other = {"form_id": "F1", "response_type": "completed", "hidden": {"email": "other@example.org"}}
     assert loads.land(other, broken) == TableCount(2, 0, 1, 1)
     assert [one.key for one in quarantine.waiting(company)] == ["F1|"]
@@ -179,7 +180,7 @@ def test_identifiers_are_compared_as_people_write_them(company: Company) -> None
     assert normal_phone("+1 (312) 555-0199") == normal_phone("312.555.0199") == "3125550199"
     assert normal_phone("12345") == ""
     with pytest.raises(ConfigurationError, match="nothing to look for"):
-        erase(company, emails=["no address"], phones=["123"])
+        erase(company, raw_tables(), emails=["no address"], phones=["123"])
     one = Suppressions(company)
     one.add(emails=["a@b.co"])
     assert len(Suppressions(company)) == 1

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from ingestion import quarantine, rawlog
-from ingestion.landing import Landing
-from ingestion.typeform.tables import RESPONSES
+from ingestion.catalogue import create_views
+from ingestion.landing.load import Landing
+from ingestion.sources.typeform.tables import RESPONSES
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
 
@@ -56,7 +57,7 @@ def response(number: int, text: str = "") -> dict[str, Any]:
 
 def newest(company: Company) -> list[str]:
     with connect(":memory:") as con:
-        rawlog.create_views(con, company)
+        create_views(con, company)
         rows = con.execute(
             "select record ->> '$.text' from raw_typeform.responses "
             "qualify row_number() over (partition by form_id, response_id order by _load_id desc, _row desc) = 1 order by response_id"

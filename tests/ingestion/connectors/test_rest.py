@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ingestion.auth import Bearer
-from ingestion.http import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy
-from ingestion.raw_tables import RawColumn, RawTable
-from ingestion.rest import Resource, read
+from ingestion.connector.rest import Resource, read
+from ingestion.http.auth import Bearer
+from ingestion.http.client import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy
+from ingestion.rawlog.declarations import RawColumn, RawTable
 from salesgauge.errors import SourceError
 from tests.ingestion.connectors.conftest import TOKEN
 

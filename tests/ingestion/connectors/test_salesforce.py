@@ -17,12 +17,13 @@ from demo.serve import DemoServers
 from demo.servers.salesforce import SalesforceOptions
 from demo.simulate import simulate
 from ingestion import rawlog
-from ingestion.accounting import SourceResult
-from ingestion.http import Refused
+from ingestion.catalogue import create_views
+from ingestion.http.client import Refused
+from ingestion.rawlog.accounting import SourceResult
 from ingestion.run import extract
-from ingestion.salesforce import TABLES, check
-from ingestion.salesforce.api import is_missing, readable
-from ingestion.salesforce.tables import SOBJECTS
+from ingestion.sources.salesforce import TABLES, check
+from ingestion.sources.salesforce.api import is_missing, readable
+from ingestion.sources.salesforce.tables import SOBJECTS
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
 
@@ -59,7 +60,7 @@ class Org:
         """Object → id → the newest record in the raw log."""
         found = {}
         with connect(":memory:") as con:
-            rawlog.create_views(con, self.company)
+            create_views(con, self.company)
             for sobject in SOBJECTS:
                 rows = con.execute(
                     f"select id, cast(record as varchar) from raw_salesforce.{sobject.table_name} "

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from ingestion import rawlog
-from ingestion.accounting import TableCount
-from ingestion.landing import Landing
-from ingestion.salesforce import bulk
-from ingestion.salesforce.tables import SOBJECTS
+from ingestion.catalogue import create_views
+from ingestion.landing.load import Landing
+from ingestion.rawlog.accounting import TableCount
+from ingestion.sources.salesforce import bulk
+from ingestion.sources.salesforce.tables import SOBJECTS
 from salesgauge.errors import SourceError
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
@@ -47,7 +48,7 @@ def test_rows_are_what_rest_gives(company: Company) -> None:
     count, newest = _land(company, HEADER + ROWS + bad, 3)
     assert (count, newest) == (TableCount(3, 2, 1, 0), datetime(2026, 3, 2, 9, 30))
     with connect(":memory:") as con:
-        rawlog.create_views(con, company)
+        create_views(con, company)
         found = con.execute(
             "select id, is_deleted, modified_at, record from raw_salesforce.leads order by id"
         ).fetchall()
@@ -111,6 +112,6 @@ def test_notes_of_many_lines_are_read_though_the_quick_reader_refuses_them(compa
     count, _ = _land(company, HEADER + "".join(rows), len(notes))
     assert count == TableCount(len(notes), len(notes), 0, 0)
     with connect(":memory:") as con:
-        rawlog.create_views(con, company)
+        create_views(con, company)
         found = dict(con.execute("select id::int, record->>'Note' from raw_salesforce.leads").fetchall())
     assert found == {number: note or None for number, note in enumerate(notes)}

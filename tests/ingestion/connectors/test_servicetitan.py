@@ -17,10 +17,10 @@ from demo.servers.faults import Fault, Faults, says
 from demo.servers.servicetitan import ServiceTitanOptions
 from demo.servers.traffic import Limit
 from demo.simulate import simulate
-from ingestion.http import Refused
-from ingestion.servicetitan import check
-from ingestion.servicetitan.api import ServiceTitanApi
-from ingestion.servicetitan.tables import FEEDS
+from ingestion.http.client import Refused
+from ingestion.sources.servicetitan import check
+from ingestion.sources.servicetitan.api import ServiceTitanApi
+from ingestion.sources.servicetitan.tables import FEEDS
 from salesgauge.errors import SourceError
 from tests.ingestion.connectors.site import Site, site
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingestion.steady import Seen, steadily
+from ingestion.http.steady import Seen, steadily
 from salesgauge.errors import SourceError
 
 

@@ -14,10 +14,10 @@ from demo.log import CompanyLog
 from demo.servers.surveymonkey import TOKEN, SurveyMonkeyOptions, SurveyMonkeyServer
 from demo.servers.traffic import Limit, Loopback
 from demo.simulate import simulate
-from ingestion import rawlog
-from ingestion.accounting import SourceResult
+from ingestion.catalogue import create_views
+from ingestion.rawlog.accounting import SourceResult
 from ingestion.run import extract
-from ingestion.surveymonkey import check
+from ingestion.sources.surveymonkey import check
 from orchestration import transform
 from salesgauge.process import Process
 from salesgauge.settings import Company
@@ -64,7 +64,7 @@ class Account:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with connect(":memory:") as con:
-            rawlog.create_views(con, self.company)
+            create_views(con, self.company)
             return con.execute(sql).fetchall()
 
     def answers(self) -> dict[str, tuple[Any, ...]]:
@@ -125,7 +125,7 @@ def test_everything_once_then_only_what_changed(account: Any) -> None:
 def test_what_a_day_does_not_suffice_for_is_gone_on_with_the_next_day(
     account: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingestion.surveymonkey.run._PART", 2)
+    monkeypatch.setattr("ingestion.sources.surveymonkey.run._PART", 2)
     one = account()
     responses = one.server.state.responses
     pages = {survey: -(-len(rows) // 100) for survey, rows in responses.items()}

@@ -12,10 +12,10 @@ from demo.log import CompanyLog
 from demo.servers.traffic import Loopback
 from demo.servers.twilio import ACCOUNT, API_KEY, API_SECRET, TwilioOptions, TwilioServer
 from demo.simulate import simulate
-from ingestion import rawlog
-from ingestion.accounting import SourceResult
+from ingestion.catalogue import create_views
+from ingestion.rawlog.accounting import SourceResult
 from ingestion.run import extract
-from ingestion.twilio import check
+from ingestion.sources.twilio import check
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
 
@@ -41,7 +41,7 @@ class Account:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with connect(":memory:") as con:
-            rawlog.create_views(con, Company.open(self.root, {}))
+            create_views(con, Company.open(self.root, {}))
             return con.execute(sql).fetchall()
 
 

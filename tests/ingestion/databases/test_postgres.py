@@ -13,10 +13,11 @@ import psycopg
 import pytest
 
 import ingestion
-from ingestion import databases, rawlog
-from ingestion.accounting import SourceResult
-from ingestion.landing import Landing
-from ingestion.raw_tables import RawColumn, RawTable
+from ingestion.catalogue import create_views
+from ingestion.files import databases
+from ingestion.landing.load import Landing
+from ingestion.rawlog.accounting import SourceResult
+from ingestion.rawlog.declarations import RawColumn, RawTable
 from salesgauge.process import Process
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
@@ -65,7 +66,7 @@ class Crm:
 
     def rows(self, table: str) -> list[tuple[Any, ...]]:
         with connect(":memory:") as con:
-            rawlog.create_views(con, Company.open(self.root, {}))
+            create_views(con, Company.open(self.root, {}))
             kept = "* exclude (_load_id, _loaded_at, _row, _line, _file, record)"
             return con.execute(f"select {kept} from raw_files.{table} order by all").fetchall()
 
@@ -138,7 +139,7 @@ def test_errors_say_what_to_do_and_hide_the_password(tmp_path: Path, postgres: s
 
 def _ids(crm: Crm) -> list[tuple[Any, ...]]:
     with connect(":memory:") as con:
-        rawlog.create_views(con, Company.open(crm.root, {}))
+        create_views(con, Company.open(crm.root, {}))
         return con.execute("select deal_id from raw_files.deals").fetchall()
 
 

@@ -10,7 +10,8 @@ import duckdb
 import pytest
 
 import ingestion
-from ingestion import SourceResult, rawlog
+from ingestion import SourceResult
+from ingestion.catalogue import create_views
 from salesgauge.process import Process
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
@@ -55,7 +56,7 @@ class FileCompany:
 
     def views(self) -> duckdb.DuckDBPyConnection:
         con = connect(":memory:")
-        rawlog.create_views(con, self.company)
+        create_views(con, self.company)
         return con
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:

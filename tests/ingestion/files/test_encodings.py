@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from ingestion import TableCount
-from ingestion.encodings import detect
+from ingestion.files.readers.encodings import detect
 
 MAPPING = (
     "files:\n  - {path: '*.csv', optional: true, entity: leads, key: id, columns: {last_name: name}}\n"
@@ -114,7 +114,7 @@ def test_a_file_of_another_kind_is_refused_alone(crm: Any, name: str, content: b
 
 
 def test_an_error_within_duckdb_refuses_its_file_alone(crm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ingestion import files
+    from ingestion.files import run as files
 
     read_plain = files.read_plain
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import ingestion
-from ingestion import TableCount, rawlog
-from ingestion.mapping import load
+from ingestion import TableCount
+from ingestion.catalogue import create_views
+from ingestion.files.mapping.model import load
 from salesgauge.process import Process
 from salesgauge.settings import PROJECT_ROOT, Company
 from salesgauge.warehouse import connect
@@ -52,7 +53,7 @@ def test_maven_crm(example: Company) -> None:
         "deals": (8800, 8800), "stage_events": (15011, 15011), "accounts": (85, 85), "products": (7, 7), "users": (35, 35),
     }  # fmt: skip
     with connect(":memory:") as con:
-        rawlog.create_views(con, example)
+        create_views(con, example)
         stages = con.execute(
             "select stage, count(*), count(created_at), sum(amount) from raw_files.deals group by stage order by stage"
         ).fetchall()
@@ -81,7 +82,7 @@ def test_receipt_log(example: Company) -> None:
     assert result.error is None
     assert result.tables["stage_events"] == TableCount(expected["events"], expected["events"], 0, 0)
     with connect(":memory:") as con:
-        rawlog.create_views(con, example)
+        create_views(con, example)
         got = con.execute(
             "select count(distinct subject_id), count(distinct stage), min(\"at\")::varchar || '000+00:00', max(\"at\")::varchar || '000+00:00' "
             "from raw_files.stage_events"

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingestion import TableCount
-from ingestion.files import check, land
+from ingestion.files.run import check, land
 
 DEALS = """files:
   - path: deals_*.csv
@@ -336,7 +336,7 @@ def test_json_lines(crm: Any) -> None:
 
 
 def test_only_what_changed_is_read_again(crm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ingestion import file_state
+    from ingestion.files import state as file_state
 
     crm.mapping(DEALS)
     crm.data("deals_1.csv", HEADER + "1,5,,,,\n")
@@ -501,7 +501,7 @@ def test_a_file_that_can_not_be_read_keeps_its_rows(crm: Any, monkeypatch: pytes
     crm.run()
     path.write_text(HEADER + "1,6,,,,\n2,7,,,,\n")
     with monkeypatch.context() as patch:
-        patch.setattr("ingestion.files.state_of_read", _no_permission)
+        patch.setattr("ingestion.files.run.state_of_read", _no_permission)
         result = crm.run()
     assert result.state == "failed" and "deals_1.csv: can't be read: Permission denied" in result.error
     assert crm.rows("select amount from raw_files.deals") == [(Decimal("5.00"),)]
@@ -523,7 +523,7 @@ def test_a_file_that_grows_while_it_is_read_is_read_again(crm: Any, monkeypatch:
         return refused
 
     with monkeypatch.context() as patch:
-        patch.setattr("ingestion.files.land", land_and_grow)
+        patch.setattr("ingestion.files.run.land", land_and_grow)
         result = crm.run()
     assert result.state == "failed" and "deals_1.csv: changed while it was read" in result.error
     assert crm.run().state == "loaded"

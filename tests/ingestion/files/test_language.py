@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from ingestion import TableCount
-from ingestion.mapping import load
+from ingestion.files.mapping.model import load
 from salesgauge.errors import ConfigurationError
 
 HEAD = "files:\n  - path: {path}\n    entity: {entity}\n    key: id\n"
@@ -296,7 +296,7 @@ def test_what_is_no_event_log_is_refused(crm: Any, content: str, said: str) -> N
 def test_a_long_event_log_is_read_with_little_memory(tmp_path: Path) -> None:
     import tracemalloc
 
-    from ingestion.xes import to_json_lines
+    from ingestion.files.readers.xes import to_json_lines
 
     event = '<event><string key="concept:name" value="step"/><date key="time:timestamp" value="2026-01-01T00:00:00Z"/></event>'
     path = tmp_path / "log.xes"

@@ -50,7 +50,7 @@ GOOD = """files:
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_line(crm: Any, change: tuple[str, str], said: str) -> None:
-    from ingestion.mapping import load
+    from ingestion.files.mapping.model import load
     from salesgauge.errors import ConfigurationError
 
     old, new = change
@@ -62,7 +62,7 @@ def test_a_mistake_is_told_with_its_line(crm: Any, change: tuple[str, str], said
 
 
 def test_all_mistakes_are_told_at_once(crm: Any) -> None:
-    from ingestion.mapping import load
+    from ingestion.files.mapping.model import load
     from salesgauge.errors import ConfigurationError
 
     crm.mapping(
@@ -114,7 +114,7 @@ def test_every_option_says_what_it_is(crm: Any) -> None:
     """The reference of the language is made of these."""
     from pydantic import BaseModel
 
-    from ingestion import mapping
+    from ingestion.files.mapping import model as mapping
 
     models = [
         one
@@ -147,7 +147,7 @@ def test_a_mistake_fails_its_source_only(crm: Any) -> None:
 
 @pytest.mark.parametrize("name", ["Legacy", "old-crm", "a__b", "1st"])
 def test_names_that_folders_and_ids_cannot_bear_are_refused(crm: Any, name: str) -> None:
-    from ingestion.mapping import load
+    from ingestion.files.mapping.model import load
     from salesgauge.errors import ConfigurationError
 
     crm.mapping(GOOD, name=name)

@@ -9,8 +9,8 @@ import zipfile
 import openpyxl
 import pytest
 
-from ingestion import previewing
-from ingestion.previewing import FilePreview, Preview, findings
+from ingestion.files import previewing
+from ingestion.files.previewing import FilePreview, Preview, findings
 from tests.ingestion.files.conftest import FileCompany
 
 DEALS = """

@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion.heads import head
-from ingestion.mapping import FileMapping, load
-from ingestion.profiles import forms_of, profiled
-from ingestion.proposing import proposal
-from ingestion.sampling import tables
-from ingestion.stage_words import proposed_stage
-from ingestion.synonyms import FILE_WORDS, NAMES, NOUNS, OF_ENTITY, WEIGHTS, plain
+from ingestion.files.mapping.model import FileMapping, load
+from ingestion.files.profiles import forms_of, profiled
+from ingestion.files.proposing.proposing import proposal
+from ingestion.files.proposing.stage_words import proposed_stage
+from ingestion.files.readers.heads import head
+from ingestion.files.sampling import tables
+from ingestion.files.synonyms import FILE_WORDS, NAMES, NOUNS, OF_ENTITY, WEIGHTS, plain
 from salesgauge.entities import ENTITIES
 from salesgauge.process import Process
 from salesgauge.warehouse import connect

@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion import package, rawlog
-from ingestion.erasure import erase
+from ingestion import rawlog
+from ingestion.catalogue import raw_tables
+from ingestion.privacy.erasure import erase
+from ingestion.rawlog import commit as package
 
 CSV = """\
 files:
@@ -114,10 +116,10 @@ def test_a_file_all_of_whose_columns_are_taken_has_nothing_else(crm: Any) -> Non
     (file,) = rawlog.table_files(crm.company, "crm", "deals")
     assert "received" not in pq.read_table(file).column_names
     assert _records(crm)["2"] == {"no": "2", "title": "Bath", "state": "lost"}
-    erase(crm.company, emails=["nobody@x.com"])
+    erase(crm.company, raw_tables(), emails=["nobody@x.com"])
     crm.data("b.csv", "no,title,state\n3,Roof a@x.com,won\n4,Bath,lost\n")
     crm.run()
-    erase(crm.company, emails=["a@x.com"])
+    erase(crm.company, raw_tables(), emails=["a@x.com"])
     assert [record["title"] for record in _records(crm).values()] == ["Roof", "Bath", "Bath"]
 
 
@@ -142,7 +144,7 @@ def test_erasing_a_person_leaves_the_others_as_they_were(crm: Any) -> None:
     )
     crm.run()
     before = _records(crm)
-    assert erase(crm.company, emails=["a@x.com"]).rows == {"crm.deals": 1}
+    assert erase(crm.company, raw_tables(), emails=["a@x.com"]).rows == {"crm.deals": 1}
     assert _records(crm) == {"2": before["2"]}
     assert crm.rows("select _line from raw_files.deals") == [(3,)]
     assert not any(b"a@x.com" in file.read_bytes() for file in crm.company.var.rglob("*") if file.is_file())
@@ -231,9 +233,9 @@ def test_erasing_a_person_from_a_parquet_file_leaves_nothing_of_it_and_all_of_th
     crm.run()
     before = _records(crm)
     kept = [path.read_bytes() for path in _originals(crm)]
-    assert erase(crm.company, emails=["mail3333@x.com"], is_trial=True).rows == {"crm.deals": 1}
+    assert erase(crm.company, raw_tables(), emails=["mail3333@x.com"], is_trial=True).rows == {"crm.deals": 1}
     assert [path.read_bytes() for path in _originals(crm)] == kept
-    assert erase(crm.company, emails=["mail3333@x.com"]).rows == {"crm.deals": 1}
+    assert erase(crm.company, raw_tables(), emails=["mail3333@x.com"]).rows == {"crm.deals": 1}
     assert _records(crm) == {number: record for number, record in before.items() if number != "3333"}
     # the file that held the person has no original any more, the other one still has its own
     assert [path.read_bytes() for path in _originals(crm)] == [one for one in kept if b"mail5000@x.com" in one]
@@ -241,7 +243,7 @@ def test_erasing_a_person_from_a_parquet_file_leaves_nothing_of_it_and_all_of_th
         (3_333, 3_333),
         (3_335, 3_335),
     ]
-    assert erase(crm.company, emails=["mail3332@x.com"]).rows == {"crm.deals": 1}
+    assert erase(crm.company, raw_tables(), emails=["mail3332@x.com"]).rows == {"crm.deals": 1}
     _write_parquet(crm, "c.parquet", f"select {ROWS}, {TYPES} from range(3330, 3340) t(i)")
     crm.run()
     # the list holds for what comes later: no file with somebody of it is kept
@@ -262,9 +264,9 @@ def test_an_erasure_that_was_killed_before_the_original_went_is_ended_by_the_nex
 
         patch.setattr(Path, "unlink", killed)
         with pytest.raises(KeyboardInterrupt):
-            erase(crm.company, emails=["mail3@x.com"])
+            erase(crm.company, raw_tables(), emails=["mail3@x.com"])
     assert len(_originals(crm)) == 1
-    erase(crm.company, emails=["mail3@x.com"])
+    erase(crm.company, raw_tables(), emails=["mail3@x.com"])
     assert _originals(crm) == [] and sorted(_records(crm)) == [str(one) for one in range(10) if one != 3]
 
 
@@ -291,7 +293,7 @@ def test_a_parquet_file_that_holds_more_than_its_rows_say_is_kept_by_columns(crm
     before = crm.run().total.loaded
     assert before >= 9 and _originals(crm) == []
     assert len(_records(crm)) == before
-    erase(crm.company, emails=["jane@x.com", "mail5@x.com"])
+    erase(crm.company, raw_tables(), emails=["jane@x.com", "mail5@x.com"])
     assert len(_records(crm)) == before - 1
     assert not any(b"jane@x.com" in file.read_bytes() for file in crm.company.raw_dir.rglob("*") if file.is_file())
 
@@ -306,7 +308,7 @@ def test_a_parquet_file_with_a_column_that_cannot_be_read_is_refused_and_stops_n
         result.total.loaded == 10 and result.error is not None and "a.parquet: refused: it is damaged" in result.error
     )
     assert len(_records(crm)) == 10 and len(_originals(crm)) == 1
-    assert erase(crm.company, emails=["mail3@x.com"]).rows == {"crm.deals": 1}
+    assert erase(crm.company, raw_tables(), emails=["mail3@x.com"]).rows == {"crm.deals": 1}
 
 
 def test_a_load_that_could_not_be_committed_leaves_no_original(crm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,8 +340,11 @@ def test_a_file_that_a_killed_load_left_half_written_stops_no_erasure(crm: Any) 
     (whole,) = rawlog.table_files(crm.company, "crm", "deals")
     half = whole.with_name("9999999999.000001.half.parquet")
     half.write_bytes(whole.read_bytes()[:300])
-    assert erase(crm.company, emails=["mail3@x.com"], is_trial=True).rows == {"crm.deals": 1} and half.exists()
-    assert erase(crm.company, emails=["mail3@x.com"]).rows == {"crm.deals": 1}
+    assert (
+        erase(crm.company, raw_tables(), emails=["mail3@x.com"], is_trial=True).rows == {"crm.deals": 1}
+        and half.exists()
+    )
+    assert erase(crm.company, raw_tables(), emails=["mail3@x.com"]).rows == {"crm.deals": 1}
     assert not half.exists() and len(_records(crm)) == 9
 
 

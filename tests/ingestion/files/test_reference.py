@@ -8,8 +8,8 @@ import pytest
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
-from ingestion.mapping import ColumnRule, CurrentStage, DateRule, Dates, FileMapping, Numbers, Stages, load
-from ingestion.reference import PAGE, Option, example_of, flow, options, overview, page, topic
+from ingestion.files.mapping.model import ColumnRule, CurrentStage, DateRule, Dates, FileMapping, Numbers, Stages, load
+from ingestion.files.mapping.reference import PAGE, Option, example_of, flow, options, overview, page, topic
 from salesgauge.entities import ENTITIES
 from salesgauge.errors import ConfigurationError
 from salesgauge.settings import PROJECT_ROOT

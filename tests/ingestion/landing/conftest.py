@@ -12,8 +12,8 @@ import duckdb
 import pytest
 
 from ingestion import rawlog
-from ingestion.landing import Landing
-from ingestion.raw_tables import RawColumn, RawTable
+from ingestion.landing.load import Landing
+from ingestion.rawlog.declarations import RawColumn, RawTable
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
 
@@ -48,12 +48,6 @@ def company(tmp_path: Path) -> Company:
     return Company.open(root, {})
 
 
-@pytest.fixture(autouse=True)
-def known_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The views of this table only: what connectors declare is theirs to test."""
-    monkeypatch.setattr(rawlog, "api_tables", lambda source: (DEALS,) if source == "hubspot" else ())
-
-
 @pytest.fixture
 def load(company: Company) -> Callable[..., str | None]:
     """``load(records or bytes, cursor=…)`` lands and commits one load of deals."""
@@ -85,7 +79,7 @@ def views(company: Company) -> Callable[[], duckdb.DuckDBPyConnection]:
 
     def make() -> duckdb.DuckDBPyConnection:
         con = connect(":memory:")
-        rawlog.create_views(con, company)
+        rawlog.create_views(con, company, {"hubspot": (DEALS,)})
         return con
 
     return make

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 import ingestion
-from ingestion import rawlog
+from ingestion.catalogue import create_views
 from salesgauge.process import Process
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
@@ -43,7 +43,7 @@ _QUERIES = {
 
 def views(company: Company) -> dict[str, list[str]]:
     with connect(":memory:") as con:
-        rawlog.create_views(con, company)
+        create_views(con, company)
         return {name: sorted(map(str, con.execute(sql).fetchall())) for name, sql in _QUERIES.items()}
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingestion.accounting import TableCount
-from ingestion.landing import Landing
-from ingestion.raw_tables import RawColumn, RawTable
+from ingestion.landing.load import Landing
+from ingestion.rawlog.accounting import TableCount
+from ingestion.rawlog.declarations import RawColumn, RawTable
 from salesgauge.errors import SourceError
 from salesgauge.settings import Company
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import duckdb
 
 from ingestion import rawlog
-from ingestion.accounting import TableCount
-from ingestion.landing import Landing
-from ingestion.raw_tables import RawTable
+from ingestion.landing.load import Landing
+from ingestion.rawlog.accounting import TableCount
+from ingestion.rawlog.declarations import RawTable
 from salesgauge.settings import Company
 from tests.ingestion.landing.conftest import RECEIVED_AT
 

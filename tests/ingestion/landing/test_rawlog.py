@@ -9,9 +9,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingestion import package, rawlog
-from ingestion.landing import Landing
-from ingestion.raw_tables import RawTable
+from ingestion import rawlog
+from ingestion.landing.load import Landing
+from ingestion.rawlog import commit as package
+from ingestion.rawlog.declarations import RawTable
 from salesgauge.entities import DUCKDB_TYPES, ENTITIES
 from salesgauge.errors import SourceError
 from salesgauge.settings import Company

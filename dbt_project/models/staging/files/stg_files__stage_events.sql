@@ -18,7 +18,7 @@ superseded as (
 
 ),
 
--- events that the date columns of a record tell of are called like this (ingestion.mapping_sql); they leave with the row that they came from
+-- events that the date columns of a record tell of are called like this (ingestion.files.mapping.sql); they leave with the row that they came from
 current_events as (
 
     select events.*
