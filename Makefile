@@ -60,16 +60,16 @@ bench-ingest: $(STAMP) ## the bulk paths beside DuckDB's reader and dlt's defaul
 	@$(BIN)/python -m benchmarks.ingest
 
 torture: $(STAMP) ## kill 40 runs at random moments under 4 readers (KILLS=…)
-	@$(BIN)/python -m benchmarks.kills --kills $(or $(KILLS),40)
+	@$(BIN)/python -m proofs.kills --kills $(or $(KILLS),40)
 
 torture-ingest: $(STAMP) ## kill loads at every file operation and SQL statement (STEP=… for every so many-th)
-	@$(BIN)/python -m benchmarks.torture_ingest --step $(or $(STEP),1)
+	@$(BIN)/python -m proofs.torture_ingest --step $(or $(STEP),1)
 
 faults: $(STAMP) ## play every fault script against the demo's sources
-	@$(BIN)/python -m benchmarks.faults
+	@$(BIN)/python -m proofs.faults
 
 corpus: $(STAMP) ## load some 600 records and files that nobody should send; all must be accounted for
-	@$(BIN)/python -m benchmarks.corpus
+	@$(BIN)/python -m proofs.corpus
 
 lock: $(STAMP) ## resolve pyproject.toml anew into requirements.lock (needs the network)
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \

@@ -31,7 +31,7 @@ import duckdb
 import ingestion
 from benchmarks.figures import publish
 from demo.ga4 import write_events
-from demo.simulate import simulate
+from demo.simulation.simulate import simulate
 from ingestion.landing.load import Landing
 from ingestion.rawlog.declarations import RawColumn, RawTable
 from ingestion.sources import ga4

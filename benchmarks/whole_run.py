@@ -11,7 +11,7 @@ import psutil
 
 from demo.company import write
 from demo.serve import DemoServers
-from demo.simulate import simulate
+from demo.simulation.simulate import simulate
 from metrics import MetricStore
 from orchestration import pipeline
 from salesgauge.settings import Company

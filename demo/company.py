@@ -10,7 +10,7 @@ from pathlib import Path
 from demo.crms import CRMS, crm
 from demo.ga4 import write_events
 from demo.log import CompanyLog
-from demo.servers import typeform
+from demo.servers.typeform import server as typeform
 
 TEMPLATE = Path(__file__).parent / "company"
 SECRETS = """\

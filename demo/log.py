@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -32,6 +32,8 @@ WEB_COLUMNS = (
     "batch_index",  # place in the batch of the page
     "is_late",  # arrived after the day's file was first written
 )
+# The two surveys, as `form_id` in the log
+POST_JOB, POST_CONSULTATION = "NsJob26a", "NsVis26b"
 
 
 class Event(NamedTuple):
@@ -89,3 +91,8 @@ def _numbered(frame: pd.DataFrame) -> pd.DataFrame:
         frame[column] = frame[column].astype(object).where(frame[column].notna(), None)
     frame.insert(0, "seq", range(len(frame)))
     return frame[list(EVENT_COLUMNS)]
+
+
+def to_ms(moment: datetime) -> int:
+    """Milliseconds since 1970 of a UTC moment without zone."""
+    return round(moment.replace(tzinfo=UTC).timestamp() * 1000)

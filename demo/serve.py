@@ -7,7 +7,7 @@ from types import TracebackType
 from demo.crms import Server, crm
 from demo.log import CompanyLog
 from demo.servers.traffic import Limit, Loopback, Traffic
-from demo.servers.typeform import TypeformOptions, TypeformServer, TypeformState
+from demo.servers.typeform.server import TypeformOptions, TypeformServer, TypeformState
 
 # Typeform's limit, a tenth of the time long: a run of the demo is refused now and then but does not wait for minutes.
 DEMO_TYPEFORM = TypeformOptions(rate=Limit(20, 1.0, "SECONDLY"), refuse_every=7)
@@ -46,7 +46,7 @@ class DemoServers:
             server.stop()
 
     def replace(self, log: CompanyLog) -> None:
-        """Answer from ``log`` from now on, as a CRM in which people went on working (``demo.mutate``)."""
+        """Answer from ``log`` from now on, as a CRM in which people went on working (``tests.mutate``)."""
         self.crm.replace(log)
         self.typeform.state = TypeformState(log, self.module.record_id)
 

@@ -19,7 +19,7 @@ def demo_company(directory: Path, *, seed: int, crm: str = "hubspot") -> Iterato
     """The company of ``seed`` in ``directory``, running ``crm``, with its APIs on loopback for as long as the context lasts."""
     from demo.company import write
     from demo.serve import DemoServers
-    from demo.simulate import simulate
+    from demo.simulation.simulate import simulate
 
     log = simulate(seed)
     with DemoServers(log, crm) as servers:

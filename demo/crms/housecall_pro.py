@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from demo.crms.outline import Inquiry, Sale, outline, reduced
 from demo.log import CompanyLog, Event
-from demo.servers import housecall_pro_state
-from demo.servers.housecall_pro import API_KEY, HousecallProOptions, HousecallProServer
+from demo.servers.housecall_pro import state as housecall_pro_state
+from demo.servers.housecall_pro.server import API_KEY, HousecallProOptions, HousecallProServer
+from demo.servers.outline import Inquiry, Sale, outline, reduced
 from demo.truth.dialect import Dialect
 
 _MAPPING = Path(__file__).parent / "housecall_pro.yml"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from demo.log import CompanyLog
-from demo.servers.hubspot import TOKEN, HubSpotOptions, HubSpotServer, made
+from demo.servers.hubspot.server import TOKEN, HubSpotOptions, HubSpotServer, made
 from demo.servers.traffic import Limit
 from demo.truth.dialect import HUBSPOT as DIALECT
 

@@ -12,10 +12,10 @@ from datetime import datetime
 
 import pandas as pd
 
-from demo.crms.outline import Inquiry, Sale, outline, reduced
 from demo.log import CompanyLog, Event
-from demo.servers import jobber_state
-from demo.servers.jobber import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, JobberOptions, JobberServer
+from demo.servers.jobber import state as jobber_state
+from demo.servers.jobber.server import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, JobberOptions, JobberServer
+from demo.servers.outline import Inquiry, Sale, outline, reduced
 from demo.truth.dialect import Dialect
 
 DIALECT = Dialect(

@@ -15,8 +15,8 @@ from typing import Any
 import pandas as pd
 
 from demo.log import CompanyLog, Event, events_frame
-from demo.servers import salesforce_state
-from demo.servers.salesforce import CLIENT_ID, CLIENT_SECRET, SalesforceOptions, SalesforceServer
+from demo.servers.salesforce import state as salesforce_state
+from demo.servers.salesforce.server import CLIENT_ID, CLIENT_SECRET, SalesforceOptions, SalesforceServer
 from demo.truth.dialect import Dialect
 
 _MAPPING = Path(__file__).parent / "salesforce.yml"

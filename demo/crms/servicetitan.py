@@ -11,10 +11,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from demo.crms.outline import Inquiry, Outline, Sale, outline, reduced
 from demo.log import CompanyLog, Event
-from demo.servers.servicetitan import APP_KEY, CLIENT_ID, CLIENT_SECRET, TENANT, ServiceTitanOptions, ServiceTitanServer
-from demo.servers.servicetitan_state import REASONS, campaign_name
+from demo.servers.outline import Inquiry, Outline, Sale, outline, reduced
+from demo.servers.servicetitan.server import (
+    APP_KEY,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    TENANT,
+    ServiceTitanOptions,
+    ServiceTitanServer,
+)
+from demo.servers.servicetitan.state import REASONS, campaign_name
 from demo.truth.dialect import Dialect
 
 _MAPPING = Path(__file__).parent / "servicetitan.yml"

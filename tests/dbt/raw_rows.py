@@ -11,8 +11,8 @@ import duckdb
 import pyarrow as pa
 
 from demo.log import CompanyLog
-from demo.servers.hubspot_state import HISTORY, HubSpotState, Record, timestamp
-from demo.servers.typeform import FORMS, TypeformState
+from demo.servers.hubspot.state import HISTORY, HubSpotState, Record, timestamp
+from demo.servers.typeform.server import FORMS, TypeformState
 
 Row = dict[str, Any]
 LOAD = "1700000000.000002"

@@ -12,7 +12,7 @@ import duckdb
 import pandas as pd
 
 from analysis.forecast import write_forecasts
-from demo.simulate import simulate
+from demo.simulation.simulate import simulate
 from orchestration.transform import AFTER_ANALYSIS
 from quality.hashes import table_hash
 from salesgauge.entities import ENTITIES

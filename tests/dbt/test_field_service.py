@@ -14,7 +14,7 @@ import pytest
 
 from demo.crms import crm
 from demo.log import CompanyLog
-from demo.simulate import simulate
+from demo.simulation.simulate import simulate
 from orchestration import transform
 from salesgauge.process import Process
 from salesgauge.warehouse import connect

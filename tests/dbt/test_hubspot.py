@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from demo.log import CompanyLog
-from demo.servers.hubspot_extras import LEAD_STAGES, extra_id
-from demo.simulate import simulate
+from demo.servers.hubspot.extras import LEAD_STAGES, extra_id
+from demo.simulation.simulate import simulate
 from orchestration import transform
 from salesgauge.process import Process
 from salesgauge.warehouse import connect

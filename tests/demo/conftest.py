@@ -11,12 +11,12 @@ import requests
 from demo.crms.hubspot import server
 from demo.log import CompanyLog
 from demo.serve import DemoServers
-from demo.servers.hubspot import TOKEN as HUBSPOT_TOKEN
-from demo.servers.hubspot import HubSpotOptions
+from demo.servers.hubspot.server import TOKEN as HUBSPOT_TOKEN
+from demo.servers.hubspot.server import HubSpotOptions
 from demo.servers.traffic import Limit
-from demo.servers.typeform import TOKEN as TYPEFORM_TOKEN
-from demo.servers.typeform import TypeformOptions
-from demo.simulate import simulate
+from demo.servers.typeform.server import TOKEN as TYPEFORM_TOKEN
+from demo.servers.typeform.server import TypeformOptions
+from demo.simulation.simulate import simulate
 
 PLENTY = Limit(100_000, 1.0, "TEN_SECONDLY_ROLLING")
 Call = Callable[..., requests.Response]

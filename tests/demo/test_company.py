@@ -15,10 +15,10 @@ import pytest
 from demo.company import write
 from demo.ga4 import REWRITTEN_DAYS, write_events
 from demo.log import CompanyLog
-from demo.servers.hubspot import TOKEN
-from demo.servers.hubspot_shape import CUSTOM
-from demo.servers.hubspot_state import DEAL_STAGES, LEAD_STATUS
-from demo.world import BRANCHES, HOLIDAYS, LOSS_REASONS, REPS
+from demo.servers.hubspot.server import TOKEN
+from demo.servers.hubspot.shape import CUSTOM
+from demo.servers.hubspot.state import DEAL_STAGES, LEAD_STATUS
+from demo.simulation.world import BRANCHES, HOLIDAYS, LOSS_REASONS, REPS
 from salesgauge.process import Process
 from salesgauge.settings import Company
 from salesgauge.yaml_file import load_yaml

@@ -14,8 +14,8 @@ import requests
 from demo.crms.hubspot import server
 from demo.log import CompanyLog
 from demo.serve import DemoServers
-from demo.servers.hubspot import TOKEN, HubSpotOptions
-from demo.servers.search import CAP, BadRequest, search
+from demo.servers.hubspot.search import CAP, BadRequest, search
+from demo.servers.hubspot.server import TOKEN, HubSpotOptions
 from demo.servers.traffic import Limit, Window
 
 PLENTY = Limit(100_000, 1.0, "TEN_SECONDLY_ROLLING")
@@ -182,7 +182,7 @@ def test_search_by_id_within_one_millisecond_and_from_the_epoch(hubspot: Call, s
 
 
 def test_search_stops_at_ten_thousand(full: CompanyLog) -> None:
-    from demo.servers.hubspot_state import HubSpotState
+    from demo.servers.hubspot.state import HubSpotState
 
     calls, cache = HubSpotState(full).records["calls"], {}
     assert len(calls) > CAP

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from demo.log import CompanyLog
-from demo.servers.hubspot_state import LEAD_STATUS, STAGE_ID, HubSpotState, timestamp
+from demo.servers.hubspot.state import LEAD_STATUS, STAGE_ID, HubSpotState, timestamp
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from demo.log import CompanyLog
-from demo.mutate import mutate
 from demo.serve import DemoServers
-from demo.servers.hubspot_state import HubSpotState
+from demo.servers.hubspot.state import HubSpotState
+from tests.mutate import mutate
 
 
 def test_n_deals_change_in_the_last_hour(full: CompanyLog) -> None:

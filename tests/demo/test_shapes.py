@@ -12,20 +12,18 @@ import pytest
 
 from demo.crms import CRMS, crm
 from demo.log import CompanyLog
-from demo.servers import (
-    calendly,
-    calendly_shape,
-    hubspot,
-    hubspot_answers,
-    salesforce,
-    salesforce_shape,
-    twilio,
-    typeform,
-)
-from demo.servers.salesforce_shape import results
+from demo.servers.calendly import answers as calendly_shape
+from demo.servers.calendly import server as calendly
+from demo.servers.hubspot import answers as hubspot_answers
+from demo.servers.hubspot import server as hubspot
+from demo.servers.salesforce import answers as salesforce_shape
+from demo.servers.salesforce import server as salesforce
+from demo.servers.salesforce.answers import results
 from demo.servers.shapes import Shapes
 from demo.servers.traffic import Limit, Loopback
-from demo.simulate import simulate
+from demo.servers.twilio import server as twilio
+from demo.servers.typeform import server as typeform
+from demo.simulation.simulate import simulate
 from ingestion.run import extract
 from salesgauge.settings import PROJECT_ROOT, Company
 

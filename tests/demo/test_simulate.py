@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from demo.log import EVENT_COLUMNS, WEB_COLUMNS, CompanyLog, Event, events_frame
-from demo.people import PLACEHOLDERS
-from demo.simulate import simulate
-from demo.world import REPS
+from demo.simulation.people import PLACEHOLDERS
+from demo.simulation.simulate import simulate
+from demo.simulation.world import REPS
 
 FIELDS = {
     "lead_created": {

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 import requests
 
-from demo.log import CompanyLog
+from demo.log import POST_CONSULTATION, POST_JOB, CompanyLog
 from demo.serve import DemoServers
 from demo.servers.traffic import Limit
-from demo.servers.typeform import NEVER, TOKEN, TypeformOptions
-from demo.surveys import POST_CONSULTATION, POST_JOB
+from demo.servers.typeform.server import NEVER, TOKEN, TypeformOptions
 
 Call = Callable[..., requests.Response]
 

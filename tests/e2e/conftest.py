@@ -12,7 +12,7 @@ import pytest
 from demo.company import write
 from demo.log import CompanyLog
 from demo.serve import DemoServers
-from demo.simulate import simulate
+from demo.simulation.simulate import simulate
 from demo.truth import Truth, compute
 from orchestration import pipeline
 from orchestration.pipeline import RunOutcome

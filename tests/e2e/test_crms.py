@@ -8,7 +8,7 @@ import pytest
 
 from demo.crms import CRMS
 from demo.serve import DemoServers
-from demo.simulate import simulate
+from demo.simulation.simulate import simulate
 from demo.truth import METRICS, compute
 from ingestion.catalogue import connector
 from metrics import MetricStore

@@ -12,7 +12,7 @@ import pytest
 
 from demo.log import CompanyLog, Event
 from demo.serve import DemoServers
-from demo.simulate import simulate
+from demo.simulation.simulate import simulate
 from demo.truth import Truth, compute
 from demo.truth.records import Deal, Lead
 from tests.e2e.comparison import differences

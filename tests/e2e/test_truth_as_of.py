@@ -11,7 +11,7 @@ import pytest
 
 from demo.log import CompanyLog
 from demo.serve import DemoServers
-from demo.simulate import simulate
+from demo.simulation.simulate import simulate
 from demo.truth import compute
 from orchestration import pipeline
 from salesgauge.settings import Company

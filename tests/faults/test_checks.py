@@ -11,10 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from benchmarks.faults.play import SOURCES, Stage, company_log
-from benchmarks.faults.source import Source
 from ingestion.connector.about import Finding
 from orchestration.sources import check
+from proofs.faults.play import SOURCES, Stage, company_log
+from proofs.faults.source import Source
 from salesgauge.settings import Company
 
 PROCESS = """

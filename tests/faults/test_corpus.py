@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.corpus import play
+from proofs.corpus import play
 
 
 def test_everything_is_accounted_for(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults.play import SOURCES, play
-from benchmarks.faults.scripts import LARGE, SCRIPTS, Script
-from benchmarks.torture_ingest import torture
+from proofs.faults.play import SOURCES, play
+from proofs.faults.scripts import LARGE, SCRIPTS, Script
+from proofs.torture_ingest import torture
 
 # Each source plays three: one of each row, in turn, so that the sample is quick and every script in it meets several systems.
 ROWS = (

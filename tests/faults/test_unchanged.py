@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks.faults.play import SOURCES, Stage, company_log
-from benchmarks.faults.source import Source
 from ingestion.catalogue import connector
 from ingestion.connector.moments import moment
 from ingestion.sources.salesforce.tables import SOBJECTS
 from ingestion.sources.servicetitan.tables import FEEDS
+from proofs.faults.play import SOURCES, Stage, company_log
+from proofs.faults.source import Source
 from salesgauge.settings import API_SOURCES
 
 LATER = timedelta(hours=1)

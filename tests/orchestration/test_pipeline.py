@@ -16,14 +16,14 @@ import pytest
 
 from demo.company import write
 from demo.log import CompanyLog
-from demo.mutate import mutate
 from demo.serve import DemoServers
-from demo.simulate import simulate
+from demo.simulation.simulate import simulate
 from orchestration import pipeline, transform
 from orchestration.pipeline import RunOutcome
 from salesgauge.errors import AuditError
 from salesgauge.settings import Company
 from salesgauge.warehouse import open_published
+from tests.mutate import mutate
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from demo.company import write
 from demo.log import CompanyLog
 from demo.serve import DemoServers
-from demo.simulate import simulate
+from demo.simulation.simulate import simulate
 from ingestion.catalogue import create_views
 from ingestion.privacy.erasure import mentions
 from orchestration import pipeline

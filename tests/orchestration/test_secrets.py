@@ -26,21 +26,19 @@ import pytest
 import demo.company
 from demo.crms import CRMS, crm
 from demo.log import CompanyLog
-from demo.servers import (
-    calendly,
-    callrail,
-    ga4_data,
-    housecall_pro,
-    hubspot,
-    jobber,
-    salesforce,
-    servicetitan,
-    surveymonkey,
-    twilio,
-    typeform,
-)
+from demo.servers.calendly import server as calendly
+from demo.servers.callrail import server as callrail
+from demo.servers.ga4_data import server as ga4_data
+from demo.servers.housecall_pro import server as housecall_pro
+from demo.servers.hubspot import server as hubspot
+from demo.servers.jobber import server as jobber
+from demo.servers.salesforce import server as salesforce
+from demo.servers.servicetitan import server as servicetitan
+from demo.servers.surveymonkey import server as surveymonkey
 from demo.servers.traffic import Limit, Loopback
-from demo.simulate import simulate
+from demo.servers.twilio import server as twilio
+from demo.servers.typeform import server as typeform
+from demo.simulation.simulate import simulate
 from ingestion.catalogue import about
 from ingestion.connector.about import About
 from salesgauge.masking import hide, masked, masked_document

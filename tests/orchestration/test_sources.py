@@ -16,10 +16,10 @@ import demo.company
 from demo.crms.hubspot import server
 from demo.log import CompanyLog
 from demo.serve import DemoServers
-from demo.servers.hubspot import HubSpotOptions
+from demo.servers.hubspot.server import HubSpotOptions
 from demo.servers.traffic import Limit
-from demo.servers.typeform import TypeformState
-from demo.simulate import simulate
+from demo.servers.typeform.server import TypeformState
+from demo.simulation.simulate import simulate
 from demo.truth import METRICS
 from ingestion import outcomes
 from ingestion.catalogue import about

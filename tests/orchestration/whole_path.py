@@ -40,7 +40,7 @@ def main(root: Path, is_alone: bool) -> None:
         raise_loopback()
     from demo.company import write
     from demo.serve import DemoServers
-    from demo.simulate import simulate
+    from demo.simulation.simulate import simulate
     from metrics import MetricStore
     from orchestration import pipeline, sources, transform
     from salesgauge.settings import Company

@@ -10,9 +10,9 @@ from typing import Any
 
 from demo.crms.hubspot import server
 from demo.log import CompanyLog
-from demo.servers.faults import Faults
-from demo.servers.hubspot import HubSpotOptions
+from demo.servers.hubspot.server import HubSpotOptions
 from demo.servers.traffic import Limit
+from proofs.faults.wrapper import Faults
 from tests.ingestion.connectors.site import Site, site
 
 PLENTY = Limit(100_000, 1.0, "TEN_SECONDLY_ROLLING")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from demo.log import CompanyLog
-from demo.servers.calendly import TOKEN, CalendlyOptions, CalendlyServer, stamp
+from demo.servers.calendly.server import TOKEN, CalendlyOptions, CalendlyServer, stamp
 from demo.servers.traffic import Limit, Loopback
-from demo.simulate import simulate
+from demo.simulation.simulate import simulate
 from ingestion.catalogue import create_views
 from ingestion.rawlog.accounting import SourceResult
 from ingestion.run import extract

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from demo.log import CompanyLog
-from demo.servers.callrail import API_KEY, CallRailOptions, CallRailServer, e164
+from demo.servers.callrail.server import API_KEY, CallRailOptions, CallRailServer, e164
 from demo.servers.traffic import Loopback
-from demo.simulate import simulate
+from demo.simulation.simulate import simulate
 from ingestion.catalogue import create_views
 from ingestion.rawlog.accounting import SourceResult
 from ingestion.run import extract

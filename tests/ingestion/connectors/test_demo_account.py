@@ -11,16 +11,16 @@ import pytest
 
 import demo.company
 from demo.crms.hubspot import server
-from demo.mutate import mutate
 from demo.serve import DemoServers
-from demo.servers.hubspot import HubSpotOptions
+from demo.servers.hubspot.server import HubSpotOptions
 from demo.servers.traffic import Limit
-from demo.servers.typeform import TypeformOptions
-from demo.simulate import simulate
+from demo.servers.typeform.server import TypeformOptions
+from demo.simulation.simulate import simulate
 from ingestion import extract
 from ingestion.catalogue import create_views
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
+from tests.mutate import mutate
 
 # Refused often, and told to come back at once: what is tested here is that nothing gets lost, not the waiting.
 HUBSPOT = HubSpotOptions(

@@ -12,8 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from demo.log import CompanyLog
-from demo.servers.faults import Fault, Faults, of_json
-from demo.servers.ga4_data import (
+from demo.servers.ga4_data.server import (
     CLIENT_ID,
     CLIENT_SECRET,
     PROPERTY,
@@ -23,7 +22,7 @@ from demo.servers.ga4_data import (
     service_account_key,
 )
 from demo.servers.traffic import Loopback
-from demo.simulate import simulate
+from demo.simulation.simulate import simulate
 from ingestion import quarantine
 from ingestion.catalogue import create_views
 from ingestion.rawlog.accounting import SourceResult
@@ -33,6 +32,7 @@ from ingestion.sources.ga4_data.api import cast
 from ingestion.sources.ga4_data.tables import REPORTS
 from orchestration.cli import main
 from orchestration.sources import sources
+from proofs.faults.wrapper import Fault, Faults, of_json
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
 

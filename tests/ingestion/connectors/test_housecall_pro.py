@@ -12,9 +12,9 @@ import pytest
 
 from demo.crms.housecall_pro import server
 from demo.log import CompanyLog
-from demo.servers.housecall_pro import HousecallProOptions
+from demo.servers.housecall_pro.server import HousecallProOptions
 from demo.servers.traffic import Limit
-from demo.simulate import simulate
+from demo.simulation.simulate import simulate
 from ingestion.sources.housecall_pro import check
 from ingestion.sources.housecall_pro.tables import LISTINGS
 from tests.ingestion.connectors.site import Site, site

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from demo.log import CompanyLog
-from demo.servers.faults import Fault, of_json, says
-from demo.servers.hubspot_extras import COMMENTS, FORM, submissions
-from demo.simulate import simulate
+from demo.servers.hubspot.extras import COMMENTS, FORM, submissions
+from demo.simulation.simulate import simulate
 from ingestion.catalogue import raw_tables
 from ingestion.privacy.erasure import erase
+from proofs.faults.wrapper import Fault, of_json, says
 from tests.ingestion.connectors.hubspot_account import account, live, merge
 from tests.ingestion.connectors.site import Site
 

@@ -13,7 +13,7 @@ import pytest
 
 from demo.crms.jobber import DEMO, server
 from demo.log import CompanyLog
-from demo.simulate import simulate
+from demo.simulation.simulate import simulate
 from ingestion.sources.jobber import check
 from ingestion.sources.jobber.tables import LISTINGS
 from tests.ingestion.connectors.site import Site, site

@@ -12,10 +12,9 @@ import pytest
 import demo.company
 from demo.crms.salesforce import known, server
 from demo.log import CompanyLog, Event
-from demo.mutate import mutate
 from demo.serve import DemoServers
-from demo.servers.salesforce import SalesforceOptions
-from demo.simulate import simulate
+from demo.servers.salesforce.server import SalesforceOptions
+from demo.simulation.simulate import simulate
 from ingestion import rawlog
 from ingestion.catalogue import create_views
 from ingestion.http.client import Refused
@@ -26,6 +25,7 @@ from ingestion.sources.salesforce.api import is_missing, readable
 from ingestion.sources.salesforce.tables import SOBJECTS
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
+from tests.mutate import mutate
 
 PAGES = SalesforceOptions(page=200)
 

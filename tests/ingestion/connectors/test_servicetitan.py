@@ -13,14 +13,14 @@ import pytest
 
 from demo.crms.servicetitan import server
 from demo.log import CompanyLog
-from demo.servers.faults import Fault, Faults, says
-from demo.servers.servicetitan import ServiceTitanOptions
+from demo.servers.servicetitan.server import ServiceTitanOptions
 from demo.servers.traffic import Limit
-from demo.simulate import simulate
+from demo.simulation.simulate import simulate
 from ingestion.http.client import Refused
 from ingestion.sources.servicetitan import check
 from ingestion.sources.servicetitan.api import ServiceTitanApi
 from ingestion.sources.servicetitan.tables import FEEDS
+from proofs.faults.wrapper import Fault, Faults, says
 from salesgauge.errors import SourceError
 from tests.ingestion.connectors.site import Site, site
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from demo.log import CompanyLog
-from demo.servers.surveymonkey import TOKEN, SurveyMonkeyOptions, SurveyMonkeyServer
+from demo.servers.surveymonkey.server import TOKEN, SurveyMonkeyOptions, SurveyMonkeyServer
 from demo.servers.traffic import Limit, Loopback
-from demo.simulate import simulate
+from demo.simulation.simulate import simulate
 from ingestion.catalogue import create_views
 from ingestion.rawlog.accounting import SourceResult
 from ingestion.run import extract

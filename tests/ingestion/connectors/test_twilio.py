@@ -10,8 +10,8 @@ import pytest
 
 from demo.log import CompanyLog
 from demo.servers.traffic import Loopback
-from demo.servers.twilio import ACCOUNT, API_KEY, API_SECRET, TwilioOptions, TwilioServer
-from demo.simulate import simulate
+from demo.servers.twilio.server import ACCOUNT, API_KEY, API_SECRET, TwilioOptions, TwilioServer
+from demo.simulation.simulate import simulate
 from ingestion.catalogue import create_views
 from ingestion.rawlog.accounting import SourceResult
 from ingestion.run import extract

@@ -1,0 +1,1 @@
+"""A loopback Calendly: what it holds of the company, how it answers, the server. What other servers do too does not belong here."""

@@ -1,0 +1,1 @@
+"""A loopback Twilio: what it holds of the company, how it answers, the server. What other servers do too does not belong here."""
