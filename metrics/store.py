@@ -54,7 +54,7 @@ class MetricStore:
     """Answers metric queries from the version that ``pointer`` names when the store is made; it stays on that version.
 
     The folder of the version holds ``semantic_manifest.json`` beside the DuckDB file. ConfigurationError when nothing is published.
-    ``kept``: a folder for the SQL of questions, so that another process asks the same of the same version without MetricFlow, which takes
+    ``kept``: a folder for the SQL of questions, so that another process asks the same, also of a later version, without MetricFlow, which takes
     longer to import than to answer. Use it as a context manager or ``close`` it.
     """
 
@@ -72,9 +72,8 @@ class MetricStore:
         self._kept = kept / self._state() if kept else None
 
     def _state(self) -> str:
-        """A name for all that the SQL of a question follows from, but the question: the version, its definitions, and the code that makes it."""
-        version = self._file.stat()
-        parts = [self._file.parent.name, str(version.st_size), str(version.st_mtime_ns), self._manifest]
+        """A name for all that the SQL of a question follows from, but the question: definitions, the company's calendar, the code that makes it."""
+        parts = [self._manifest, json.dumps(_company_granularities(self._con))]
         # What is in ``engine`` names the version of MetricFlow.
         code = [*Path(__file__).parent.glob("*.py"), Path(salesgauge.__path__[0]) / "process" / "expressions.py"]
         parts += [file.read_text(encoding="utf-8") for file in sorted(code)]

@@ -359,6 +359,6 @@ def leadership_report(company: CompanyResource, run_lock: RunLock, reporter: Rep
     with _after_publishing(
         served.name if served else "", "the leadership report could not be made", "salesgauge report"
     ):
-        files = reporting.leadership_report(directory.pointer, directory.reports_dir)
+        files = reporting.leadership_report(directory.pointer, directory.reports_dir, with_pdf=directory.wants_pdf)
     reporter.done("report", files.note or "HTML and PDF")
     return dg.MaterializeResult(metadata={"html": dg.MetadataValue.path(str(files.html)), "note": files.note or ""})

@@ -54,11 +54,12 @@ class ReportFiles:
     note: str | None
 
 
-def leadership_report(pointer: Path, out_dir: Path) -> ReportFiles:
+def leadership_report(pointer: Path, out_dir: Path, *, with_pdf: bool = True) -> ReportFiles:
     """Write the leadership report of the published version behind ``pointer`` into ``out_dir``.
 
     Files: ``leadership-report.html`` and ``leadership-report.pdf``, each replaced whole. ConfigurationError where nothing is
-    published. The page loads nothing and holds no script; data are shown as text.
+    published. The page loads nothing and holds no script; data are shown as text. Without a PDF an older one is removed, so that
+    the two never tell of different versions.
     """
     con = open_published(pointer)
     try:
@@ -71,6 +72,9 @@ def leadership_report(pointer: Path, out_dir: Path) -> ReportFiles:
     draft = out_dir / f".{page.name}.part"
     draft.write_text(html, encoding="utf-8")
     draft.replace(page)
+    if not with_pdf:
+        print_file.unlink(missing_ok=True)
+        return ReportFiles(page, None, "no PDF (report_pdf is false): salesgauge report makes one")
     note = pdf.write_pdf(html, print_file)
     return ReportFiles(page, None if note else print_file, note)
 

@@ -197,6 +197,15 @@ class Company:
                 f".dlt/config.toml: [salesgauge] as_of = {value!r} is no ISO 8601 time. Write it like 2026-07-01T05:00:00Z."
             ) from error
 
+    @property
+    def wants_pdf(self) -> bool:
+        """Whether a run prints its report as PDF too."""
+        value = self.setting("report_pdf", True)
+        known = {"true": True, "false": False}.get(str(value).lower())
+        if known is None:
+            raise ConfigurationError(f".dlt/config.toml: [salesgauge] report_pdf = {value!r} must be true or false.")
+        return known
+
     def setting(self, key: str, default: Any = None) -> Any:
         """A value of ``[salesgauge]`` in ``config.toml``; the environment's ``SALESGAUGE__<KEY>`` wins."""
         value = self.environ.get(f"SALESGAUGE__{key.upper()}")

@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+# A run prints its report in some seconds; tests of the report, and the runs of tests/orchestration/test_secrets.py, print theirs.
+os.environ.setdefault("SALESGAUGE__REPORT_PDF", "false")
+
 # A worker that begins a long file last leaves the other one idle. By processor time, longest first.
 LONGEST = (
     "tests/orchestration/test_pipeline.py",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,14 +49,14 @@ def sums(
     for grain, segment_type, codes, labels in _groupings(
         frame, date, keys, options.get("grains", GRAINS), options.get("segments", SEGMENTS)
     ):
-        known = codes >= 0
+        order = np.argsort(codes, kind="stable")
+        order = order[codes[order] >= 0]
+        starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
         part = pd.DataFrame(labels, columns=["period_start_date", "segment", *keys], dtype=object)
         part.insert(0, "period_grain", grain)
         part.insert(2, "segment_type", segment_type)
         for name, of in numbers.items():
-            total = np.zeros(len(labels), dtype=np.int64)
-            np.add.at(total, codes[known], of[known])
-            part[name] = total
+            part[name] = np.add.reduceat(of[order], starts) if len(starts) else np.zeros(0, dtype=np.int64)
         parts.append(part)
     return pd.concat(parts, ignore_index=True)[[*KEYS, *keys, *columns]]
 
@@ -66,17 +66,36 @@ def _groupings(
 ) -> Iterator[tuple[str, str, np.ndarray, list[tuple]]]:
     """Per grain and segment type: the group number of every row (−1: in none), and (period, segment, *keys) of every group."""
     size = len(frame)
-    periods = {"all": np.array([None] * size, dtype=object)}
+    periods = {"all": _coded([None] * size)}
     if date is not None:
-        periods |= {grain: period_starts(list(frame[date]), grain) for grain in grains}
-    named = {"total": np.array(["total"] * size, dtype=object)}
-    named |= {name: frame[name].astype(object).where(frame[name].notna(), NONE).to_numpy() for name in segments}
-    further = [frame[key].to_numpy(dtype=object) for key in keys]
-    for grain, starts in periods.items():
-        for segment_type, names in named.items():
-            known: dict[tuple, int] = {}
+        periods |= {grain: _coded(period_starts(list(frame[date]), grain)) for grain in grains}
+    named = {"total": _coded(["total"] * size)}
+    named |= {name: _coded(frame[name].astype(object).where(frame[name].notna(), NONE)) for name in segments}
+    further = [_coded(frame[key].astype(object)) for key in keys]
+    for grain, (starts, days) in periods.items():
+        known = np.ones(size, dtype=bool)
+        if grain != "all":
+            known = np.array([day is not None for day in days], dtype=bool)[starts] if days else known
+        for segment_type, segment in named.items():
+            parts = [(starts, days), segment, *further]
+            number = np.zeros(size, dtype=np.int64)
+            for places, words in parts:
+                number = number * len(words) + places
+            found, place = np.unique(number[known], return_inverse=True)
             codes = np.full(size, -1, dtype=np.int64)
-            for row, key in enumerate(zip(starts, names, *further, strict=True)):
-                if grain == "all" or key[0] is not None:
-                    codes[row] = known.setdefault(key, len(known))
-            yield grain, segment_type, codes, list(known)
+            codes[known] = place
+            labels = []
+            for one in found.tolist():
+                label = []
+                for _, words in reversed(parts):
+                    one, at = divmod(one, len(words))
+                    label.append(words[at])
+                labels.append(tuple(reversed(label)))
+            yield grain, segment_type, codes, labels
+
+
+def _coded(values: Iterable[Any]) -> tuple[np.ndarray, list[Any]]:
+    """The number of each value, and the values by their number."""
+    known: dict[Any, int] = {}
+    numbers = [known.setdefault(value, len(known)) for value in values]
+    return np.array(numbers, dtype=np.int64), list(known)

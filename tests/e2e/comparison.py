@@ -84,11 +84,9 @@ class _Side:
     def __init__(self, frame: pd.DataFrame, keys: Sequence[str]) -> None:
         self.keys = keys
         self.rows = len(frame)
-        self.columns = {
-            name: [value if type(value) in _PLAIN else plain(value) for value in column.tolist()]
-            for name, column in frame.items()
-        }
-        self.places = {tuple(self.columns[key][place] for key in keys): place for place in range(self.rows)}
+        self.columns = {name: _values(column) for name, column in frame.items()}
+        named = zip(*(self.columns[key] for key in keys), strict=True) if keys and self.rows else [()] * self.rows
+        self.places = {key: place for place, key in enumerate(named)}
 
     def doubles(self, name: str) -> list[str]:
         doubles = self.rows - len(self.places)
@@ -104,6 +102,13 @@ class _Side:
             for key in sorted(keys, key=_sortable)[:SHOWN]
         ]
         return [f"{len(keys)} rows {what}", *lines]
+
+
+def _values(column: pd.Series) -> list[Any]:
+    """``plain`` of every value, with short ways for those that most columns hold."""
+    if column.dtype.kind == "f":
+        return [value if value == value else None for value in column.tolist()]
+    return [value if type(value) in _PLAIN else plain(value) for value in column.tolist()]
 
 
 def _columns(expected: pd.DataFrame, found: pd.DataFrame, not_compared: set[str]) -> list[str]:

@@ -47,6 +47,13 @@ def publish(
     return Published(log, outcome, company.pointer, company.process_file, truth)
 
 
+@pytest.fixture(scope="session")
+def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the SQL of questions, which all companies with the same definitions share, also in other processes of these tests."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "questions"
+
+
 # The first company is as large as the demo; with the others it is the chances that matter, not the size.
 SEEDS = {1: 1.0, 2: 0.25, 3: 0.25, 4: 0.25, 5: 0.25}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -39,9 +40,9 @@ def test_every_mart_equals_the_truth(published: Published) -> None:
     assert {table: text for table, text in different.items() if text} == {}
 
 
-def test_every_metric_equals_the_truth(published: Published) -> None:
+def test_every_metric_equals_the_truth(published: Published, questions: Path) -> None:
     answers, different = Answers(published.truth), {}
-    with MetricStore(published.pointer) as store:
+    with MetricStore(published.pointer, questions) as store:
         for metric in (name for name, columns in METRICS.items() if columns.is_asked):
             for query in QUERIES:
                 if query.fits(metric):

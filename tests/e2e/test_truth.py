@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -62,8 +63,8 @@ def test_every_row_says_when_and_by_which_definition(published: Published) -> No
 
 
 @pytest.fixture(scope="module")
-def store(published: Published) -> Iterator[MetricStore]:
-    with MetricStore(published.pointer) as opened:
+def store(published: Published, questions: Path) -> Iterator[MetricStore]:
+    with MetricStore(published.pointer, questions) as opened:
         yield opened
 
 

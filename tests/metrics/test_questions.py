@@ -110,7 +110,18 @@ def test_conditions_that_differ_in_a_value_are_two_questions(version: Path, kept
         assert {name: [row[0] for row in rows] for name, rows in found.items()} == {name: [name] for name in conditions}
 
 
-def test_another_version_does_not_use_it(version: Path, kept: Path, compiled: list[str]) -> None:
+def test_a_newer_version_of_the_same_definitions_uses_it(version: Path, kept: Path, compiled: list[str]) -> None:
+    question = {"metric": "leads_created", "grain": "year"}
+    before = _ask(version, kept, **question)
+    newer = version.parent.with_name("000002") / version.name
+    shutil.copytree(version.parent, newer.parent)
+    with connect(newer) as con:
+        con.execute("delete from marts.fct_lead")
+    assert before[1] and _ask(newer, kept, **question)[1] == []
+    assert compiled == ["leads_created"]
+
+
+def test_a_version_with_another_calendar_does_not_use_it(version: Path, kept: Path, compiled: list[str]) -> None:
     """Weeks of the newer version begin on Sunday, which is in the SQL."""
     question = {"metric": "leads_created", "grain": "week"}
     before = _ask(version, kept, **question)

@@ -6,6 +6,7 @@ With ``--empty-network`` in a network namespace of its own: nothing but loopback
 import contextlib
 import fcntl
 import json
+import os
 import shutil
 import socket
 import struct
@@ -38,6 +39,7 @@ def without_route() -> int:
 def main(root: Path, is_alone: bool) -> None:
     if is_alone:
         raise_loopback()
+    os.environ["SALESGAUGE__REPORT_PDF"] = "true"
     from demo.company import write
     from demo.serve import DemoServers
     from demo.simulation.simulate import simulate

@@ -360,6 +360,14 @@ def test_without_pango_there_is_a_page_and_one_line(published, tools, tmp_path, 
     assert not stale.exists(), "a PDF of another version must not stay beside the page"
 
 
+def test_without_a_pdf_none_of_another_version_stays(published, tools, tmp_path):
+    stale = tmp_path / "leadership-report.pdf"
+    stale.write_bytes(b"of another version")
+    files = leadership_report(published.write(tools.plausible), tmp_path, with_pdf=False)
+    assert files.html.is_file() and files.pdf is None and not stale.exists()
+    assert files.note == "no PDF (report_pdf is false): salesgauge report makes one"
+
+
 @pytest.mark.usefixtures("with_pdf")
 def test_pdf(published, tools, tmp_path):
     files = leadership_report(published.write(tools.plausible), tmp_path)

@@ -93,3 +93,12 @@ def test_a_described_source_may_have_settings(root: Path) -> None:
     write(root, "sources/exports.yml", "location: s3://bucket/x\nfiles: []\n")
     assert Company.open(root, {}).configured_sources() == ["exports"]
     assert Company.open(root, {}).source("exports").get("region") == "eu-central-1"
+
+
+def test_whether_a_run_prints_its_report(root: Path) -> None:
+    assert Company.open(root, {}).wants_pdf
+    assert not Company.open(root, {"SALESGAUGE__REPORT_PDF": "False"}).wants_pdf
+    (root / ".dlt" / "config.toml").write_text("[salesgauge]\nreport_pdf = false")
+    assert not Company.open(root, {}).wants_pdf
+    with pytest.raises(ConfigurationError, match="report_pdf = 'no' must be true or false"):
+        Company.open(root, {"SALESGAUGE__REPORT_PDF": "no"}).wants_pdf  # noqa: B018
