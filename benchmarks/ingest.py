@@ -157,7 +157,7 @@ def _web(root: Path, data: Path, rows: int) -> None:
     with Landing(company, "ga4", received_at=datetime(2026, 1, 1)) as landing:
         ga4.extract(company, None, landing, received_at=datetime(2026, 1, 1))
         landing.commit()
-        count = landing.total[ga4.EVENTS.name]
+        count = landing.total["events"]
         if count.received != rows or count.quarantined:
             raise RuntimeError(f"ga4: {count} of {rows} rows")
 

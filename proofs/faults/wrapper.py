@@ -1,6 +1,6 @@
 """What goes wrong between a vendor and us: an ASGI wrapper that answers some requests of any loopback server badly, as a script says.
 
-Which faults there are is here; what a connector has to make of them is in ``proofs.faults``.
+Which faults there are is here; what a connector has to make of them is in ``scripts``.
 """
 
 from __future__ import annotations

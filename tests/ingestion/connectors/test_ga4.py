@@ -384,7 +384,7 @@ def test_rows_come_in_one_order_whatever_the_threads_do(directory: Any, write: A
 def test_batches_with_bytes_that_are_no_text_are_kept_apart(
     directory: Any, folder: Path, write: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingestion.sources.ga4._BATCH_BYTES", 1_000)
+    monkeypatch.setattr("ingestion.sources.ga4.days._BATCH_BYTES", 1_000)
     for day in range(1, 6):
         path = write(f"events_2026020{day}.jsonl", *(_event(AT + number, day=f"2026020{day}") for number in range(10)))
         with path.open("ab") as file:
