@@ -31,7 +31,7 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _OPERATIONS = frozenset(
     {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "shutil.copyfile", "shutil.move", "shutil.rmtree"}
 )  # fmt: skip
-_CONNECTING = ("ingestion.landing.load", "ingestion.rawlog.views", "ingestion.landing.quarantine")
+_CONNECTING = ("ingestion.landing.load", "ingestion.rawlog.loads", "ingestion.landing.quarantine")
 
 
 class _Killer:

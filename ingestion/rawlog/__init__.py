@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from ingestion.rawlog.views import (
-    FILE_COLUMNS,
+from ingestion.rawlog.loads import (
     UNFINISHED,
     committed,
-    create_views,
     cursors,
     fingerprint,
     has_loads,
     last_cursor,
     last_loaded_at,
     next_load_id,
-    quarantined,
-    relation,
     shown,
     sources,
     sweep,
     table_files,
     unfinished_files,
 )
+from ingestion.rawlog.views import FILE_COLUMNS, create_views, quarantined, relation
 
 __all__ = [
     "FILE_COLUMNS",

@@ -1,30 +1,21 @@
-"""The raw log as it is read: which loads count, where sources stopped, and the views over it.
-
-Layout: ``<raw>/<source>/<table>/<load_id>.<file_id>.parquet``; a load counts when ``<raw>/<source>/_dlt_loads`` holds its mark, which is
-written last. Files without a mark are leftovers of a run that was killed: nothing reads them. How a load is written belongs to ``landing``.
-"""
+"""The views over the raw log: raw tables, canonical entities of files, the accounting of loads. Which loads count belongs to ``loads``."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from ingestion.rawlog.declarations import RawTable, Tables
+from ingestion.rawlog.loads import UNFINISHED, committed, cursors, files_of, shown, sources, table_files
 from ingestion.rawlog.order import in_natural_order
-from ingestion.rawlog.parquet import columns_of, is_whole, recorded
+from ingestion.rawlog.parquet import columns_of, recorded
 from ingestion.sql.lines import identifier, quote
 from salesgauge.entities import DUCKDB_TYPES, ENTITIES
 from salesgauge.settings import API_SOURCES, Company
-from salesgauge.warehouse import connect
 
-# The table name under which the accounting notes that the first load of a source was only kept in part so far.
-UNFINISHED = "_unfinished"
 _META = (("_load_id", "varchar"), ("_loaded_at", "timestamp"), ("_row", "bigint"), ("record", "varchar"))
 _LOADS = (
     ("table_name", "varchar"),
@@ -64,73 +55,6 @@ _BYTES_A_ROW = 100  # where no file tells
 FILE_COLUMNS = (("source", "varchar"), ("_file", "varchar"), ("_line", "bigint"))
 
 
-def committed(company: Company, source: str) -> list[str]:
-    """The ids of the loads of ``source`` that count, oldest first. An unfinished mark (a run was killed while writing it) is none."""
-    marks = company.raw_dir / source / "_dlt_loads"
-    return sorted(path.stem.rpartition("__")[2] for path in marks.glob("*.jsonl") if _is_complete(path))
-
-
-def has_loads(company: Company, source: str) -> bool:
-    """Whether a load of ``source`` was ever finished: the parts of a first load that was interrupted are none yet."""
-    return bool(shown(company, source))
-
-
-def shown(company: Company, source: str) -> list[str]:
-    """The ids of the loads that the views show, oldest first: all committed ones, none while the first load is kept in parts only."""
-    loads = committed(company, source)
-    return [] if UNFINISHED in _cursors(company, source, loads, f"table_name = '{UNFINISHED}'") else loads
-
-
-def next_load_id(company: Company, source: str, received_at: datetime) -> str:
-    """An id that sorts after every load of ``source`` that left a file, whatever the clock says: seconds since 1970 with six places."""
-    micros = round((received_at.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
-    newest = max((_micros(load_id) for load_id in _all_load_ids(company, source)), default=0)
-    micros = max(micros, newest + 1)
-    return f"{micros // 1_000_000:010d}.{micros % 1_000_000:06d}"
-
-
-def last_loaded_at(company: Company, source: str) -> datetime | None:
-    """When (UTC, naive) the newest load of ``source`` that counts was received; None where there is none."""
-    loads = committed(company, source)
-    return datetime(1970, 1, 1) + timedelta(microseconds=_micros(loads[-1])) if loads else None
-
-
-def last_cursor(company: Company, source: str, table: str) -> Any | None:
-    """The cursor that the newest committed load knows for ``table``; None if there is none."""
-    return cursors(company, source).get(table)
-
-
-def cursors(company: Company, source: str) -> dict[str, Any]:
-    """All cursors of ``source`` by table, as of its newest committed load (each load carries them on)."""
-    return _cursors(company, source, committed(company, source))
-
-
-def _cursors(company: Company, source: str, loads: list[str], where: str = "true") -> dict[str, Any]:
-    if not loads:
-        return {}
-    files = _files(company, source, "_accounting", loads[-1:])
-    if not files:
-        return {}
-    with connect(":memory:") as con:
-        rows = con.execute(
-            f"select table_name, cursor from {columns_of(files)} where cursor is not null and {where}"
-        ).fetchall()
-    return {table: json.loads(cursor) for table, cursor in rows}
-
-
-def fingerprint(company: Company) -> str:
-    """A hash that changes if and only if the loads that the views show change."""
-    known = [f"{source}/{load_id}" for source in sources(company) for load_id in shown(company, source)]
-    return hashlib.sha256("\n".join(known).encode()).hexdigest()
-
-
-def sources(company: Company) -> list[str]:
-    """The sources that the views show: those with a connector that are configured or once were, and what ``sources/*.yml`` describes today."""
-    configured = company.configured_sources()
-    connectors = [name for name in API_SOURCES if name in configured or committed(company, name)]
-    return [*connectors, *(name for name in configured if name not in API_SOURCES)]
-
-
 def create_views(con: duckdb.DuckDBPyConnection, company: Company, tables: Tables, *, with_parts: bool = False) -> None:
     """(Re)create the schemas ``raw_<source>`` of every source with a connector, ``raw_files`` and ``raw_log`` with all views of ``docs/tables.md``.
 
@@ -147,7 +71,7 @@ def create_views(con: duckdb.DuckDBPyConnection, company: Company, tables: Table
     for source in API_SOURCES:
         for table in tables.get(source, ()):
             typed = [*((column.name, column.type) for column in table.columns), *_META]
-            files = _files(company, source, table.name, loads.get(source, []))
+            files = files_of(company, source, table.name, loads.get(source, []))
             _create(con, f"raw_{source}", table.name, _select(typed, files, recorded(files) if table.is_bulk else None))
     _create_file_views(con, company, {source: ids for source, ids in loads.items() if source not in API_SOURCES})
     for view, folder, columns in (("loads", "_accounting", _LOADS), ("quarantine", "_quarantine", _QUARANTINE)):
@@ -155,7 +79,7 @@ def create_views(con: duckdb.DuckDBPyConnection, company: Company, tables: Table
             f"select {quote(source)} as source, _load_id as load_id, _loaded_at as loaded_at, {_names(columns)} "
             f"from ({_select([*columns, *_STAMP], files)}) where table_name is distinct from {quote(UNFINISHED)}"
             for source in accounted
-            if (files := _files(company, source, folder, accounted[source]))
+            if (files := files_of(company, source, folder, accounted[source]))
         ]
         empty = (
             "select cast(null as varchar) as source, cast(null as varchar) as load_id, cast(null as timestamp) as loaded_at, "
@@ -181,7 +105,7 @@ def _create_file_views(con: duckdb.DuckDBPyConnection, company: Company, loads: 
         files = [
             file
             for source, ids in loads.items()
-            for file in _files(
+            for file in files_of(
                 company, source, entity.name, sorted({load for name, _, load in live if name == source} & set(ids))
             )
         ]
@@ -245,11 +169,6 @@ def _refused_rows(state: dict[str, Any], size: int, bytes_a_row: float) -> int:
     return _rows_of(state, size, bytes_a_row)[0]
 
 
-def table_files(company: Company, source: str, table: str) -> list[Path]:
-    """The committed files of a raw table, oldest load first."""
-    return _files(company, source, table, committed(company, source))
-
-
 def relation(company: Company, table: RawTable) -> str:
     """SQL of all committed versions of a raw table, as its view shows them."""
     columns = [*((column.name, column.type) for column in table.columns), *_META]
@@ -260,31 +179,6 @@ def relation(company: Company, table: RawTable) -> str:
 def quarantined(company: Company, source: str) -> str:
     """SQL of the quarantined records of ``source``, of its committed loads."""
     return _select([*_QUARANTINE, *_STAMP], table_files(company, source, "_quarantine"))
-
-
-def sweep(company: Company) -> int:
-    """Remove files of loads that were never committed; returns how many. Call it only while no run is active.
-
-    Only files older than the newest committed load of their source go: an id after it could belong to a load that is being written.
-    """
-    removed = 0
-    for folder in (path for path in company.raw_dir.glob("*") if path.is_dir()):
-        loads = committed(company, folder.name)
-        for file in folder.glob("*/*.parquet"):
-            load_id = _load_id_of(file)
-            if loads and load_id < loads[-1] and load_id not in loads:
-                file.unlink(missing_ok=True)
-                removed += 1
-    return removed
-
-
-def unfinished_files(company: Company) -> list[Path]:
-    """Files that a killed load left half-written: it was never committed, and nobody can read them."""
-    found = []
-    for folder in company.raw_dir.glob("*"):
-        loads = set(committed(company, folder.name))
-        found += [file for file in folder.glob("*/*.parquet") if _load_id_of(file) not in loads and not is_whole(file)]
-    return found
 
 
 def _create(con: duckdb.DuckDBPyConnection, schema: str, table: str, query: str) -> None:
@@ -312,32 +206,3 @@ def _select(columns: Sequence[tuple[str, str]], files: list[Path], rows: str | N
 
 def _names(columns: Iterable[tuple[str, str]]) -> str:
     return ", ".join(identifier(name) for name, _ in columns)
-
-
-def _files(company: Company, source: str, table: str, loads: list[str]) -> list[Path]:
-    wanted = set(loads)
-    files = (company.raw_dir / source / table).glob("*.parquet")
-    return sorted(file for file in files if _load_id_of(file) in wanted)
-
-
-def _all_load_ids(company: Company, source: str) -> set[str]:
-    folder = company.raw_dir / source
-    ids = {_load_id_of(file) for file in folder.glob("*/*.parquet")}
-    return ids | {path.stem.rpartition("__")[2] for path in folder.glob("_dlt_loads/*.jsonl")}
-
-
-def _load_id_of(file: Path) -> str:
-    """``1700000000.000001`` of ``1700000000.000001.ab12cd.parquet``."""
-    return ".".join(file.name.split(".")[:2])
-
-
-def _micros(load_id: str) -> int:
-    seconds, _, fraction = load_id.partition(".")
-    return int(seconds) * 1_000_000 + int(fraction or 0)
-
-
-def _is_complete(mark: Path) -> bool:
-    try:
-        return "load_id" in json.loads(mark.read_text(encoding="utf-8"))
-    except (ValueError, OSError):
-        return False
