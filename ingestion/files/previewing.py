@@ -26,7 +26,8 @@ from ingestion.files.notes import FileNotes
 from ingestion.files.profiles import dates_of
 from ingestion.files.readers.encodings import detect
 from ingestion.files.readers.heads import Head, head
-from ingestion.files.readers.tabular import Dialect, RefusedError, read
+from ingestion.files.readers.relation import Dialect, RefusedError
+from ingestion.files.readers.tabular import read
 from ingestion.files.run import check_columns, days_in_utc, dialect_of, filtered, place_of
 from ingestion.files.sampling import sniffed
 from ingestion.files.snapshots import of_its_moment, taken_at

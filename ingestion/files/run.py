@@ -27,7 +27,8 @@ from ingestion.files.mapping.model import FileMapping, load
 from ingestion.files.mapping.sql import Mapped, left_out, mapped, midnights, stage_events
 from ingestion.files.notes import FileNotes
 from ingestion.files.readers.archives import unpacked
-from ingestion.files.readers.tabular import Dialect, RefusedError, Relation, read, read_plain, rows_of
+from ingestion.files.readers.relation import Dialect, RefusedError, Relation
+from ingestion.files.readers.tabular import read, read_plain, rows_of
 from ingestion.files.snapshots import of_its_moment, taken_at
 from ingestion.files.state import FileStates, State, is_known, state_of_read
 from ingestion.landing.load import Landing

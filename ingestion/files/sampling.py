@@ -21,7 +21,8 @@ from ingestion.files.profiles import Profile, profiled
 from ingestion.files.readers import archives
 from ingestion.files.readers.encodings import detect, is_utf8
 from ingestion.files.readers.heads import head
-from ingestion.files.readers.tabular import Dialect, RefusedError, read
+from ingestion.files.readers.relation import Dialect, RefusedError
+from ingestion.files.readers.tabular import read
 from ingestion.rawlog.order import in_natural_order
 from ingestion.sql.lines import identifier, json_path
 

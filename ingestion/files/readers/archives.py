@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 from zipfile import BadZipFile, ZipFile
 
-from ingestion.files.readers.tabular import RefusedError
+from ingestion.files.readers.relation import RefusedError
 
 _OFFICE = "[Content_Types].xml"  # a workbook is a zip file too
 
