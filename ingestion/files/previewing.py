@@ -31,7 +31,7 @@ from ingestion.files.readers.tabular import read
 from ingestion.files.run import check_columns, days_in_utc, dialect_of, filtered, place_of
 from ingestion.files.sampling import sniffed
 from ingestion.files.snapshots import of_its_moment, taken_at
-from ingestion.landing.load import judged
+from ingestion.landing.rows import judged
 from ingestion.rawlog.order import in_natural_order
 from ingestion.sql.lines import identifier, quote
 from salesgauge.errors import ConfigurationError, SalesgaugeError

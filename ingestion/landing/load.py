@@ -1,6 +1,6 @@
 """Landing: received records become typed Parquet files, bad ones go to quarantine, everything is counted, one load is committed at once.
 
-What a source's records look like belongs to its connector (``RawTable``), how they are fetched too; how the raw log is read to ``rawlog``.
+What a source's records look like belongs to its connector (``RawTable``), how they are fetched too; how rows are written to ``rows``, how the raw log is read to ``rawlog``.
 """
 
 from __future__ import annotations
@@ -18,22 +18,15 @@ from typing import Any
 import duckdb
 
 from ingestion import rawlog
-from ingestion.landing.typing import TypedColumn
+from ingestion.landing.rows import Writer, completed, judged, scalar, typed_columns, with_verdict
 from ingestion.privacy.suppression import Suppressions, without
 from ingestion.rawlog.accounting import TableCount
 from ingestion.rawlog.declarations import AsReceived, RawColumn, RawTable
-from ingestion.rawlog.parquet import Constant, can_be_original, labels_of_original, metadata, place_originals
+from ingestion.rawlog.parquet import can_be_original, place_originals
 from ingestion.sql.lines import identifier, path_literal, quote, read_lines, sanitise
 from salesgauge.errors import SourceError
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
-
-# Without the limit every record is hashed for a dictionary that is then given up.
-_PARQUET = "format parquet, compression zstd, compression_level 1, string_dictionary_page_size_limit 1000"
-# Texts are written faster in groups that stay in the processor's cache. What is read from Parquet comes in groups of the usual size.
-_PARQUET_OF_RECORDS = f"{_PARQUET}, row_group_size 20480"
-_PARQUET_OF_COLUMNS = f"{_PARQUET}, row_group_size 40960"
-_SAMPLE = 2048  # rows that are looked at before a file is taken to hold no surprise
 
 _MEMORY = "1GB"
 _AT_ONCE = 128 << 20  # bytes read by one statement: what it buffers to keep the order grows with its input
@@ -145,9 +138,9 @@ class Landing:
         received too but left out; ``superseded`` of the rows are older versions of others, ``filtered`` rows were left out before. ``as_received``: keep
         these columns of the source instead of ``record``, which is far cheaper than JSON and says the same.
         """
-        query, types = _completed(self.con, table, sql, also)
+        query, types = completed(self.con, table, sql, also)
         if received is None:
-            received = self._scalar(f"select count(*) from ({sql})")
+            received = scalar(self.con, f"select count(*) from ({sql})")
         count = self._write(table, query, types, received, also, as_received)
         return self._count(table.name, count + TableCount(duplicates, 0, 0, duplicates, superseded, filtered))
 
@@ -170,15 +163,17 @@ class Landing:
         Columns that were received as they were typed (``AsReceived.is_copied``) are not kept twice.
         ``original``: the Parquet file in the landing's folder whose rows ``sql`` gives, all in their order; it is kept itself instead.
         """
-        query, types = _completed(self.con, table, sql, also)
-        checked = _checked(_typed(table, types, also), query)
+        query, types = completed(self.con, table, sql, also)
+        checked = with_verdict(typed_columns(table, types, also), query)
         try:
-            for is_lean in (True, False) if not original and self._is_same(checked, as_received or ()) else (False,):
-                file, loaded = self._good(table, checked, types, as_received, is_lean=is_lean, original=original)
-                if loaded == received and not (is_keyed and self._shares_a_key(table, file)):
+            for is_lean in (
+                (True, False) if not original and self._writer.is_same(checked, as_received or ()) else (False,)
+            ):
+                file, loaded = self._write_good(table, checked, types, as_received, is_lean=is_lean, original=original)
+                if loaded == received and not (is_keyed and self._writer.shares_a_key(table, file)):
                     self._keep(table.name, file, loaded)
                     if original and loaded:
-                        self._originals[self._name_of(original)] = original
+                        self._originals[self._writer.name_of(original)] = original
                     self._rows[table.name] = self._rows.get(table.name, 0) + received
                     self._count(table.name, TableCount(received + duplicates, loaded, 0, duplicates))
                     return True
@@ -187,13 +182,6 @@ class Landing:
             pass
         return False
 
-    def _shares_a_key(self, table: RawTable, file: Path) -> bool:
-        keys = ", ".join(identifier(name) for name in table.key)
-        # of hashes the distinct ones are counted far more quickly than of texts
-        return bool(
-            self._scalar(f"select count(*) - count(distinct hash({keys})) from read_parquet({path_literal(file)})")
-        )
-
     def original(self, path: Path) -> Path | None:
         """A copy of the Parquet file ``path`` that can be kept with its rows (``relation_if_clean``). OSError where it can't be read.
 
@@ -201,19 +189,12 @@ class Landing:
         """
         if len(Suppressions(self.company)):
             return None
-        copy = self._path("original")
+        copy = self._writer.path("original")
         shutil.copyfile(path, copy)
         if can_be_original(self.con, copy):
             return copy
         copy.unlink()
         return None
-
-    def _is_same(self, checked: str, as_received: Sequence[AsReceived]) -> bool:
-        """Whether the first rows hold just what their typed columns say, where that is to be expected."""
-        conditions = " and ".join(one.is_same for one in as_received if one.is_copied)
-        return bool(conditions) and not self._scalar(
-            f"select count(*) from (select * from ({checked}) limit {_SAMPLE}) where not ({conditions})"
-        )
 
     def good_rows(self, table: RawTable, sql: str, also: Sequence[RawColumn] = ()) -> str:
         """A query for the rows of ``sql`` that ``relation`` would load, with the typed value of column ``x`` as ``t:x``."""
@@ -221,11 +202,7 @@ class Landing:
 
     def refuse(self, table: str, file: str, reason_text: str) -> TableCount:
         """Record that ``file`` was refused as a whole: one quarantine row without line and record."""
-        target = self._path("_quarantine")
-        self.con.execute(
-            f"copy (select {quote(table)} as table_name, {quote(file)} as file, cast(null as bigint) as line, cast(null as varchar) as record_key, "
-            f"{quote(reason_text)} as reason, cast(null as varchar) as record, {self._stamp()}) to {quote(str(target))} ({_PARQUET})"
-        )
+        target = self._writer.refused(table, file, reason_text)
         self._files.setdefault("_quarantine", []).append(target)
         return self._count(table, TableCount(1, 0, 1, 0))
 
@@ -286,7 +263,10 @@ class Landing:
         if not self._files and not moved:
             return None
         self._cursors = state
-        files = {**self._files, "_accounting": [self._accounting()]}
+        files = {
+            **self._files,
+            "_accounting": [self._writer.accounting(self.counts, {**self._previous, **self._cursors})],
+        }
         work = self._dlt_home / uuid.uuid4().hex[:8]
         work.mkdir(parents=True)
         from ingestion.rawlog import commit  # importing dlt takes a second: only when there is something to commit
@@ -317,9 +297,13 @@ class Landing:
                     name = str(place_of_row).partition("|")[0] if table == "_quarantine" else table
                     change = TableCount(0, 0, -1, 1) if table == "_quarantine" else TableCount(0, -1, 0, 1)
                     self._count(name, change)
-                if gone and not self._scalar(f"select count(*) from read_parquet({path_literal(file)})"):
+                if gone and not scalar(self.con, f"select count(*) from read_parquet({path_literal(file)})"):
                     self._files[table].remove(file)
         self._files = {table: files for table, files in self._files.items() if files}
+
+    @property
+    def _writer(self) -> Writer:
+        return Writer(self.con, self.folder, self.load_id, self.received_at)
 
     @property
     def _dlt_home(self) -> Path:
@@ -334,12 +318,15 @@ class Landing:
         also: Sequence[RawColumn] = (),
         as_received: Sequence[AsReceived] | None = None,
     ) -> TableCount:
-        """Write the good rows of ``sql`` to one Parquet file and the bad ones to another; memory stays flat, as nothing is collected."""
-        columns = _typed(table, types, also)
-        checked = _checked(columns, sql)
-        file, loaded = self._good(table, checked, types, as_received)
+        """Write the good rows of ``sql`` to one file and the bad ones to another."""
+        columns = typed_columns(table, types, also)
+        checked = with_verdict(columns, sql)
+        file, loaded = self._write_good(table, checked, types, as_received)
         self._keep(table.name, file, loaded)
-        quarantined = self._quarantine(table, columns, checked, types) if loaded != received else 0
+        quarantined = 0
+        if loaded != received:
+            bad, quarantined = self._writer.quarantine(table, columns, checked, types)
+            self._keep("_quarantine", bad, quarantined)
         if loaded + quarantined != received:
             raise SourceError(
                 f"{self.source}.{table.name}: {received} records received, but {loaded} loaded and {quarantined} quarantined; nothing was kept"
@@ -347,7 +334,7 @@ class Landing:
         self._rows[table.name] = self._rows.get(table.name, 0) + received
         return TableCount(received, loaded, quarantined, 0)
 
-    def _good(
+    def _write_good(
         self,
         table: RawTable,
         checked: str,
@@ -357,175 +344,17 @@ class Landing:
         is_lean: bool = False,
         original: Path | None = None,
     ) -> tuple[Path, int]:
-        """Write the good rows to a Parquet file; the file and the number of rows.
-
-        ``is_lean``: leave out columns that are the same as the typed ones, and rows where they are not. ``original``: leave out all that were received.
-        """
         self._keys[table.name] = table.key
-        target, base = self._path(table.name), self._rows.get(table.name, 0)
-        copied = [one for one in as_received or () if is_lean and one.is_copied]
-        columns = {one.same_as: one.column for one in copied}
-        constants = self._constants(table, base) if table.is_bulk else []
-        values = [
-            f"{identifier(columns.get(column.name, f't:{column.name}'))} as {identifier(column.name)}"
-            for column in table.columns
-            if column.name not in {one.name for one in constants}
-        ]
-        if not table.is_bulk:
-            values += [self._stamp(), f"cast({base} as bigint) as _base"]
-        conditions = ["not _bad", *(one.is_same for one in copied)]
-        if as_received is None:
-            values.append("cast(record as varchar) as record")
-            conditions.append("record is not null")
-            options = [_PARQUET_OF_RECORDS, *metadata([], constants)]
-        elif original:
-            options = [_PARQUET, *metadata(labels_of_original(original), constants, self._name_of(original))]
-        else:
-            fields = ", ".join(one.field(types[one.column].lower()) for one in as_received if one not in copied)
-            values += [f"struct_pack({fields}) as received"] if fields else []
-            options = [_PARQUET_OF_COLUMNS, *metadata([one.label for one in as_received], constants)]
-        loaded = self._written(
-            f"copy (select {', '.join(values)} from ({checked}) where {' and '.join(conditions)}) "
-            f"to {quote(str(target))} ({', '.join(options)})"
-        )
-        return target, loaded
-
-    def _quarantine(self, table: RawTable, columns: list[TypedColumn], checked: str, types: Mapping[str, str]) -> int:
-        if (
-            "_line" not in types
-        ):  # numbering the rows costs the use of more than one core: only where there are bad ones
-            checked = f"select *, row_number() over () as _line from ({checked})"
-        key = " || '|' || ".join(f"coalesce(cast({identifier(name)} as varchar), '')" for name in table.key) or "null"
-        reasons = ", ".join(column.reason for column in columns)
-        target = self._path("_quarantine")
-        count = self._written(
-            f"copy (select {quote(table.name)} as table_name, _file as file, cast(_line as bigint) as line, {key} as record_key, "
-            # where the record as a whole is unusable, what its columns lack says nothing more
-            f"coalesce(_reason, concat_ws('; ', {reasons})) as reason, cast(record as varchar) as record, {self._stamp()} "
-            f"from ({checked}) where _bad and record is not null) to {quote(str(target))} ({_PARQUET})"
-        )
-        self._keep("_quarantine", target, count)
-        return count
+        base = self._rows.get(table.name, 0)
+        return self._writer.good(table, checked, types, as_received, base, is_lean=is_lean, original=original)
 
     def _keep(self, table: str, file: Path, rows: int) -> None:
         if rows:
             self._files.setdefault(table, []).append(file)
 
-    def _accounting(self) -> Path:
-        """The accounting rows of this load: a row per table with counts or a cursor. Cursors of earlier loads are carried on."""
-        cursors = {table: cursor for table, cursor in {**self._previous, **self._cursors}.items() if cursor is not None}
-        rows = []
-        for table in sorted({*self.counts, *cursors}):
-            count = self.counts.get(table, TableCount())
-            cursor = json.dumps(cursors[table], sort_keys=True) if table in cursors else None
-            rows.append(
-                (
-                    table,
-                    count.received,
-                    count.loaded,
-                    count.quarantined,
-                    count.duplicates,
-                    count.superseded,
-                    count.filtered,
-                    cursor,
-                )
-            )
-        self.con.execute(
-            "create or replace temp table accounting (table_name varchar, received bigint, loaded bigint, quarantined bigint, "
-            "duplicates bigint, superseded bigint, filtered bigint, cursor json)"
-        )
-        if rows:
-            self.con.executemany("insert into accounting values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        target = self._path("_accounting")
-        self.con.execute(
-            f"copy (select *, {self._stamp()} from accounting order by table_name) to {quote(str(target))} ({_PARQUET})"
-        )
-        return target
-
-    def _stamp(self) -> str:
-        return f"{quote(self.load_id)} as _load_id, cast({quote(self.received_at.isoformat(sep=' '))} as timestamp) as _loaded_at"
-
-    def _constants(self, table: RawTable, base: int) -> list[Constant]:
-        """What is the same in all rows of a file."""
-        return [
-            Constant("_load_id", "varchar", self.load_id),
-            Constant("_loaded_at", "timestamp", self.received_at.isoformat(sep=" ")),
-            Constant("_base", "bigint", str(base)),
-            *(Constant(one.name, one.type, one.constant) for one in table.columns if one.constant is not None),
-        ]
-
-    def _name_of(self, original: Path) -> str:
-        return f"{self.load_id}.{original.name.removeprefix('original.')}"
-
-    def _path(self, table: str) -> Path:
-        return self.folder / f"{table}.{uuid.uuid4().hex[:8]}.parquet"
-
     def _count(self, table: str, count: TableCount) -> TableCount:
         self.counts[table] = self.counts.get(table, TableCount()) + count
         return count
-
-    def _written(self, copy: str) -> int:
-        """Run the ``copy`` of a query that ends in a condition on computed values; the number of rows.
-
-        DuckDB would move the condition before the steps that compute them, and then compute them twice.
-        """
-        self.con.execute("set disabled_optimizers = 'filter_pushdown'")
-        try:
-            return self._scalar(copy)
-        finally:
-            self.con.execute("reset disabled_optimizers")
-
-    def _scalar(self, sql: str) -> int:
-        row = self.con.execute(sql).fetchone()
-        return int(row[0]) if row else 0
-
-
-def judged(
-    con: duckdb.DuckDBPyConnection, table: RawTable, sql: str, also: Sequence[RawColumn] = ()
-) -> tuple[str, list[TypedColumn]]:
-    """A query for the rows of ``sql`` with the typed value of column ``x`` as ``t:x`` and ``_bad``, whether the row is quarantined; and the columns that judge."""
-    query, types = _completed(con, table, sql, also)
-    columns = _typed(table, types, also)
-    return _checked(columns, query), columns
-
-
-def _completed(
-    con: duckdb.DuckDBPyConnection, table: RawTable, sql: str, also: Sequence[RawColumn]
-) -> tuple[str, dict[str, str]]:
-    described = con.execute(f"describe {sql}").fetchall()
-    types = {name: kind for name, kind, *_ in described}
-    missing = [name for name in [*(column.name for column in (*table.columns, *also)), "record"] if name not in types]
-    if missing:
-        raise SourceError(f"{table.source}.{table.name}: the query lacks the columns {', '.join(missing)}")
-    extras = ""
-    if "_file" not in types:
-        extras += ", cast(null as varchar) as _file"
-    if "_reason" not in types:
-        extras += ", cast(null as varchar) as _reason"
-    return f"select *{extras} from ({sql})", types
-
-
-def _typed(table: RawTable, types: Mapping[str, str], also: Sequence[RawColumn]) -> list[TypedColumn]:
-    return [
-        TypedColumn(
-            column.name,
-            types[column.name].lower(),
-            column.type.lower(),
-            table.is_required(column),
-            column.convert,
-            column.expected,
-            column.never,
-        )
-        for column in (*table.columns, *also)
-    ]
-
-
-def _checked(columns: list[TypedColumn], sql: str) -> str:
-    """``sql`` with the typed values and ``_bad``, each step a projection of its own: then nothing is computed twice."""
-    casts = ", ".join(f"{column.cast} as {column.typed_name}" for column in columns)
-    problems = ["_reason is not null", *(column.problem for column in columns if column.problem)]
-    bad = f"case {' '.join(f'when {problem} then true' for problem in problems)} else false end"
-    return f"select *, {bad} as _bad from (select *, {casts} from ({sql}))"
 
 
 def _groups(files: Sequence[Path]) -> Iterator[list[Path]]:
