@@ -7,6 +7,7 @@ written for and tested with; ``tests/metrics/test_engine.py`` fails when another
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from metricflow.engine.metricflow_engine import MetricFlowEngine, MetricFlowQueryRequest
@@ -36,12 +37,16 @@ class Dimension:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric of the semantic manifest. ``is_part``: only a step of another one, not for listing."""
+    """A metric of the semantic manifest. ``is_part``: only a step of another one, not for listing.
+
+    ``defaults``: dimension → what a question is about that does not name the dimension.
+    """
 
     name: str
     label: str
     description: str
     is_part: bool
+    defaults: Mapping[str, str]
 
 
 class _CompileOnlyClient:
@@ -69,6 +74,7 @@ class Engine:
                 label=metric.label or metric.name,
                 description=metric.description or "",
                 is_part=bool(metric.config and metric.config.meta.get("is_part")),
+                defaults=dict((metric.config and metric.config.meta.get("defaults")) or {}),
             )
             for metric in sorted(manifest.metrics, key=lambda metric: metric.name)
         }

@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
@@ -44,10 +44,11 @@ class MetricInfo:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A question in SQL. ``columns``: the columns of the answer but the last, with the names that MetricFlow gives them."""
+    """A question in SQL. ``columns``: the columns of the answer but the last, with the names that MetricFlow gives them; ``value``: its name of the last."""
 
     sql: str
     columns: dict[str, str]
+    value: str
 
 
 class MetricStore:
@@ -110,13 +111,13 @@ class MetricStore:
         ConfigurationError names a wrong name with near ones, and what a condition may hold.
         """
         compiled, relation = self._ask(metric, by, grain, where)
-        columns, names = [*compiled.columns.values(), metric], [*compiled.columns, metric]
+        columns, names = [*compiled.columns.values(), compiled.value], [*compiled.columns, metric]
         with _told(where):
             frame = relation.df()
         if list(frame.columns) != columns:  # MetricFlow sorts them its own way: take them by name
             frame = frame[columns]
         frame.columns = names
-        kind = "Int64" if _is_count(relation, metric) else "float64"
+        kind = "Int64" if _is_count(relation, compiled.value) else "float64"
         if frame[metric].dtype != kind:
             frame[metric] = frame[metric].astype(kind)
         if grain:
@@ -130,8 +131,8 @@ class MetricStore:
         compiled, relation = self._ask(metric, by, grain, where)
         with _told(where):
             found = relation.fetchall()
-        places = [relation.columns.index(column) for column in [*compiled.columns.values(), metric]]
-        number = int if _is_count(relation, metric) else float
+        places = [relation.columns.index(column) for column in [*compiled.columns.values(), compiled.value]]
+        number = int if _is_count(relation, compiled.value) else float
         answer = []
         for row in found:
             *groups, value = (row[place] for place in places)
@@ -164,8 +165,32 @@ class MetricStore:
 
         known = self._metric(metric)
         columns = self._groups(known, by, grain)
-        condition = render_where(where, self._engine.dimensions(metric)) if where else None
-        return Compiled(self._engine.compile(metric, list(columns.values()), condition), columns)
+        dimensions = self._engine.dimensions(known.name)
+        conditions = [
+            render_where(one, dimensions) for one in ([where] if where else []) + self._left_open(known, by, where)
+        ]
+        sql = self._engine.compile(known.name, list(columns.values()), " and ".join(conditions) or None)
+        return Compiled(sql, columns, known.name)
+
+    def _left_open(self, metric: Metric, by: list[str], where: str | None) -> list[str]:
+        """Conditions on the dimensions that the metric has a default for and the question does not name.
+
+        The level goes by the segment that the question names: there is a row per segment of each level, and together they would count all twice.
+        """
+        from metrics.where import names_in
+
+        named = {*by, *(names_in(where) if where else ())}
+        defaults = {name: value for name, value in metric.defaults.items() if name not in named}
+        if "level" in defaults:
+            levels = [
+                name for name, one in self._engine.dimensions(metric.name).items() if one.is_entity and name in named
+            ]
+            if len(levels) > 1 or (levels and defaults["level"] not in ("total", *levels)):
+                raise ConfigurationError(
+                    f"{metric.name} has one segment at a time: ask by {' or by '.join(levels or [])}, or by level."
+                )
+            defaults["level"] = levels[0] if levels else defaults["level"]
+        return [f"{name} = '{value}'" for name, value in defaults.items()]
 
     def _recall(self, question: str) -> Compiled | None:
         """What another process compiled for the same question in the same state."""
@@ -195,6 +220,13 @@ class MetricStore:
     def _metric(self, name: str) -> Metric:
         if name in self._engine.metrics:
             return self._engine.metrics[name]
+        base, _, level = name.partition("_by_")  # as it was called when each level was a metric
+        if (
+            (known := self._engine.metrics.get(base))
+            and "level" in known.defaults
+            and level in self._engine.dimensions(base)
+        ):
+            return replace(known, defaults={**known.defaults, "level": level})
         listed = [metric.name for metric in self._engine.metrics.values() if not metric.is_part]
         raise ConfigurationError(f"There is no metric {name!r}{suggest(name, listed)}")
 
@@ -210,11 +242,6 @@ class MetricStore:
         dimensions = self._engine.dimensions(metric.name)
         for name in by:
             if name not in dimensions:
-                other = f"{metric.name}_by_{name}"
-                if other in self._engine.metrics:
-                    raise ConfigurationError(
-                        f"{metric.name} has no dimension {name!r}: ask for the metric {other!r} by {name!r}."
-                    )
                 raise ConfigurationError(f"{metric.name} has no dimension {name!r}{suggest(name, dimensions)}")
             groups[name] = dimensions[name].qualified
         return groups

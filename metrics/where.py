@@ -37,6 +37,14 @@ def render_where(condition: str, dimensions: Mapping[str, Dimension]) -> str:
     return _Renderer(condition, dimensions).boolean(tree)
 
 
+def names_in(condition: str) -> set[str]:
+    """The columns that ``condition`` names, in lower case. ConfigurationError as of ``render_where``."""
+    try:
+        return {column.name.lower() for column in read_condition(condition).find_all(exp.Column)}
+    except ValueError as error:
+        raise _refused(condition, str(error)) from error
+
+
 def _refused(condition: str, reason: str) -> ConfigurationError:
     return ConfigurationError(
         f"The condition {condition!r} can't be used: {reason}. For example: service_line = 'hvac'"

@@ -179,7 +179,7 @@ def format_value(value: float | None, unit: str | None) -> str:
         return f"{value:,.1f} {unit}"
     if unit == "points":
         return f"{value:+.0f}"
-    if unit == "amount":
+    if unit == "money":
         return f"{value:,.0f}"
     return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 

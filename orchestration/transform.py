@@ -179,7 +179,12 @@ def parse(values: Mapping[str, Any]) -> Any:
             return kept[1]
         # Read by dbt where it parses and only there; its name is the catalogue of the relations, as in a company.
         warehouse = target / "salesgauge.duckdb"
-        result = invoke(["parse", "--vars", json.dumps(_graph(values))], warehouse=warehouse, target=target)
+        arguments = ["parse", "--vars", json.dumps(_graph(values))]
+        result = invoke(arguments, warehouse=warehouse, target=target)
+        if not result.success and (kept_by_dbt := target / "partial_parse.msgpack").is_file():
+            # What dbt kept of an earlier state of the project may be what is wrong: it stumbles over metrics that are gone.
+            kept_by_dbt.unlink()
+            result = invoke(arguments, warehouse=warehouse, target=target)
         KEPT.clear()
         if result.success:
             KEPT[target] = (newest, result)

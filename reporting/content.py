@@ -15,8 +15,8 @@ from typing import Any
 
 import duckdb
 
-from reporting.numbers import KPI_ORDER
 from salesgauge.errors import ConfigurationError
+from salesgauge.kpis import kpis
 from salesgauge.remarks import remarks, shortened
 
 Row = dict[str, Any]
@@ -196,7 +196,7 @@ def _version(pointer: Path) -> str:
 
 
 def _scorecard(reader: _Reader) -> Section:
-    """Along the way of a customer: as in ``KPI_ORDER``, stages in the order of the process."""
+    """Along the way of a customer: as the KPIs are declared, stages in the order of the process."""
     section = reader.section(
         """
         select scorecard.*
@@ -208,7 +208,7 @@ def _scorecard(reader: _Reader) -> Section:
         """,
         "process.yml names no targets, so there is nothing to compare.",
     )
-    place = {kpi: number for number, kpi in enumerate(KPI_ORDER)}
+    place = {kpi: number for number, kpi in enumerate(kpis())}
     return Section(sorted(section.rows, key=lambda row: place.get(row["kpi"], len(place))), section.reason)
 
 

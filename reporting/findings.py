@@ -88,7 +88,7 @@ def _open_months(report: Report) -> Iterator[Finding]:
     for row in rows:
         notes = []
         if row["low_amount"] is not None:
-            notes.append(f"80 % interval {span(row['low_amount'], row['high_amount'], 'amount', report.currency)}")
+            notes.append(f"80 % interval {span(row['low_amount'], row['high_amount'], 'money', report.currency)}")
         if row["actual_amount"]:
             notes.append(f"{money(row['actual_amount'], report.currency)} won so far")
         if year_before := won.get(row["month"].replace(year=row["month"].year - 1)):

@@ -18,20 +18,11 @@ from markupsafe import Markup
 from reporting import numbers, pdf
 from reporting.content import LEAST_N, METHOD, Report, Row, read
 from reporting.findings import before_words, findings, kpi_title
+from salesgauge.kpis import kpis
 from salesgauge.warehouse import open_published
 
 NAME = "leadership-report"
 _TEMPLATES = Path(__file__).parent / "templates"
-_TILES = (
-    "speed_to_lead_median_minutes",
-    "win_rate",
-    "overall_conversion_rate",
-    "sales_cycle_days_median",
-    "crm_completeness",
-    "nps",
-    "csat",
-    "speed_to_lead_within_target_rate",
-)
 _MOST_TILES = 5
 MOST_REPS = 40
 """Bars of one drawing; more do not fit on a printed page."""
@@ -195,8 +186,9 @@ def _tiles(report: Report) -> list[dict[str, Any]]:
     """The KPIs that have a target, in the order in which people ask for them; the won amount first."""
     rows = {row["kpi"]: row for row in reversed(report.scorecard.rows)}
     tiles = [_won_tile(report)] if report.won else []
-    for kpi in [kpi for kpi in _TILES if kpi in rows][:_MOST_TILES]:
-        row = rows[kpi]
+    headlines = sorted((kpi for kpi in kpis().values() if kpi.tile and kpi.name in rows), key=lambda kpi: kpi.tile)
+    for kpi in headlines[:_MOST_TILES]:
+        row = rows[kpi.name]
         card = _card(row, report, 0, lambda *_: "")
         lines = [
             f"Target {card['target']} {card['direction']}",

@@ -6,37 +6,11 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 
+from salesgauge.kpis import kpis
+
 MISSING = "–"
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "CAD": "CA$", "AUD": "A$", "NZD": "NZ$", "JPY": "¥"}
 _THIN = "\u202f"  # narrow no-break space: the number and its unit stay on one line
-_KPIS = {
-    "speed_to_lead_median_minutes": "Speed to lead (median)",
-    "speed_to_lead_p90_minutes": "Speed to lead (90th percentile)",
-    "speed_to_lead_within_5_minutes_rate": "Leads touched within 5 minutes",
-    "speed_to_lead_within_target_rate": "Leads touched within target time",
-    "speed_to_lead_never_contacted_rate": "Leads never contacted",
-    "stage_conversion_rate": "Stage conversion",
-    "stage_pair_conversion_rate": "Stage conversion",
-    "overall_conversion_rate": "Lead to customer",
-    "period_conversion_rate": "Deals won per lead created",
-    "sales_cycle_days_mean": "Sales cycle (mean)",
-    "sales_cycle_days_median": "Sales cycle (median)",
-    "sales_cycle_days_p90": "Sales cycle (90th percentile)",
-    "win_rate": "Win rate",
-    "win_rate_by_amount": "Win rate by amount",
-    "win_loss_ratio": "Won per lost deal",
-    "won_amount": "Won amount",
-    "lost_amount": "Lost amount",
-    "crm_completeness": "CRM completeness",
-    "crm_complete_record_rate": "Complete CRM records",
-    "nps": "NPS",
-    "csat": "CSAT",
-    "forecast_wape": "Forecast error (WAPE)",
-    "forecast_bias": "Forecast bias",
-    "forecast_accuracy": "Forecast accuracy",
-    "forecast_coverage_rate": "Actuals inside the 80 % interval",
-}
-KPI_ORDER = tuple(_KPIS)
 METHODS = {"stage_age_pipeline": "Pipeline by stage and age", "seasonal_naive": "Same month last year"}
 
 
@@ -48,7 +22,7 @@ def words(key: str) -> str:
 
 def kpi_name(kpi: str) -> str:
     """The name that people use for the metric ``kpi``."""
-    return _KPIS.get(kpi, words(kpi))
+    return kpis()[kpi].label if kpi in kpis() else words(kpi)
 
 
 def count(value: float | None) -> str:
@@ -109,7 +83,7 @@ def days(value: float | None) -> str:
 
 
 def value_of(value: float | None, unit: str | None, currency: str) -> str:
-    """A KPI's value by its unit: share, minutes, days, amount, points, count, ratio."""
+    """A KPI's value by its unit: share, minutes, days, money, points, count, ratio."""
     if value is None:
         return MISSING
     if unit == "share":
@@ -118,7 +92,7 @@ def value_of(value: float | None, unit: str | None, currency: str) -> str:
         return minutes(value)
     if unit == "days":
         return days(value)
-    if unit == "amount":
+    if unit == "money":
         return money(value, currency)
     if unit == "count":
         return count(value)
@@ -132,7 +106,7 @@ def span(low: float | None, high: float | None, unit: str | None, currency: str)
     if low is None or high is None:
         return MISSING
     first, last = value_of(low, unit, currency), value_of(high, unit, currency)
-    if _THIN in first and _THIN in last and first.split(_THIN)[-1] == last.split(_THIN)[-1] and unit != "amount":
+    if _THIN in first and _THIN in last and first.split(_THIN)[-1] == last.split(_THIN)[-1] and unit != "money":
         first = first.split(_THIN)[0]
     # An en dash before a minus or a plus is unreadable.
     return (

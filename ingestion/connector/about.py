@@ -24,11 +24,7 @@ DEALS = (
 CONVERSION = (
     "stage_conversion_rate", "stage_pair_conversion_rate", "overall_conversion_rate", "period_conversion_rate",
 )  # fmt: skip
-FORECASTS = tuple(
-    f"{metric}{by}"
-    for metric in ("forecast_accuracy", "forecast_bias", "forecast_coverage_rate", "forecast_wape")
-    for by in ("", "_by_branch", "_by_rep", "_by_service_line")
-)
+FORECASTS = ("forecast_accuracy", "forecast_bias", "forecast_coverage_rate", "forecast_wape")
 COMPLETENESS = ("crm_completeness", "crm_complete_record_rate")
 VOLUME = ("leads_created", "survey_responses", "nps", "csat")
 Kind = Literal["crm", "field_service", "web", "calls", "scheduling", "surveys", "any"]

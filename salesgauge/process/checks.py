@@ -10,45 +10,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from salesgauge.kpis import Kpi, kpis
 from salesgauge.names import suggest
 from salesgauge.process.expressions import Columns, parse_condition
 
 Place = tuple[int | str, ...]
 Mistake = tuple[Place, str]
 
-# What a target may name, with the unit of the KPI; the model that compares them (int_scorecard_estimates) lists the same.
-TARGET_KPIS: Mapping[str, str] = {
-    "speed_to_lead_median_minutes": "minutes",
-    "speed_to_lead_p90_minutes": "minutes",
-    "speed_to_lead_within_5_minutes_rate": "share",
-    "speed_to_lead_within_target_rate": "share",
-    "speed_to_lead_never_contacted_rate": "share",
-    "stage_conversion_rate": "share",
-    "stage_pair_conversion_rate": "share",
-    "overall_conversion_rate": "share",
-    "period_conversion_rate": "ratio",
-    "sales_cycle_days_mean": "days",
-    "sales_cycle_days_median": "days",
-    "sales_cycle_days_p90": "days",
-    "win_rate": "share",
-    "win_rate_by_amount": "share",
-    "win_loss_ratio": "ratio",
-    "leads_created": "count",
-    "deals_created": "count",
-    "deals_won": "count",
-    "deals_lost": "count",
-    "won_amount": "amount",
-    "lost_amount": "amount",
-    "survey_responses": "count",
-    "forecast_wape": "share",
-    "forecast_bias": "share",
-    "forecast_accuracy": "share",
-    "forecast_coverage_rate": "share",
-    "crm_completeness": "share",
-    "crm_complete_record_rate": "share",
-    "nps": "points",
-    "csat": "share",
-}
 # In place of a stage: the activity is none. It stays in the process map and leaves the ledger.
 IGNORE = "ignore"
 SEGMENT_TYPES = (
@@ -62,8 +30,6 @@ RESERVED_REASONS = frozenset(
         "after_as_of", "undated", "unmapped", "excluded", "ignored", "filtered", "refused_file", "earlier_reading",
     }
 )  # fmt: skip
-_STAGE_KPIS = ("stage_conversion_rate", "stage_pair_conversion_rate")
-_NEGATIVE = ("forecast_bias", "forecast_accuracy")
 # Shares of 0–1 that people may write as per cent.
 _RANGES = {"share": (0.0, 1.0), "points": (-100.0, 100.0)}
 
@@ -148,30 +114,30 @@ def _targets(document: Any) -> Iterator[Mistake]:
 
 
 def _target(document: Any, target: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    kpi = target.get("kpi")
-    if isinstance(kpi, str) and kpi not in TARGET_KPIS:
-        yield "kpi", f"no target is possible for '{kpi}'{suggest(kpi, TARGET_KPIS)}"
-    unit = TARGET_KPIS.get(str(kpi), "")
+    name = target.get("kpi")
+    if isinstance(name, str) and name not in kpis():
+        yield "kpi", f"no target is possible for '{name}'{suggest(name, kpis())}"
+    kpi = kpis().get(str(name))
     for key in ("target", "before"):
-        if text := _out_of_range(str(kpi), unit, target.get(key)):
+        if kpi is not None and (text := _out_of_range(kpi, target.get(key))):
             yield key, text
-    yield from _target_stages(_stages(document), str(kpi), target)
-    yield from _target_segment(document, str(kpi), target)
+    yield from _target_stages(_stages(document), str(name), target)
+    yield from _target_segment(document, str(name), target)
 
 
-def _out_of_range(kpi: str, unit: str, value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not unit:
+def _out_of_range(kpi: Kpi, value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return ""
-    low, high = _RANGES.get(unit, (0.0, float("inf")))
-    low = -1.0 if kpi in _NEGATIVE else low
+    low, high = _RANGES.get(kpi.unit, (0.0, float("inf")))
+    low = -1.0 if kpi.is_signed else low
     if low <= value <= high:
         return ""
-    if unit == "share":
+    if kpi.unit == "share":
         hint = f"; {value:g} % is {value / 100:g}" if 1 < value <= 100 else ""
-        return f"'{kpi}' is a share: expected a number from {low:g} to 1 (found {value:g}){hint}"
-    if unit == "points":
-        return f"'{kpi}' is in points: expected a number from -100 to 100 (found {value:g})"
-    return f"'{kpi}' is never negative (found {value:g})"
+        return f"'{kpi.name}' is a share: expected a number from {low:g} to 1 (found {value:g}){hint}"
+    if kpi.unit == "points":
+        return f"'{kpi.name}' is in points: expected a number from -100 to 100 (found {value:g})"
+    return f"'{kpi.name}' is never negative (found {value:g})"
 
 
 def _target_stages(stages: Mapping[str, str], kpi: str, target: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -180,8 +146,9 @@ def _target_stages(stages: Mapping[str, str], kpi: str, target: dict[str, Any]) 
         stage = target.get(key)
         if stage is None:
             continue
-        if kpi in TARGET_KPIS and kpi not in _STAGE_KPIS:
-            yield key, f"'{kpi}' has no stages; only {' and '.join(_STAGE_KPIS)} do"
+        if kpi in kpis() and not kpis()[kpi].pairs:
+            staged = " and ".join(name for name, one in kpis().items() if one.pairs)
+            yield key, f"'{kpi}' has no stages; only {staged} do"
         elif str(stage) not in stages:
             yield (
                 key,
@@ -205,7 +172,8 @@ def _target_segment(document: Any, kpi: str, target: dict[str, Any]) -> Iterator
         missing, given = ("segment_type", "segment") if kind is None else ("segment", "segment_type")
         yield given, f"needs '{missing}' beside it, for example {{segment_type: branch, segment: main}}"
         return
-    known = FORECAST_SEGMENT_TYPES if kpi.startswith("forecast_") else SEGMENT_TYPES
+    is_of_locks = kpi in kpis() and "level" in kpis()[kpi].defaults
+    known = FORECAST_SEGMENT_TYPES if is_of_locks else SEGMENT_TYPES
     if str(kind) not in known:
         yield "segment_type", f"'{kpi}' has no segments of type '{kind}'{suggest(str(kind), known)}"
         return

@@ -24,12 +24,6 @@ DEFINITION_VERSION = 1
 PLACEHOLDERS = (
     "n/a", "na", "none", "null", "unknown", "unk", "tbd", "test", "select", "-", "--", ".", "?", "x", "xx", "xxx", "asdf", "0",
 )  # fmt: skip
-LOWER_IS_BETTER = frozenset(
-    {
-        "speed_to_lead_median_minutes", "speed_to_lead_p90_minutes", "speed_to_lead_never_contacted_rate", "sales_cycle_days_mean",
-        "sales_cycle_days_median", "sales_cycle_days_p90", "deals_lost", "lost_amount", "forecast_wape", "non_selling_time_rate",
-    }
-)  # fmt: skip
 OBJECT_COLUMNS = {
     record: {column.name: column.type for column in ENTITIES[entity].columns}
     for record, entity in {"lead": "leads", "deal": "deals", "appointment": "appointments"}.items()

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
+from salesgauge.kpis import kpis
 from salesgauge.process.checks import IGNORE, stage_word
-from salesgauge.process.model import DEFINITION_VERSION, LOWER_IS_BETTER, Process
+from salesgauge.process.model import DEFINITION_VERSION, Process
 
 _COLUMNS = {
     "run": "as_of timestamp, as_of_date date, company_name varchar, currency varchar, timezone varchar, definition_version integer",
@@ -113,7 +114,7 @@ def _rows(process: Process, as_of: datetime) -> dict[str, list[Sequence[Any]]]:
                 target.segment,
                 target.before,
                 target.target,
-                target.direction or ("down" if target.kpi in LOWER_IS_BETTER else "up"),
+                target.direction or kpis()[target.kpi].better,
                 target.effective_from,
             )
             for target in process.targets

@@ -1,4 +1,4 @@
-"""Marts filled by hand: what ``docs/tables.md`` promises of ``process.*`` and the facts, with random but reproducible rows.
+"""Marts filled by hand: what ``docs/tables.md`` promises of ``process.*``, and the contracts of the facts, with random but reproducible rows.
 
 For tests of the KPI marts and metrics only: no source, no staging, no truth of a company belongs here. Values are not consistent between
 tables (a lead's outcome is not its deal's): nothing in the KPI layer may depend on that.
@@ -11,6 +11,9 @@ import datetime as dt
 import duckdb
 import numpy as np
 import pandas as pd
+import yaml
+
+from salesgauge.settings import PROJECT_ROOT
 
 AS_OF = dt.datetime(2026, 6, 17, 12, 0)  # a Wednesday
 START = dt.date(2024, 6, 3)
@@ -27,7 +30,6 @@ SEGMENTS = (
     "pipeline",
 )
 STAGES = ("inquiry", "qualification", "quote", "won")
-_SEGMENT_COLUMNS = ", ".join(f"{name} varchar" for name in SEGMENTS) + ", rep_id varchar"
 
 DDL = {
     "process.run": "as_of timestamp, as_of_date date, company_name varchar, currency varchar, timezone varchar, definition_version int",
@@ -38,35 +40,6 @@ DDL = {
     "process.targets": "kpi varchar, from_stage varchar, to_stage varchar, segment_type varchar, segment varchar, before_value double, "
     "target_value double, direction varchar, effective_from date",
     "marts.dim_user": "user_id varchar, name varchar, rep varchar, email varchar, role varchar, team varchar, branch varchar, is_active boolean",
-    "marts.fct_lead": "lead_id varchar, case_id varchar, source varchar, created_at timestamp, created_date date, created_by varchar, "
-    "is_rep_created boolean, first_assigned_at timestamp, person_key varchar, first_touch_at timestamp, is_won boolean, is_lost boolean, "
-    "is_open boolean, won_at timestamp, days_to_won double, days_observed double",
-    "marts.fct_deal": "deal_id varchar, case_id varchar, lead_id varchar, account_id varchar, product varchar, source varchar, name varchar, "
-    "created_at timestamp, created_date date, expected_close_date date, current_stage varchar, outcome varchar, is_won boolean, "
-    "is_lost boolean, is_open boolean, is_undated boolean, closed_at timestamp, closed_date date, first_closed_at timestamp, "
-    "amount decimal(18,2), currency varchar, loss_reason varchar, cycle_days double, first_close_cycle_days double, "
-    "first_touch_cycle_days double, is_cycle_from_lead boolean, is_negative_cycle boolean, days_observed double, rep_closed varchar, rep_closed_id varchar, "
-    "rep_current varchar, rep_current_id varchar",
-    "marts.fct_closed_deal": "deal_id varchar, case_id varchar, lead_id varchar, product varchar, source varchar, created_date date, "
-    "closed_at timestamp, closed_date date, outcome varchar, is_won boolean, is_lost boolean, amount decimal(18,2), "
-    "won_amount decimal(18,2), lost_amount decimal(18,2), loss_reason varchar, cycle_days double, first_close_cycle_days double, "
-    "first_touch_cycle_days double, is_cycle_from_lead boolean, is_negative_cycle boolean, days_observed double",
-    "marts.fct_speed_to_lead": "lead_id varchar, leads_in_group bigint, created_at timestamp, created_date date, assigned_at timestamp, "
-    "touch_at timestamp, reached_at timestamp, is_contacted boolean, minutes double, open_minutes double, routing_minutes double, "
-    "reaction_minutes double, connection_minutes double, is_within_5_minutes boolean, is_within_target boolean, minutes_observed double",
-    "marts.fct_stage_visit": "case_id varchar, lead_id varchar, deal_id varchar, stage varchar, stage_order int, visit_number bigint, "
-    "entered_at timestamp, entered_date date, left_at timestamp, left_date date, exit_kind varchar, exit_to_stage varchar, days double, "
-    "open_hours double, exit_process_version varchar, owner_entry varchar, owner_exit varchar",
-    "marts.fct_stage_conversion": "case_id varchar, from_stage varchar, to_stage varchar, from_order int, to_order int, "
-    "is_next_stage boolean, entered_at timestamp, entered_date date, is_reached boolean, is_adjacent boolean, is_open boolean",
-    "marts.fct_activity": 'activity_id varchar, type varchar, "at" timestamp, activity_date date, lead_id varchar, deal_id varchar, user_id varchar',
-    "marts.fct_field_completeness": "object varchar, record_id varchar, stage varchar, field varchar, weight double, is_filled boolean, "
-    "filled_weight double, is_valid boolean, created_date date",
-    "marts.fct_survey_response": "response_id varchar, form_id varchar, submitted_at timestamp, submitted_date date, lead_id varchar, "
-    "deal_id varchar, nps_score int, csat_score int, nps_points int, is_satisfied boolean, comment varchar",
-    "marts.fct_forecast": "lock_date date, period_start_date date, period_end_date date, horizon_days int, horizon_bucket varchar, "
-    "method varchar, level varchar, segment varchar, forecast_amount decimal(18,2), low_amount decimal(18,2), high_amount decimal(18,2), "
-    "actual_amount decimal(18,2), absolute_error_amount decimal(18,2), error_amount decimal(18,2), is_covered boolean",
     "process.calendar": "week_starts_on varchar, fiscal_year_starts_in integer",
     "marts.metricflow_time_spine": "date_day date, week_start_date date, quarter_start_date date, year_start_date date",
     "intermediate.int_cases": "case_id varchar, lead_id varchar, deal_id varchar, is_counted boolean",
@@ -80,13 +53,21 @@ DDL = {
 }
 
 
+def contracts() -> dict[str, str]:
+    """The columns of every fact, as the project promises them."""
+    found = {}
+    for file in sorted((PROJECT_ROOT / "dbt_project" / "models" / "marts").glob("fct_*.yml")):
+        for model in yaml.safe_load(file.read_text(encoding="utf-8"))["models"]:
+            columns = [f'"{column["name"]}" {column["data_type"]}' for column in model["columns"]]
+            found[f"marts.{model['name']}"] = ", ".join(columns)
+    return found
+
+
 def create_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Create every table of ``DDL``, empty. Facts get the segment columns."""
-    for table, columns in DDL.items():
-        schema, name = table.split(".")
-        con.execute(f"create schema if not exists {schema}")
-        extra = f", {_SEGMENT_COLUMNS}" if name.startswith("fct_") else ""
-        con.execute(f"create or replace table {table} ({columns}{extra})")
+    """Create every fact, and every table of ``DDL``, empty."""
+    for table, columns in (DDL | contracts()).items():
+        con.execute(f"create schema if not exists {table.split('.')[0]}")
+        con.execute(f"create or replace table {table} ({columns})")
     con.execute("insert into process.calendar values ('mon', 1)")
     con.execute(
         "insert into marts.metricflow_time_spine "
@@ -247,8 +228,7 @@ def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> 
     con.execute(
         """
         insert into marts.fct_closed_deal by name
-        select * exclude (rep, rep_id, process_version, account_id, name, created_at, expected_close_date, current_stage, is_open, is_undated,
-                          first_closed_at, currency, rep_closed, rep_closed_id, rep_current, rep_current_id),
+        select * exclude (rep, rep_id, process_version, is_open, is_undated, rep_closed, rep_closed_id, team_closed, rep_current, rep_current_id),
             rep_closed as rep, rep_closed_id as rep_id,
             case when closed_date < date '2026-01-05' then 'baseline' else 'optimized' end as process_version,
             case when is_won then amount end as won_amount, case when is_lost then amount end as lost_amount

@@ -5,55 +5,14 @@ from __future__ import annotations
 import duckdb
 import pandas as pd
 import pytest
+import yaml
 
 from metrics import MetricStore
+from salesgauge.kpis import FILE, kpis
 from tests.metrics import reference
 
-# metric: (mart, value column, further condition on the mart, dimensions of the metric that are keys of the mart)
-SAME = {
-    "leads_created": ("kpi_volume", "leads_created", "", ()),
-    "deals_created": ("kpi_volume", "deals_created", "", ()),
-    "speed_to_lead_median_minutes": ("kpi_speed_to_lead", "median_minutes", "", ()),
-    "speed_to_lead_p90_minutes": ("kpi_speed_to_lead", "p90_minutes", "", ()),
-    "speed_to_lead_within_5_minutes_rate": ("kpi_speed_to_lead", "within_5_minutes_rate", "", ()),
-    "speed_to_lead_within_target_rate": ("kpi_speed_to_lead", "within_target_rate", "", ()),
-    "speed_to_lead_never_contacted_rate": ("kpi_speed_to_lead", "never_contacted_rate", "", ()),
-    "stage_pair_conversion_rate": (
-        "kpi_stage_conversion",
-        "conversion_rate",
-        "mode = 'reached'",
-        ("from_stage", "to_stage"),
-    ),
-    "stage_conversion_rate": (
-        "kpi_stage_conversion",
-        "conversion_rate",
-        "mode = 'reached' and (from_stage, to_stage) in (('inquiry', 'qualification'), ('qualification', 'quote'), ('quote', 'won'))",
-        ("from_stage", "to_stage"),
-    ),
-    "overall_conversion_rate": ("kpi_overall_conversion", "conversion_rate", "", ()),
-    "period_conversion_rate": ("kpi_overall_conversion", "period_conversion_rate", "", ()),
-    "sales_cycle_days_mean": ("kpi_sales_cycle", "mean_days", "", ()),
-    "sales_cycle_days_median": ("kpi_sales_cycle", "median_days", "", ()),
-    "sales_cycle_days_p90": ("kpi_sales_cycle", "p90_days", "", ()),
-    "deals_won": ("kpi_win_loss", "deals_won", "", ()),
-    "deals_lost": ("kpi_win_loss", "deals_lost", "", ()),
-    "win_rate": ("kpi_win_loss", "win_rate", "", ()),
-    "win_rate_by_amount": ("kpi_win_loss", "win_rate_by_amount", "", ()),
-    "win_loss_ratio": ("kpi_win_loss", "win_loss_ratio", "", ()),
-    "won_amount": ("kpi_win_loss", "won_amount", "", ()),
-    "lost_amount": ("kpi_win_loss", "lost_amount", "", ()),
-    "crm_completeness": ("kpi_crm_completeness", "completeness", "", ()),
-    "crm_complete_record_rate": ("kpi_crm_completeness", "complete_record_rate", "", ()),
-    "survey_responses": ("kpi_satisfaction", "responses", "", ()),
-    "nps": ("kpi_satisfaction", "nps", "", ()),
-    "csat": ("kpi_satisfaction", "csat", "", ()),
-}
-FORECASTS = {
-    "forecast_wape": "wape",
-    "forecast_bias": "bias",
-    "forecast_accuracy": "accuracy",
-    "forecast_coverage_rate": "coverage_rate",
-}
+FORECASTS = tuple(name for name, kpi in kpis().items() if "level" in kpi.defaults)
+NEIGHBOURS = "(from_stage, to_stage) in (('inquiry', 'qualification'), ('qualification', 'quote'), ('quote', 'won'))"
 SEGMENTS = (None, "branch", "rep", "campaign", "process_version")
 
 
@@ -74,18 +33,20 @@ def _same(metric: pd.DataFrame, mart: pd.DataFrame, name: str) -> int:
     return len(ours.keys() & theirs.keys())
 
 
-@pytest.mark.parametrize("name", SAME)
+@pytest.mark.parametrize("name", [name for name in kpis() if name not in FORECASTS])
 def test_metric_and_mart_agree(store: MetricStore, con: duckdb.DuckDBPyConnection, name: str) -> None:
-    mart, column, condition, keys = SAME[name]
+    mart = kpis()[name].mart
+    conditions = [one for one in (mart.where, NEIGHBOURS if kpis()[name].pairs == "next" else "") if one]
     compared = 0
     for segment in SEGMENTS:
         for grain in (None, "month"):
-            frame = store.query(name, by=[*([segment] if segment else []), *keys], grain=grain)
+            frame = store.query(name, by=[*([segment] if segment else []), *mart.keys], grain=grain)
             if segment:
                 frame[segment] = frame[segment].fillna("(none)")
             rows = con.execute(
-                f"select period_start_date as {grain or 'period_start_date'}, segment as {segment or 'segment'}, {', '.join([*keys, ''])} "
-                f"cast({column} as double) as value from kpi.{mart} where period_grain = ? and segment_type = ? {'and ' + condition if condition else ''}",
+                f"select period_start_date as {grain or 'period_start_date'}, segment as {segment or 'segment'}, {', '.join([*mart.keys, ''])} "
+                f"cast({mart.value} as double) as value from kpi.{mart.table} "
+                f"where {' and '.join(['period_grain = ?', 'segment_type = ?', *conditions])}",
                 [grain or "all", segment or "total"],
             ).df()
             if grain:
@@ -99,21 +60,74 @@ def test_metric_and_mart_agree(store: MetricStore, con: duckdb.DuckDBPyConnectio
 def test_forecast_metrics_and_mart_agree(
     store: MetricStore, con: duckdb.DuckDBPyConnection, name: str, level: str
 ) -> None:
-    metric = name if level == "total" else f"{name}_by_{level}"
+    mart = kpis()[name].mart
     for grain in (None, "quarter", "month"):
-        frame = store.query(metric, by=[] if level == "total" else [level], grain=grain)
+        frame = store.query(name, by=[] if level == "total" else [level], grain=grain)
         if level != "total":
             frame[level] = frame[level].fillna("(none)")
         rows = con.execute(
-            f"select period_start_date as {grain or 'period_start_date'}, segment as {level}, {FORECASTS[name]} as value from kpi.kpi_forecast_accuracy "
-            "where period_grain = ? and segment_type = ? and level = ? and method = 'stage_age_pipeline' and horizon_bucket = 'all'",
-            [grain or "all", level, level],
+            f"select period_start_date as {grain or 'period_start_date'}, segment as {level}, {mart.value} as value from kpi.{mart.table} "
+            f"where period_grain = ? and segment_type = ? and {mart.where}",
+            [grain or "all", level],
         ).df()
         if grain:
             rows[grain] = rows[grain].dt.date
-        assert _same(frame, rows, metric) == len(rows) > 0
+        assert _same(frame, rows, name) == len(rows) > 0
 
 
-def test_metrics_are_all_compared(store: MetricStore) -> None:
-    listed = {info.name for info in store.list()}
-    assert {name for name in listed if not name.startswith("forecast_")} == set(SAME)
+def test_a_question_about_forecasts_is_about_one_level_and_method(store: MetricStore) -> None:
+    company = store.query("forecast_wape").iloc[0, 0]
+    of = store.query("forecast_wape", by=["level", "method"]).set_index(["level", "method"])["forecast_wape"]
+    assert of["total", "stage_age_pipeline"] == company
+    assert store.query("forecast_wape", where="method = 'seasonal_naive'").iloc[0, 0] == of["total", "seasonal_naive"]
+    assert store.query("forecast_wape", where="level = 'rep'").iloc[0, 0] == of["rep", "stage_age_pipeline"]
+    assert len(set(of)) == len(of) == 8
+    reps = store.query("forecast_wape", by=["rep"])
+    one = store.query("forecast_wape", where="rep = 'Rep A'").iloc[0, 0]
+    assert one == reps.set_index("rep")["forecast_wape"]["Rep A"]
+    # the names of the time when each level was a metric of its own
+    assert store.query("forecast_wape_by_rep").iloc[0, 0] == of["rep", "stage_age_pipeline"]
+    old = store.query("forecast_wape_by_rep", by=["rep"])
+    assert list(old.columns) == ["rep", "forecast_wape_by_rep"]
+    assert old["forecast_wape_by_rep"].tolist() == reps["forecast_wape"].tolist()
+    names, rows = store.rows("forecast_wape_by_rep", by=["rep"])
+    assert names == list(old.columns) and len(rows) == len(old)
+
+
+def test_metrics_and_marts_add_up_the_same_columns() -> None:
+    """MetricFlow's measures are the columns that the declarations name, on the same date of the same fact."""
+    document = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    measures, metrics = {}, {metric["name"]: metric for metric in document["metrics"]}
+    for model in document["semantic_models"]:
+        date = model["defaults"]["agg_time_dimension"]
+        for measure in model["measures"]:
+            fact = model["model"].removeprefix("ref('").removesuffix("')")
+            measures[measure["name"]] = (fact, date, measure.get("expr", measure["name"]))
+
+    def of(metric: str) -> tuple[str, str, str]:
+        measure = metrics[metric]["type_params"]["measure"]
+        return measures[measure if isinstance(measure, str) else measure["name"]]
+
+    compared = 0
+    for name, kpi in kpis().items():
+        parts = metrics[name]["type_params"]
+        if metrics[name]["type"] == "simple":
+            column = kpi.value or kpi.numerator or "1"
+            if kpi.kind == "share":
+                column = f"cast({column} as integer)"
+            elif kpi.kind == "count" and kpi.where:
+                column = f"cast({kpi.where} as integer)"
+            elif kpi.kind == "sum":
+                column = f"coalesce({column}, 0)"
+            elif kpi.where:
+                column = f"case when {kpi.where} then {column} end"
+            assert of(name) == (kpi.fact, kpi.date, column), name
+            compared += 1
+        elif kpi.kind == "per":
+            assert (parts["numerator"], parts["denominator"]) == (kpi.numerator, kpi.denominator)
+            compared += 1
+        elif kpi.kind == "quotient" and metrics[name]["type"] == "ratio":
+            assert of(parts["numerator"]) == (kpi.fact, kpi.date, kpi.numerator), name
+            assert of(parts["denominator"]) == (kpi.fact, kpi.date, kpi.denominator), name
+            compared += 1
+    assert compared >= len(kpis()) - 6  # a few are made of other metrics; the numbers of all are compared above

@@ -148,10 +148,10 @@ def test_another_definition_does_not_use_it(version: Path, kept: Path, compiled:
     before = _ask(version, kept)
     manifest = version.parent / MANIFEST
     times, text = manifest.stat(), manifest.read_text(encoding="utf-8")
-    definition = "case when is_won then 1 else 0 end"
+    definition = "cast(is_won as integer)"
     assert definition in text
     manifest.chmod(0o644)
-    manifest.write_text(text.replace(definition, "case when is_won then 0 else 1 end"), encoding="utf-8")
+    manifest.write_text(text.replace(definition, "cast(not is_won as integer)"), encoding="utf-8")
     os.utime(manifest, ns=(times.st_atime_ns, times.st_mtime_ns))
     after = _ask(version, kept)
     assert compiled == ["win_rate"] * 2

@@ -20,7 +20,6 @@ from demo.servers.hubspot.server import HubSpotOptions
 from demo.servers.traffic import Limit
 from demo.servers.typeform.server import TypeformState
 from demo.simulation.simulate import simulate
-from demo.truth import METRICS
 from ingestion import outcomes
 from ingestion.catalogue import about
 from ingestion.connector.about import About
@@ -29,13 +28,15 @@ from ingestion.rawlog.accounting import SourceResult
 from ingestion.run import extract
 from ingestion.sources import hubspot
 from ingestion.sources.typeform.tables import RESPONSES
-from orchestration.availability import Availability, at_hand, availability, needs
+from orchestration.availability import Availability, at_hand, availability
 from orchestration.cli import main
 from orchestration.sources import Source, check, metrics, sources, unmapped
 from salesgauge.errors import ConfigurationError
+from salesgauge.kpis import kpis
 from salesgauge.process import Process
 from salesgauge.settings import API_SOURCES, Company, SourceSettings
 from salesgauge.yaml_file import load_yaml
+from tests.metrics import facts
 
 PLENTY = Limit(10_000, 1.0, "SECONDLY", 0)
 
@@ -193,7 +194,7 @@ def test_every_connector_says_what_it_is() -> None:
     assert {"hubspot", "salesforce", "ga4", "typeform"} <= set(known)
     for name, one in known.items():
         assert one.name == name and one.provides and one.requests_when_unchanged
-        assert set(one.limits) <= set(METRICS)
+        assert set(one.limits) <= set(kpis())
         assert Path(__file__).parents[2].joinpath(one.docs).is_file(), one.docs
 
 
@@ -313,50 +314,40 @@ def test_owners_get_a_branch_where_their_source_can_tell_it(company: Company, tm
 
 
 def test_metrics_need_what_they_are_made_of() -> None:
-    assert all(needs(metric) for metric in METRICS)
+    assert all(kpi.needs for kpi in kpis().values())
     abouts = [one for name in ("salesforce", "ga4") if (one := about(name)) is not None]
-    found = {one.metric: one for one in availability(METRICS, abouts, [])}
+    found = {one.metric: one for one in availability(kpis(), abouts, [])}
     assert found["win_rate"].is_available and found["win_rate"].reason == ""
     assert "no source gives survey answers" in found["nps"].reason and not found["nps"].is_available
     assert found["speed_to_lead_median_minutes"].is_available
     assert "to the second" in found["speed_to_lead_median_minutes"].reason
-    assert all(one.is_available for one in availability(METRICS, abouts, ["survey_answers"]))
-    only_deals = {one.metric: one.is_available for one in availability(METRICS, [], ["deals"])}
+    assert all(one.is_available for one in availability(kpis(), abouts, ["survey_answers"]))
+    only_deals = {one.metric: one.is_available for one in availability(kpis(), [], ["deals"])}
     assert only_deals["crm_completeness"] and only_deals["stage_conversion_rate"] and not only_deals["leads_created"]
 
 
 def test_calls_and_appointments_of_a_file_are_activities() -> None:
     jobber = [one for one in [about("jobber")] if one is not None]
-    speed, touch = "speed_to_lead_median_minutes", "sales_cycle_days_first_touch"
+    speed = "speed_to_lead_median_minutes"
 
-    def allowed(abouts: list[About], *entities: str) -> list[bool]:
-        return [one.is_available for one in availability([speed, touch], abouts, ["leads", "deals", *entities])]
+    def is_allowed(abouts: list[About], *entities: str) -> bool:
+        return all(one.is_available for one in availability([speed], abouts, ["leads", "deals", *entities]))
 
-    assert allowed([]) == [False, False]
-    assert allowed([], "calls") == [True, True] == allowed(jobber, "calls")
-    assert allowed([], "appointments") == [False, True] == allowed(jobber)
+    assert not is_allowed([]) and not is_allowed([], "appointments")
+    assert is_allowed([], "calls") and is_allowed(jobber, "calls")
     (missing,) = availability([speed], jobber, [])
     assert missing.reason == "no source gives calls, e-mails or meetings (a CRM, a telephone system, or a file)"
 
 
 def test_the_data_at_hand_decide_which_metrics_there_are() -> None:
     con = duckdb.connect()
-    con.execute(
-        """
-        create schema marts;
-        create table marts.fct_lead as select date '2026-01-01' + null::integer as created_date from range(3);
-        create table marts.fct_deal as select date '2026-01-01' as created_date;
-        create table marts.fct_closed_deal as
-            select null::date as closed_date, 5.0 as amount, 5.0 as won_amount, null::double as lost_amount, null::varchar as loss_reason,
-                true as is_won, null::double as cycle_days, null::double as first_touch_cycle_days;
-        create table marts.fct_speed_to_lead as select null::double as minutes, null::boolean as is_within_5_minutes where false;
-        create table marts.fct_stage_conversion as select 1 as one;
-        create table marts.fct_forecast as select null::double as actual_amount;
-        create table marts.fct_field_completeness as select 1 as one where false;
-        create table marts.fct_survey_response as select 7 as nps_score, null::integer as csat_score;
-        """
-    )
-    found = {one.metric: one for one in at_hand(con, availability(METRICS, [], ["leads"]))}
+    facts.create_tables(con)
+    con.execute("insert into marts.fct_lead (lead_id, is_won) select 'lead', false from range(3)")
+    con.execute("insert into marts.fct_deal (created_date) values (date '2026-01-01')")
+    con.execute("insert into marts.fct_closed_deal (is_won, is_lost, amount, won_amount) values (true, false, 5, 5)")
+    con.execute("insert into marts.fct_stage_conversion (is_reached) values (true)")
+    con.execute("insert into marts.fct_survey_response (nps_score, nps_points) values (7, 0)")
+    found = {one.metric: one for one in at_hand(con, availability(kpis(), [], ["leads"]))}
     assert found["leads_created"].is_available and found["leads_created"].reason.startswith("no lead has a date")
     # deals are there, whatever the sources say of themselves
     assert found["win_rate"].is_available and found["win_rate"].reason.startswith("no close has a date")
@@ -373,7 +364,7 @@ def test_the_data_at_hand_decide_which_metrics_there_are() -> None:
 
 def test_metrics_know_which_objects_are_read(company: Company) -> None:
     def allowed() -> dict[str, bool]:
-        return {one.metric: one.is_available for one in metrics(Company.open(company.root, {}), list(METRICS))}
+        return {one.metric: one.is_available for one in metrics(Company.open(company.root, {}), list(kpis()))}
 
     assert all(allowed().values())
     config = company.root / ".dlt" / "config.toml"

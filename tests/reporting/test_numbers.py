@@ -71,7 +71,7 @@ def test_values_by_unit(value, unit, text):
         (16.2, 21.0, "minutes", "16–21 min"),
         (100, 180, "minutes", "100 min–3.0 h"),
         (-12.0, 30.0, "points", "−12 to +30"),
-        (345_000, 471_000, "amount", "$345 k–$471 k"),
+        (345_000, 471_000, "money", "$345 k–$471 k"),
         (None, 0.2, "share", "–"),
     ],
 )

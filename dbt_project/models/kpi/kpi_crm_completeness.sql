@@ -1,8 +1,7 @@
 {% set values %}
-    count(*) as n,
+    {{ kpi_sums('crm_completeness') }},
+    {{ kpi_sums('crm_complete_record_rate') }},
     cast(sum(cells) as bigint) as cells,
-    {{ ratio_sums('weights', 'filled_weight', 'weight') }},
-    {{ count_where('is_complete') }} as complete_records,
     sum(valid_cells) as valid_cells,
     sum(checked_cells) as checked_cells,
     {{ count_where('is_unique') }} as unique_records,
@@ -12,21 +11,7 @@
 {% endset %}
 
 with records as (
-    select
-        object,
-        record_id,
-        created_date,
-        {% for segment in kpi_segments() -%}
-        max({{ segment }}) as {{ segment }},
-        {% endfor -%}
-        count(*) as cells,
-        sum(weight) as weight,
-        sum(filled_weight) as filled_weight,
-        min(case when is_filled then 1 else 0 end) = 1 as is_complete,
-        {{ count_where('is_valid') }} as valid_cells,
-        count(is_valid) as checked_cells
-    from {{ ref('fct_field_completeness') }}
-    group by object, record_id, created_date
+    select * from {{ ref('fct_record_completeness') }}
 ),
 
 persons as (
@@ -85,19 +70,19 @@ final as (
         rolled.period_start_date,
         rolled.segment_type,
         rolled.segment,
-        rolled.n,
+        {{ kpi_estimate('crm_completeness', 'n') }} as n,
         rolled.cells,
-        {{ ratio_of('rolled.weights_y', 'rolled.weights_x') }} as completeness,
-        {{ ratio_bound('-', 'weights', 'rolled.n') }} as completeness_low,
-        {{ ratio_bound('+', 'weights', 'rolled.n') }} as completeness_high,
-        rolled.complete_records,
-        {{ ratio_of('rolled.complete_records', 'rolled.n') }} as complete_record_rate,
-        {{ wilson_low('rolled.complete_records', 'rolled.n') }} as low,
-        {{ wilson_high('rolled.complete_records', 'rolled.n') }} as high,
+        {{ kpi_estimate('crm_completeness', 'value') }} as completeness,
+        {{ kpi_estimate('crm_completeness', 'low') }} as completeness_low,
+        {{ kpi_estimate('crm_completeness', 'high') }} as completeness_high,
+        {{ kpi_estimate('crm_complete_record_rate', 'numerator') }} as complete_records,
+        {{ kpi_estimate('crm_complete_record_rate', 'value') }} as complete_record_rate,
+        {{ kpi_estimate('crm_complete_record_rate', 'low') }} as low,
+        {{ kpi_estimate('crm_complete_record_rate', 'high') }} as high,
         {{ ratio_of('rolled.valid_cells', 'rolled.checked_cells') }} as validity_rate,
         {{ ratio_of('rolled.unique_records', 'rolled.identified_records') }} as uniqueness_rate,
         {{ ratio_of('rolled.timely_records', 'rolled.limited_records') }} as timeliness_rate,
-        {{ is_low_n('rolled.n') }} as is_low_n,
+        {{ is_low_n(kpi_estimate('crm_completeness', 'n')) }} as is_low_n,
         {{ kpi_stamp() }}
     from rolled
     cross join {{ source('process', 'run') }} as run

@@ -2,14 +2,11 @@
 
 {% set values %}
     count(*) as n,
-    sum(abs(forecast_amount - actual_amount)) as absolute_error_amount,
-    sum(forecast_amount - actual_amount) as error_amount,
-    sum(abs(actual_amount)) as absolute_actual_amount,
-    sum(actual_amount) as actual_amount,
+    {% for kpi in ['forecast_wape', 'forecast_bias', 'forecast_accuracy', 'forecast_coverage_rate'] -%}
+    {{ kpi_sums(kpi, is_of_default=false) }},
+    {% endfor -%}
     sum(case when naive_amount is not null then abs(forecast_amount - actual_amount) end) as shared_error_amount,
-    sum(abs(naive_amount - actual_amount)) as naive_error_amount,
-    {{ count_where('is_covered') }} as covered,
-    count(is_covered) as with_interval
+    sum(abs(naive_amount - actual_amount)) as naive_error_amount
 {% endset %}
 
 with over_locks as (
@@ -55,13 +52,13 @@ final as (
         rolled.level,
         rolled.bucket as horizon_bucket,
         rolled.n,
-        {{ ratio_of('rolled.absolute_error_amount', 'rolled.absolute_actual_amount') }} as wape,
-        {{ ratio_of('rolled.error_amount', 'rolled.actual_amount') }} as bias,
-        1 - {{ ratio_of('rolled.absolute_error_amount', 'rolled.absolute_actual_amount') }} as accuracy,
+        {{ kpi_estimate('forecast_wape', 'value') }} as wape,
+        {{ kpi_estimate('forecast_bias', 'value') }} as bias,
+        {{ kpi_estimate('forecast_accuracy', 'value') }} as accuracy,
         1 - {{ ratio_of('rolled.shared_error_amount', 'rolled.naive_error_amount') }} as skill,
-        rolled.covered,
-        rolled.with_interval,
-        {{ ratio_of('rolled.covered', 'rolled.with_interval') }} as coverage_rate,
+        cast(coalesce({{ kpi_estimate('forecast_coverage_rate', 'numerator') }}, 0) as bigint) as covered,
+        {{ kpi_estimate('forecast_coverage_rate', 'n') }} as with_interval,
+        {{ kpi_estimate('forecast_coverage_rate', 'value') }} as coverage_rate,
         {{ is_low_n('rolled.n') }} as is_low_n,
         {{ kpi_stamp() }}
     from rolled

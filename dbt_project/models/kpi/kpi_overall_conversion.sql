@@ -14,10 +14,9 @@ observations as (
 rolled as (
     {{ kpi_rollup('observations', 'on_date', '
         coalesce(cast(sum(is_lead) as bigint), 0) as n,
-        count(case when is_won then 1 end) as customers,
         count(case when is_open then 1 end) as still_open,
-        coalesce(cast(sum(is_won_deal) as bigint), 0) as deals_won
-    ') }}
+        coalesce(cast(sum(is_won_deal) as bigint), 0) as deals_won,
+    ' ~ kpi_sums('overall_conversion_rate')) }}
 ),
 
 journeys as (
@@ -31,10 +30,10 @@ final as (
         rolled.segment_type,
         rolled.segment,
         rolled.n,
-        rolled.customers,
-        {{ ratio_of('rolled.customers', 'rolled.n') }} as conversion_rate,
-        {{ wilson_low('rolled.customers', 'rolled.n') }} as low,
-        {{ wilson_high('rolled.customers', 'rolled.n') }} as high,
+        {{ kpi_estimate('overall_conversion_rate', 'numerator') }} as customers,
+        {{ kpi_estimate('overall_conversion_rate', 'value') }} as conversion_rate,
+        {{ kpi_estimate('overall_conversion_rate', 'low') }} as low,
+        {{ kpi_estimate('overall_conversion_rate', 'high') }} as high,
         {{ ratio_of('rolled.still_open', 'rolled.n') }} as open_share,
         journeys.median_time as km_median_days,
         rolled.deals_won,

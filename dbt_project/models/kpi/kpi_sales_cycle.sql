@@ -1,13 +1,10 @@
 {% set values %}
-    {{ count_where('is_counted_cycle') }} as n,
+    {% for kpi in ['sales_cycle_days_mean', 'sales_cycle_days_median', 'sales_cycle_days_p90'] -%}
+    {{ kpi_sums(kpi) }},
+    {% endfor -%}
     {{ count_where('is_negative_cycle') }} as negative_cycles,
-    {{ count_where('is_counted_cycle and is_cycle_from_lead') }} as from_lead,
+    {{ count_where('not is_negative_cycle and cycle_days is not null and is_cycle_from_lead') }} as from_lead,
     {{ count_where('not is_negative_cycle and cycle_days is null') }} as undated,
-    avg(cycle) as mean_days,
-    stddev_samp(cycle) as deviation_days,
-    {{ median_of('cycle') }} as median_days,
-    {{ sorted_values('cycle') }} as sorted_days,
-    {{ percentile_of('cycle', 0.9) }} as p90_days,
     {{ median_of('first_close_cycle') }} as median_first_close_days,
     {{ median_of('first_touch_cycle') }} as median_first_touch_days
 {% endset %}
@@ -19,8 +16,6 @@ with deals as (
 won_deals as (
     select
         *,
-        not is_negative_cycle and cycle_days is not null as is_counted_cycle,
-        case when not is_negative_cycle then cycle_days end as cycle,
         case when not is_negative_cycle then first_close_cycle_days end as first_close_cycle,
         case when not is_negative_cycle then first_touch_cycle_days end as first_touch_cycle
     from {{ ref('fct_closed_deal') }}
@@ -56,21 +51,21 @@ final as (
         groups.period_start_date,
         groups.segment_type,
         groups.segment,
-        coalesce(rolled.n, 0) as n,
-        rolled.mean_days,
-        {{ mean_bound('-', 'rolled.mean_days', 'rolled.deviation_days', 'rolled.n') }} as mean_low,
-        {{ mean_bound('+', 'rolled.mean_days', 'rolled.deviation_days', 'rolled.n') }} as mean_high,
-        rolled.median_days,
-        {{ median_low('rolled.sorted_days') }} as median_low,
-        {{ median_high('rolled.sorted_days') }} as median_high,
-        rolled.p90_days,
+        coalesce({{ kpi_estimate('sales_cycle_days_mean', 'n') }}, 0) as n,
+        {{ kpi_estimate('sales_cycle_days_mean', 'value') }} as mean_days,
+        {{ kpi_estimate('sales_cycle_days_mean', 'low') }} as mean_low,
+        {{ kpi_estimate('sales_cycle_days_mean', 'high') }} as mean_high,
+        {{ kpi_estimate('sales_cycle_days_median', 'value') }} as median_days,
+        {{ kpi_estimate('sales_cycle_days_median', 'low') }} as median_low,
+        {{ kpi_estimate('sales_cycle_days_median', 'high') }} as median_high,
+        {{ kpi_estimate('sales_cycle_days_p90', 'value') }} as p90_days,
         journeys.median_time as km_median_days,
         rolled.median_first_close_days,
         rolled.median_first_touch_days,
         coalesce(rolled.negative_cycles, 0) as negative_cycles,
         coalesce(rolled.from_lead, 0) as from_lead,
         coalesce(rolled.undated, 0) as undated,
-        {{ is_low_n('coalesce(rolled.n, 0)') }} as is_low_n,
+        {{ is_low_n('coalesce(' ~ kpi_estimate('sales_cycle_days_mean', 'n') ~ ', 0)') }} as is_low_n,
         {{ kpi_stamp() }}
     from groups
     left join rolled on {{ kpi_same_group('groups', 'rolled') }}

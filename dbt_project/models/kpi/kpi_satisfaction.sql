@@ -1,9 +1,7 @@
 {% set values %}
-    count(nps_points) as nps_n,
-    avg(nps_points) as nps,
-    stddev_samp(nps_points) as nps_deviation,
-    count(is_satisfied) as csat_n,
-    {{ count_where('is_satisfied') }} as satisfied
+    {{ kpi_sums('survey_responses') }},
+    {{ kpi_sums('nps') }},
+    {{ kpi_sums('csat') }}
 {% endset %}
 
 with responses as (
@@ -11,7 +9,7 @@ with responses as (
 ),
 
 rolled as (
-    {{ kpi_rollup('responses', 'submitted_date', values ~ ', count(*) as responses') }}
+    {{ kpi_rollup('responses', 'submitted_date', values) }}
 ),
 
 final as (
@@ -20,20 +18,18 @@ final as (
         rolled.period_start_date,
         rolled.segment_type,
         rolled.segment,
-        rolled.responses,
-        rolled.nps_n,
-        rolled.nps,
-        case when rolled.nps_n > 1
-            then greatest(-100.0, {{ mean_bound('-', 'rolled.nps', 'rolled.nps_deviation', 'rolled.nps_n') }}) end as nps_low,
-        case when rolled.nps_n > 1
-            then least(100.0, {{ mean_bound('+', 'rolled.nps', 'rolled.nps_deviation', 'rolled.nps_n') }}) end as nps_high,
-        {{ is_low_n('rolled.nps_n') }} as is_low_nps_n,
-        rolled.csat_n,
-        rolled.satisfied,
-        {{ ratio_of('rolled.satisfied', 'rolled.csat_n') }} as csat,
-        {{ wilson_low('rolled.satisfied', 'rolled.csat_n') }} as csat_low,
-        {{ wilson_high('rolled.satisfied', 'rolled.csat_n') }} as csat_high,
-        {{ is_low_n('rolled.csat_n') }} as is_low_n,
+        {{ kpi_estimate('survey_responses', 'value') }} as responses,
+        {{ kpi_estimate('nps', 'n') }} as nps_n,
+        {{ kpi_estimate('nps', 'value') }} as nps,
+        {{ kpi_estimate('nps', 'low') }} as nps_low,
+        {{ kpi_estimate('nps', 'high') }} as nps_high,
+        {{ is_low_n(kpi_estimate('nps', 'n')) }} as is_low_nps_n,
+        {{ kpi_estimate('csat', 'n') }} as csat_n,
+        {{ kpi_estimate('csat', 'numerator') }} as satisfied,
+        {{ kpi_estimate('csat', 'value') }} as csat,
+        {{ kpi_estimate('csat', 'low') }} as csat_low,
+        {{ kpi_estimate('csat', 'high') }} as csat_high,
+        {{ is_low_n(kpi_estimate('csat', 'n')) }} as is_low_n,
         {{ kpi_stamp() }}
     from rolled
     cross join {{ source('process', 'run') }} as run

@@ -28,28 +28,26 @@ ended_visits as (
 
 observations as (
     select
-        'reached' as mode, from_stage, to_stage, entered_date as on_date, is_reached as is_success, is_open,
+        'reached' as mode, from_stage, to_stage, entered_date as on_date, is_reached, is_open,
         {{ kpi_segments() | join(', ') }}
     from pairs
     union all
     select
-        'adjacent' as mode, from_stage, to_stage, entered_date as on_date, is_adjacent as is_success, is_open,
+        'adjacent' as mode, from_stage, to_stage, entered_date as on_date, is_adjacent as is_reached, is_open,
         {{ kpi_segments() | join(', ') }}
     from pairs
     where is_next_stage
     union all
     select
         'period' as mode, from_stage, to_stage, left_date as on_date,
-        exit_kind in ('advance', 'skip', 'won') as is_success, cast(null as boolean) as is_open,
+        exit_kind in ('advance', 'skip', 'won') as is_reached, cast(null as boolean) as is_open,
         {# the definition names the exit: the version of that day #}
         {{ kpi_segments() | join(', ') | replace('process_version', 'exit_process_version') }}
     from ended_visits
 ),
 
 rolled as (
-    {{ kpi_rollup('observations', 'on_date', '
-        count(*) as n,
-        count(case when is_success then 1 end) as numerator,
+    {{ kpi_rollup('observations', 'on_date', kpi_sums('stage_pair_conversion_rate') ~ ',
         avg(case when is_open then 1.0 when not is_open then 0.0 end) as open_share
     ', keys=pair_keys) }}
 ),
@@ -63,13 +61,13 @@ final as (
         rolled.mode,
         rolled.from_stage,
         rolled.to_stage,
-        rolled.n,
-        rolled.numerator,
-        {{ ratio_of('rolled.numerator', 'rolled.n') }} as conversion_rate,
-        {{ wilson_low('rolled.numerator', 'rolled.n') }} as low,
-        {{ wilson_high('rolled.numerator', 'rolled.n') }} as high,
+        {{ kpi_estimate('stage_pair_conversion_rate', 'n') }} as n,
+        {{ kpi_estimate('stage_pair_conversion_rate', 'numerator') }} as numerator,
+        {{ kpi_estimate('stage_pair_conversion_rate', 'value') }} as conversion_rate,
+        {{ kpi_estimate('stage_pair_conversion_rate', 'low') }} as low,
+        {{ kpi_estimate('stage_pair_conversion_rate', 'high') }} as high,
         rolled.open_share,
-        {{ is_low_n('rolled.n') }} as is_low_n,
+        {{ is_low_n(kpi_estimate('stage_pair_conversion_rate', 'n')) }} as is_low_n,
         {{ kpi_stamp() }}
     from rolled
     cross join {{ source('process', 'run') }} as run

@@ -1,0 +1,119 @@
+"""The declarations of the KPIs, as ``dbt_project/models/semantic/metrics.yml`` holds them: the one place that says what a KPI is.
+
+Labels, units, directions, what a KPI needs and where its numbers are: whoever shows, checks or documents KPIs reads them here. The SQL is made of the same
+declarations when dbt compiles the project (``dbt_project/macros/kpis.sql``); how a number is written for people belongs to ``reporting.numbers``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+from salesgauge.settings import PROJECT_ROOT
+
+FILE = PROJECT_ROOT / "dbt_project" / "models" / "semantic" / "metrics.yml"
+Unit = Literal["share", "minutes", "days", "money", "points", "count", "ratio"]
+Kind = Literal[
+    "count", "sum", "share", "odds", "mean", "points", "median", "p90", "weighted", "quotient", "per"
+]  # macros/kpis.sql says what each is
+Better = Literal["up", "down"]
+# Where a KPI is that has no mart of its own.
+RATES = "kpi_rate"
+
+
+@dataclass(frozen=True)
+class Mart:
+    """Which rows and columns of which table in the schema ``kpi`` are the KPI's. ``keys``: further columns of its grain."""
+
+    table: str
+    value: str
+    n: str = ""
+    numerator: str = ""
+    where: str = ""
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """One KPI as it is declared.
+
+    ``numerator``, ``denominator`` and ``value`` are SQL over the columns of ``fact``, of kind ``per`` the names of two other KPIs. ``pairs``: of stages,
+    ``next`` or ``all``. ``defaults``: what a question that names none of these dimensions is about. ``needs``: canonical entities; of ``a|b`` one is
+    enough. ``nothing`` and ``undated`` say in words why there is no value, or none by period. ``is_signed``: it may be below zero. ``tile``: its place
+    among the headlines of the report; 0 = none.
+    """
+
+    name: str
+    label: str
+    description: str
+    family: str
+    unit: Unit
+    kind: Kind
+    better: Better
+    needs: tuple[str, ...]
+    nothing: str
+    version: int
+    definition: str
+    mart: Mart
+    fact: str = ""
+    date: str = ""
+    numerator: str = ""
+    denominator: str = ""
+    value: str = ""
+    where: str = ""
+    undated: str = ""
+    pairs: Literal["", "next", "all"] = ""
+    is_signed: bool = False
+    tile: int = 0
+    defaults: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def condition(self) -> str:
+        """Which rows of the fact it is about."""
+        parts = [f"({self.where})"] if self.where else []
+        parts += [f"{name} = '{value}'" for name, value in self.defaults.items() if name != "level"]
+        return " and ".join(parts) or "true"
+
+
+@cache
+def kpis() -> Mapping[str, Kpi]:
+    """Every declared KPI by its name, in the order in which people are shown them.
+
+    ValueError names a declaration that says too little, or something that there is not.
+    """
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    document = yaml.load(FILE.read_text(encoding="utf-8"), Loader=loader)
+    declared = [metric for metric in document["metrics"] if "kind" in _meta(metric)]
+    return MappingProxyType({metric["name"]: _kpi(metric) for metric in declared})
+
+
+def _meta(metric: Mapping[str, Any]) -> dict[str, Any]:
+    return dict((metric.get("config") or {}).get("meta") or {})
+
+
+def _kpi(metric: Mapping[str, Any]) -> Kpi:
+    name, meta = metric["name"], {key: value for key, value in _meta(metric).items() if value is not None}
+    where = {"table": RATES, "value": "value", "n": "n", "numerator": "numerator", "where": f"kpi = '{name}'"}
+    mart = meta.pop("mart", where)
+    try:
+        kpi = Kpi(
+            name=name,
+            label=metric["label"],
+            description=metric["description"],
+            **meta | {"needs": tuple(meta["needs"]), "mart": Mart(**mart | {"keys": tuple(mart.get("keys", ()))})},
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{FILE.name}: the declaration of '{name}': {error}") from error
+    wrong = [
+        f"{key} '{value}'"
+        for key, value, known in (("unit", kpi.unit, Unit), ("kind", kpi.kind, Kind), ("better", kpi.better, Better))
+        if value not in get_args(known)
+    ]
+    if wrong:
+        raise ValueError(f"{FILE.name}: the declaration of '{name}': there is no {', no '.join(wrong)}")
+    return kpi
