@@ -50,8 +50,9 @@ lint: $(STAMP) ## style, types and import directions
 format: $(STAMP) ## put the code in form
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-docs: $(STAMP) ## the reference of mappings (docs/reference/mapping.md), from the models
+docs: $(STAMP) ## what documents take from the project: mappings, columns of the marts, KPIs
 	@$(BIN)/python -m ingestion.files.mapping.reference
+	@$(BIN)/python -m metrics.reference
 
 bench: $(STAMP) ## speed, as ratios against peers on the same data
 	@$(BIN)/python -m benchmarks

@@ -53,7 +53,7 @@ class _Points:
 def write_forecasts(
     con: duckdb.DuckDBPyConnection, *, timezone: str, as_of: datetime, locks_dir: Path | None = None
 ) -> int:
-    """Make ``analysis.forecast_locks`` anew from the marts in ``con``; the number of rows. docs/kpis.md, "Forecasts".
+    """Make ``analysis.forecast_locks`` anew from the marts in ``con``; the number of rows. docs/kpis/forecast.md.
 
     ``timezone``: the company's zone. ``as_of``: UTC, naive; nothing later is looked at. ``locks_dir``: recorded locks, which
     stand as they are. The table is replaced in one transaction; without deals it is empty.

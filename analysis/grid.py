@@ -33,7 +33,7 @@ def horizon_bucket(horizon: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Period:
-    """A month seen from a lock. ``gap`` and ``days`` as in docs/kpis.md, in days."""
+    """A month seen from a lock. ``gap`` and ``days`` as in docs/kpis/forecast.md, in days."""
 
     month: int
     first: date

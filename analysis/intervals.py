@@ -1,4 +1,4 @@
-"""80 % intervals from the errors that the same forecast made before. Formula: docs/kpis.md, "Forecasts".
+"""80 % intervals from the errors that the same forecast made before. Formula: docs/kpis/forecast.md.
 
 Works on arrays of lock rows; what a forecast is, and what came true, is handed in.
 """

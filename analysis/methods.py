@@ -1,4 +1,4 @@
-"""The forecasting methods: one number per segment, from what was known at one lock. Formulas: docs/kpis.md, "Forecasts".
+"""The forecasting methods: one number per segment, from what was known at one lock. Formulas: docs/kpis/forecast.md.
 
 A method returns whole cents per segment (float64 holds them exactly), rounded once, half to even, or None where it makes no
 forecast. Reading deals belongs to ``snapshots``, intervals to ``intervals``.

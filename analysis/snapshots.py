@@ -1,7 +1,7 @@
 """What was known about every deal at a moment: state, amount, owner, segments. No forecasting here (``methods``).
 
 All arrays are over the counted deals in one fixed order. Times are UTC microseconds, money is integer cents.
-The rules are docs/kpis.md, "Forecasts"; nothing later than the moment asked for is ever looked at.
+The rules are docs/kpis/forecast.md; nothing later than the moment asked for is ever looked at.
 """
 
 from __future__ import annotations

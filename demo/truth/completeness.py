@@ -1,4 +1,4 @@
-"""Cells of CRM completeness: every required field of every stage that a record's case has reached. docs/kpis.md, "CRM completeness"."""
+"""Cells of CRM completeness: every required field of every stage that a record's case has reached. docs/kpis/crm-completeness.md."""
 
 from __future__ import annotations
 

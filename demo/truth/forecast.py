@@ -1,4 +1,4 @@
-"""Forecast locks and their accuracy from the log, in whole cents and exact fractions: docs/kpis.md, "Forecasts"."""
+"""Forecast locks and their accuracy from the log, in whole cents and exact fractions: docs/kpis/forecast.md."""
 
 from __future__ import annotations
 

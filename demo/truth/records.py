@@ -67,7 +67,7 @@ class Record:
 
 @dataclass
 class Lead(Record):
-    """``created_by``: form, call, chat or rep. ``person``: see docs/kpis.md; the same for all leads of one person."""
+    """``created_by``: form, call, chat or rep. ``person``: see docs/kpis/speed-to-lead.md; the same for all leads of one person."""
 
     created_by: str | None = ""
     email: str | None = None

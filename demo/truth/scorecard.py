@@ -1,4 +1,4 @@
-"""The scorecard: every target of ``process.yml`` before and after, and by process version. docs/kpis.md, "Scorecard"."""
+"""The scorecard: every target of ``process.yml`` before and after, and by process version. docs/kpis/scorecard.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Speed to lead: who is one person, when somebody first turned to them, and when both sides spoke. docs/kpis.md, "Speed to lead"."""
+"""Speed to lead: who is one person, when somebody first turned to them, and when both sides spoke. docs/kpis/speed-to-lead.md."""
 
 from __future__ import annotations
 

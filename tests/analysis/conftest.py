@@ -186,7 +186,7 @@ def newest(entries: list, moment: datetime) -> object:
 
 
 def known(deal: Deal, moment: datetime) -> Known | None:
-    """docs/kpis.md, "Known at L", read word by word; None where the deal does not exist."""
+    """docs/kpis/forecast.md, "Known at L", read word by word; None where the deal does not exist."""
     moves = [move for move in deal.moves if move[0] <= moment]
     if deal.created_at > moment or not moves:
         return None
