@@ -82,6 +82,8 @@ def build(
     shutil.copy(semantic_manifest(values), company.dbt_target_dir)
     con = connect(company.warehouse_file)
     con.execute(f"set threads = {_threads(company)}")
+    # The next run builds it anew, so nothing is saved by moving its log into the file before the end.
+    con.execute("set checkpoint_threshold = '256MB'")
     try:
         return plan.run(con, lambda done, total: reporter.advance(step, done, total, unit="models and tests"))
     finally:

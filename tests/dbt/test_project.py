@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from orchestration import transform
 from quality.rules import rule_of
-from tests.dbt.project import PROJECT
+from tests.dbt.project import EVERY_SOURCE, PROJECT, variables
 
 Model = dict[str, Any]
 LAYERS = ("staging", "intermediate", "marts", "kpi")
@@ -120,6 +121,22 @@ def test_staging_knows_one_source_each(manifest: dict[str, Any], models: dict[st
                 "process"
             }
             assert sources == {f"raw_{name.removeprefix('stg_').split('__')[0]}"}, name
+
+
+def test_what_three_tables_read_is_a_table() -> None:
+    """A view is parsed, planned and read again for each."""
+    models = {model.unique_id: model for model in transform.plan_of(variables(EVERY_SOURCE)).models}
+    readers: dict[str, set[str]] = {name: set() for name, model in models.items() if model.is_view}
+
+    def read(name: str, table: str) -> None:
+        for parent in set(models[name].parents) & set(readers):
+            readers[parent].add(table)
+            read(parent, table)
+
+    for name in set(models) - set(readers):
+        read(name, name)
+    assert len(readers) > 30
+    assert {name: sorted(tables) for name, tables in readers.items() if len(tables) >= 3} == {}
 
 
 def test_engine_specific_sql_is_in_macros_only() -> None:
