@@ -11,6 +11,8 @@ _ABBREVIATED = {
     "amt": "amount", "est": "estimate", "appt": "appointment", "cust": "customer", "tel": "phone", "telephone": "phone", "addr": "address",
     "ids": "id", "datetime": "date", "timestamp": "time", "ts": "time", "desc": "description", "inv": "invoice", "zipcode": "zip", "qty": "quantity",
 }  # fmt: skip
+# Of a column that is no moment but a time that passed.
+DURATIONS = {"duration", "talk", "wait", "length", "hold", "ring", "queue", "handle", "total"}
 
 
 def plain(name: str) -> str:
