@@ -20,7 +20,8 @@ import duckdb
 from ingestion.connector.about import Finding
 from ingestion.connector.places import Place, Stored
 from ingestion.files.keys import without_doubled
-from ingestion.files.mapping.model import STAGE_COLUMN, FileMapping, load, salvaged
+from ingestion.files.mapping.loading import load, salvaged
+from ingestion.files.mapping.model import STAGE_COLUMN, FileMapping
 from ingestion.files.mapping.sql import mapped
 from ingestion.files.notes import FileNotes
 from ingestion.files.profiles import dates_of

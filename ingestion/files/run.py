@@ -23,8 +23,11 @@ from ingestion.connector.about import Finding
 from ingestion.connector.buckets import Bucket
 from ingestion.connector.places import Folder, Place, Stored
 from ingestion.files.keys import Shared, without_doubled
-from ingestion.files.mapping.model import FileMapping, load
-from ingestion.files.mapping.sql import Mapped, left_out, mapped, midnights, stage_events
+from ingestion.files.mapping.loading import load
+from ingestion.files.mapping.model import FileMapping
+from ingestion.files.mapping.moments import midnights
+from ingestion.files.mapping.sql import Mapped, mapped, stage_events
+from ingestion.files.mapping.where import left_out
 from ingestion.files.notes import FileNotes
 from ingestion.files.readers.archives import unpacked
 from ingestion.files.readers.relation import Dialect, RefusedError, Relation

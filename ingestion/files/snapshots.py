@@ -7,7 +7,8 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from ingestion.files.mapping.model import SNAPSHOT_CODES, FileMapping
+from ingestion.files.mapping.model import FileMapping
+from ingestion.files.mapping.rules import SNAPSHOT_CODES
 from ingestion.files.readers.relation import RefusedError
 
 _FORMS = ("%Y-%m-%d", "%Y_%m_%d", "%Y.%m.%d", "%Y%m%d", "%m-%d-%Y", "%d-%m-%Y", "%m_%d_%Y", "%d_%m_%Y", "%d.%m.%Y", "%m.%d.%Y", "%b %d %Y", "%d %b %Y", "%B %d %Y", "%d %B %Y")  # fmt: skip

@@ -61,6 +61,7 @@ def cursors(company: Company, source: str) -> dict[str, Any]:
 
 
 def cursors_of(company: Company, source: str, loads: list[str], where: str = "true") -> dict[str, Any]:
+    """The cursors that the newest of ``loads`` knows, of tables for which the SQL condition ``where`` holds."""
     if not loads:
         return {}
     files = files_of(company, source, "_accounting", loads[-1:])
@@ -117,6 +118,7 @@ def unfinished_files(company: Company) -> list[Path]:
 
 
 def files_of(company: Company, source: str, table: str, loads: list[str]) -> list[Path]:
+    """The files of a table that are of ``loads``, oldest load first."""
     wanted = set(loads)
     files = (company.raw_dir / source / table).glob("*.parquet")
     return sorted(file for file in files if _load_id_of(file) in wanted)

@@ -18,6 +18,7 @@ PERSONAL = {"name", "first_name", "last_name", "email", "phone", "from_number", 
 
 
 def column_lines(entry: Entry) -> Iterator[str]:
+    """``columns``: ours, the file's, and what should be known of each."""
     if not entry.fit.columns:
         return
     yield "    columns:"
@@ -71,6 +72,7 @@ def _about(entry: Entry, column: Column, profile: Profile) -> str:
 
 
 def constant_lines(entry: Entry) -> Iterator[str]:
+    """``constants``: what no column says but has to be said."""
     if entry.entity.name == "activities" and "type" not in entry.fit.columns:
         yield "    constants: {type: call}        # call, email, text, meeting, task or note: what are these?"
     elif currency := _currency(entry):
@@ -93,6 +95,7 @@ def _currency(entry: Entry) -> str | None:
 
 
 def value_lines(entry: Entry) -> Iterator[str]:
+    """``values``: words of the file for branches and stages."""
     parts = []
     if (branch := entry.fit["branch"]) is not None:
         parts.append(_branches(entry, branch))
@@ -154,12 +157,14 @@ def _activities(entry: Entry, profile: Profile) -> tuple[str, list[str], list[st
 
 
 def null_lines(entry: Entry) -> Iterator[str]:
+    """``nulls``: the words that mean nothing."""
     words = sorted({word for profile in used_columns(entry) for word in profile.nulls})
     if words:
         yield f'    nulls: ["", {", ".join(map(quoted_text, words))}]  # words that mean nothing'
 
 
 def used_columns(entry: Entry) -> list[Profile]:
+    """The columns of the file that the entry uses."""
     found = [
         *entry.fit.columns.values(),
         *entry.times.values(),
@@ -170,6 +175,7 @@ def used_columns(entry: Entry) -> list[Profile]:
 
 
 def number_lines(entry: Entry) -> Iterator[str]:
+    """``numbers``: how they are written, where that is not the ordinary way."""
     read = {
         name: one
         for name, one in entry.fit.columns.items()
@@ -199,6 +205,7 @@ def number_lines(entry: Entry) -> Iterator[str]:
 
 
 def unmapped_lines(entry: Entry) -> Iterator[str]:
+    """Comments on the columns that nothing uses, and on those of ours that have none."""
     used = {profile.name for profile in used_columns(entry)} | set(entry.fit.key)
     free = [
         column.name

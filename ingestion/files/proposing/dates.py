@@ -51,6 +51,7 @@ def times_of(entry: Entry) -> Iterator[tuple[str, Profile]]:
 
 
 def date_lines(entry: Entry) -> Iterator[str]:
+    """``dates``: their format and time zone, and the columns that differ."""
     dated = _dated(entry)
     if not dated or (entry.table.kind == "parquet" and all(profile.type != "varchar" for _, profile in dated)):
         if dated:
@@ -167,5 +168,6 @@ def _is_day_first(form: str) -> bool:
 
 
 def formats_text(forms: Sequence[str]) -> str:
+    """One format, or a list of several."""
     listed = ["iso8601" if form == "iso8601" else quoted_text(form) for form in forms]
     return listed[0] if len(listed) == 1 else f"[{', '.join(listed)}]"

@@ -99,6 +99,7 @@ def _lines(entry: Entry) -> Iterator[str]:
 
 
 def top_lines(entry: Entry) -> Iterator[str]:
+    """The head of an entry: which files, and how they are written."""
     table = entry.table
     many = f"{len(table.files)} files: {some_of(table.files)}; " if len(table.files) > 1 else ""
     more = "" if table.is_whole else "the first "
@@ -128,6 +129,7 @@ def _instead(entry: Entry) -> str:
 
 
 def key_lines(entry: Entry) -> Iterator[str]:
+    """``key``, and why it is one."""
     fit, named = entry.fit, entry.fit.key
     if not named:
         yield "    # no column is unique: each row is a record of its own"

@@ -72,6 +72,7 @@ def entered_stages(entry: Entry) -> Iterator[tuple[str, Profile]]:
 
 
 def stage_lines(entry: Entry) -> Iterator[str]:
+    """``stages``: the present one with its words, and the dates on which others were entered."""
     if entry.entity.name not in STAGE_COLUMN:
         return
     if entry.stage is None and not entry.entered and entry.entity.name == "deals":

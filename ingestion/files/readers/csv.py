@@ -20,6 +20,7 @@ from ingestion.sql.lines import read_csv
 
 
 def csv_relation(con: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect, folder: Path) -> Relation:
+    """A CSV file (UTF-8) as a relation. RefusedError."""
     header, header_lines = header_of(path, dialect)
     if len(header) > 1:
         reader = reader_of(path, dialect, header, header_lines)
@@ -36,11 +37,13 @@ def csv_relation(con: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect, f
 
 
 def reader_of(path: Path, dialect: Dialect, header: list[str], header_lines: int) -> str:
+    """SQL of DuckDB's reader for a well-formed file with this header."""
     names = [f"s:{name}" for name in header]
     return read_csv(path, names, delimiter=dialect.delimiter, quoting=dialect.quote, skip=header_lines)
 
 
 def numbered(reader: str, header: list[str], line: str) -> str:
+    """SQL of what a reader gives, as a relation; ``line``: the expression of the line of a row."""
     return (
         f"select *, {line} as _line, cast(null as varchar) as _reject, {record_value(header)} as _record from {reader}"
     )

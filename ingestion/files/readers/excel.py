@@ -24,6 +24,7 @@ _EXCEL_ERRORS = {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N
 def excel_relation(
     con: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect, folder: Path, wanted: set[str]
 ) -> Relation:
+    """A sheet as a relation; ``wanted``: the columns that are used, whose errors and formulas without a value matter. RefusedError."""
     from openpyxl import load_workbook
 
     try:

@@ -15,6 +15,7 @@ from ingestion.sql.lines import UNSAFE, identifier, json_path, quote, read_lines
 
 
 def xes_relation(con: duckdb.DuckDBPyConnection, path: Path, folder: Path, wanted: list[str]) -> Relation:
+    """An event log in XES as a relation; ``wanted``: the attributes that are used. RefusedError."""
     lines = folder / f"{uuid.uuid4().hex}.jsonl"
     try:
         names = to_json_lines(path, lines)
@@ -24,6 +25,7 @@ def xes_relation(con: duckdb.DuckDBPyConnection, path: Path, folder: Path, wante
 
 
 def json_relation(con: duckdb.DuckDBPyConnection, path: Path, folder: Path, wanted: list[str]) -> Relation:
+    """JSON lines (UTF-8) as a relation; ``wanted``: the paths that are used. RefusedError."""
     source = read_lines([path])
     if lines_with_text(path, UNSAFE) < 0 or not _is_readable(con, source):
         safe = sanitise(path, folder)

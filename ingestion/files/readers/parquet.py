@@ -11,6 +11,7 @@ from ingestion.sql.lines import identifier, path_literal
 
 
 def parquet_relation(con: duckdb.DuckDBPyConnection, path: Path) -> Relation:
+    """A Parquet file as a relation. RefusedError."""
     reader = f"read_parquet({path_literal(path)}, file_row_number = true, hive_partitioning = false)"
     try:
         described = con.execute(f"describe select * exclude (file_row_number) from {reader}").fetchall()

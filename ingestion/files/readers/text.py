@@ -14,6 +14,7 @@ BLOCK = 1 << 20
 
 
 def detected(path: Path) -> tuple[str, int | None]:
+    """The encoding of a text file, and the first line that shows it where it is no UTF-8. RefusedError where it can't be told."""
     found = detect(path)
     if found.encoding is None:
         raise RefusedError(

@@ -13,7 +13,7 @@ import pytest
 import ingestion
 from ingestion import TableCount
 from ingestion.catalogue import create_views
-from ingestion.files.mapping.model import load
+from ingestion.files.mapping.loading import load
 from salesgauge.process import Process
 from salesgauge.settings import PROJECT_ROOT, Company
 from salesgauge.warehouse import connect

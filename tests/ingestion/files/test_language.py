@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from ingestion import TableCount
-from ingestion.files.mapping.model import load
+from ingestion.files.mapping.loading import load
 from salesgauge.errors import ConfigurationError
 
 HEAD = "files:\n  - path: {path}\n    entity: {entity}\n    key: id\n"

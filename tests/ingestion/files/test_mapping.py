@@ -50,7 +50,7 @@ GOOD = """files:
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_line(crm: Any, change: tuple[str, str], said: str) -> None:
-    from ingestion.files.mapping.model import load
+    from ingestion.files.mapping.loading import load
     from salesgauge.errors import ConfigurationError
 
     old, new = change
@@ -62,7 +62,7 @@ def test_a_mistake_is_told_with_its_line(crm: Any, change: tuple[str, str], said
 
 
 def test_all_mistakes_are_told_at_once(crm: Any) -> None:
-    from ingestion.files.mapping.model import load
+    from ingestion.files.mapping.loading import load
     from salesgauge.errors import ConfigurationError
 
     crm.mapping(
@@ -114,20 +114,21 @@ def test_every_option_says_what_it_is(crm: Any) -> None:
     """The reference of the language is made of these."""
     from pydantic import BaseModel
 
-    from ingestion.files.mapping import model as mapping
+    from ingestion.files.mapping import model, rules
 
     models = [
         one
-        for one in vars(mapping).values()
-        if getattr(one, "__module__", "") == mapping.__name__
+        for module in (model, rules)
+        for one in vars(module).values()
+        if getattr(one, "__module__", "") == module.__name__
         and isinstance(one, type)
         and issubclass(one, BaseModel)
         and one.model_fields
     ]
     assert len(models) >= 10
-    for model in models:
-        for name, field in model.model_fields.items():
-            assert field.description and "\n" not in field.description, (model.__name__, name)
+    for one in models:
+        for name, field in one.model_fields.items():
+            assert field.description and "\n" not in field.description, (one.__name__, name)
             assert field.examples or name in ("files", "tables"), (model.__name__, name)
 
 
@@ -147,7 +148,7 @@ def test_a_mistake_fails_its_source_only(crm: Any) -> None:
 
 @pytest.mark.parametrize("name", ["Legacy", "old-crm", "a__b", "1st"])
 def test_names_that_folders_and_ids_cannot_bear_are_refused(crm: Any, name: str) -> None:
-    from ingestion.files.mapping.model import load
+    from ingestion.files.mapping.loading import load
     from salesgauge.errors import ConfigurationError
 
     crm.mapping(GOOD, name=name)

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion.files.mapping.model import FileMapping, load
+from ingestion.files.mapping.loading import load
+from ingestion.files.mapping.model import FileMapping
 from ingestion.files.profiles import forms_of, profiled
 from ingestion.files.proposing.proposing import proposal
 from ingestion.files.proposing.stage_words import proposed_stage

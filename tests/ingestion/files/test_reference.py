@@ -8,8 +8,10 @@ import pytest
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
-from ingestion.files.mapping.model import ColumnRule, CurrentStage, DateRule, Dates, FileMapping, Numbers, Stages, load
+from ingestion.files.mapping.loading import load
+from ingestion.files.mapping.model import FileMapping
 from ingestion.files.mapping.reference import PAGE, Option, example_of, flow, options, overview, page, topic
+from ingestion.files.mapping.rules import ColumnRule, CurrentStage, DateRule, Dates, Numbers, Stages
 from salesgauge.entities import ENTITIES
 from salesgauge.errors import ConfigurationError
 from salesgauge.settings import PROJECT_ROOT
