@@ -65,6 +65,19 @@ class SourceSettings:
             )
         return value
 
+    def number(self, key: str, default: float) -> float:
+        """The number above zero under ``key``; ConfigurationError for anything else."""
+        given = self.get(key, default)
+        try:
+            value = float(given)
+        except (TypeError, ValueError):
+            value = 0.0
+        if not 0 < value < float("inf"):
+            raise ConfigurationError(
+                f".dlt/config.toml: [sources.{self.name}] {key} = {given!r}; expected a number above 0."
+            )
+        return value
+
     def secret(self, key: str) -> str:
         """The secret ``key``; ConfigurationError (which never shows a value) where it is missing or empty."""
         value = self.optional_secret(key)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ingestion.connector.about import Finding
-from ingestion.http.client import HttpClient, Refused, RetryPolicy
+from ingestion.http.answers import Refused
+from ingestion.http.client import HttpClient
+from ingestion.http.limits import RetryPolicy
 from salesgauge.errors import SalesgaugeError
 from salesgauge.masking import masked
 

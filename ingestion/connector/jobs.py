@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Protocol, TypeVar
 
-from ingestion.http.client import Stopped
+from ingestion.http.answers import Stopped
 
 Result = TypeVar("Result")
 

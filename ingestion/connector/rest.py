@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from ingestion.http.client import PAGE_CAP, HttpClient, Refused
+from ingestion.http.answers import Refused
+from ingestion.http.client import HttpClient
+from ingestion.http.paging import PAGE_CAP
 from ingestion.http.steady import Seen, refuse_repeated
 from salesgauge.errors import SourceError
 

@@ -1,9 +1,8 @@
-"""A JSON client for source APIs: rate limit, retries bounded in time, readable errors, guarded paging.
+"""A JSON client for source APIs: rate limit, retries bounded in time, readable errors.
 
 It stands on ``requests`` alone. dlt's client was the first choice, but it shortens a long ``Retry-After``, takes ``Retry-After: 0`` for
 absent, retries limits that last until tomorrow, has no bound in time and no limit shared by threads. What an endpoint means does not
-belong here: that is each source's own module. Credentials are in ``auth``, limits in ``limits``, declared resources in ``connector.rest``.
-"""
+belong here: that is each source's own module. Credentials are in ``auth``, limits in ``limits``, declared resources in ``connector.rest``."""
 
 from __future__ import annotations
 
@@ -11,38 +10,23 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 
+from ingestion.http.answers import Answer, Body, ErrorReading, Refused, Stopped
 from ingestion.http.auth import Auth
-from ingestion.http.limits import RateLimit, RetryPolicy, retry_after, server_clock
-from ingestion.http.steady import refuse_repeated
+from ingestion.http.limits import RateLimit, RetryPolicy, retry_after
 from salesgauge.errors import ConfigurationError, SourceError
 from salesgauge.masking import hide, masked, masked_document
-from salesgauge.settings import SourceSettings
-
-__all__ = [
-    "Answer",
-    "ErrorReading",
-    "HttpClient",
-    "RateLimit",
-    "Refused",
-    "RetryPolicy",
-    "Stopped",
-    "number",
-    "pages",
-    "server_clock",
-]
 
 RETRIED = frozenset({408, 425, 429, 477, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524})
-PAGE_CAP = 1_000_000
 _CUT = (
     requests.ConnectionError,
     requests.Timeout,
@@ -51,45 +35,7 @@ _CUT = (
 )
 _BLOCK = 1 << 20
 _SENDABLE = re.compile(r"[\x21-\x7e][\x20-\x7e]*")  # a header's value
-
-Body = Literal["object", "array", "json"]
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class ErrorReading:
-    """What a source's error answer says. ``wait``: seconds to wait without ``Retry-After``; ``is_final``: retrying is of no use;
-    ``is_retried``: retrying may help though the status code does not say so.
-    """
-
-    code: str | None = None
-    message: str | None = None
-    advice: str | None = None
-    wait: float | None = None
-    is_final: bool = False
-    is_retried: bool = False
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a source answered with one of the expected status codes. ``body`` is a JSON object, unless the request asked for another kind."""
-
-    status: int
-    body: Any
-    headers: Mapping[str, str]
-
-
-class Refused(SourceError):
-    """The source answered with an error that a retry does not heal; ``status`` is its HTTP code, ``code`` the vendor's own."""
-
-    def __init__(self, message: str, status: int, code: str | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-
-
-class Stopped(SourceError):
-    """The client was stopped while a thread waited: another thread's error is the one to show."""
 
 
 class _Incomplete(Exception):
@@ -439,43 +385,3 @@ def _is_unreachable(error: requests.RequestException) -> bool:
         return True
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return isinstance(reason, NewConnectionError)
-
-
-def pages(
-    fetch: Callable[[str | None], tuple[list[dict[str, Any]], str | None]], what: str, cap: int = PAGE_CAP
-) -> Iterator[list[dict[str, Any]]]:
-    """The pages of a listing. ``fetch(cursor)`` gives (records, next cursor or None); None asks for the first page.
-
-    SourceError if a cursor or the page before comes again (the listing would never end) or after ``cap`` pages.
-    """
-    cursor: str | None = None
-    seen: set[str] = set()
-    before: list[dict[str, Any]] = []
-    while True:
-        records, cursor = fetch(cursor)
-        refuse_repeated(records, before, what)
-        before = records
-        yield records
-        if cursor is None:
-            return
-        if cursor in seen:
-            raise SourceError(
-                f"{what}: the page cursor {cursor[:80]!r} came twice, so the listing would never end. Report it to the vendor."
-            )
-        if len(seen) + 1 >= cap:
-            raise SourceError(f"{what}: more than {cap} pages. Raise the page size, or report it to the vendor.")
-        seen.add(cursor)
-
-
-def number(settings: SourceSettings, key: str, default: float) -> float:
-    """A number above zero from the settings of a source; ConfigurationError for anything else."""
-    given = settings.get(key, default)
-    try:
-        value = float(given)
-    except (TypeError, ValueError):
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise ConfigurationError(
-            f".dlt/config.toml: [sources.{settings.name}] {key} = {given!r}; expected a number above 0."
-        )
-    return value

@@ -12,9 +12,10 @@ from ingestion import rawlog
 from ingestion.connector.jobs import run_all
 from ingestion.connector.moments import iso, moment
 from ingestion.connector.rest import read
+from ingestion.http.answers import ErrorReading, Refused
 from ingestion.http.auth import Auth, Bearer, RefreshToken, TokenStore
-from ingestion.http.client import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number
-from ingestion.http.limits import retry_after
+from ingestion.http.client import HttpClient
+from ingestion.http.limits import RateLimit, RetryPolicy, retry_after
 from ingestion.landing.changes import Changes
 from ingestion.landing.load import Landing
 from ingestion.sources.calendly.tables import (
@@ -81,7 +82,7 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> Http
         source=SOURCE,
         base_url=str(settings.get("base_url", "https://api.calendly.com")),
         auth=auth,
-        limits={"default": RateLimit(number(settings, "requests_per_minute", 400), 60.0)},
+        limits={"default": RateLimit(settings.number("requests_per_minute", 400), 60.0)},
         read_error=read_error,
         policy=policy or RetryPolicy(),
     )
@@ -116,8 +117,8 @@ def _events(
     """Write the appointments of the window, which reaches back from the ``last`` load (None: those of all time); those that could be read."""
     params: dict[str, Any] = {"organization": scope, "sort": "start_time:asc"}
     if last is not None:
-        params["min_start_time"] = iso(min(now, last) - timedelta(days=number(settings, "behind_days", 30)))
-        params["max_start_time"] = iso(now + timedelta(days=number(settings, "ahead_days", 180)))
+        params["min_start_time"] = iso(min(now, last) - timedelta(days=settings.number("behind_days", 30)))
+        params["max_start_time"] = iso(now + timedelta(days=settings.number("ahead_days", 180)))
     found: list[dict[str, Any]] = []
     for records in read(client, listing(EVENTS, "/scheduled_events"), params):
         changes.write(EVENTS, records)

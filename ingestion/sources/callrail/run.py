@@ -10,8 +10,10 @@ from typing import Any
 from ingestion import rawlog
 from ingestion.connector.moments import iso, moment
 from ingestion.connector.rest import read
+from ingestion.http.answers import ErrorReading, Refused
 from ingestion.http.auth import Headers
-from ingestion.http.client import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number
+from ingestion.http.client import HttpClient
+from ingestion.http.limits import RateLimit, RetryPolicy
 from ingestion.http.steady import Seen, steadily
 from ingestion.landing.changes import Changes
 from ingestion.landing.load import Landing
@@ -49,7 +51,7 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
     try:
         with Changes(company, landing, received_at=received_at, reporter=reporter) as changes:
             name = account(client, settings)
-            reread = timedelta(days=number(settings, "reread_days", 30))
+            reread = timedelta(days=settings.number("reread_days", 30))
             for table, path in ((COMPANIES, "companies"), (USERS, "users"), (TRACKERS, "trackers")):
                 _all(client, changes, table, path, name)
                 changes.complete(table)
@@ -88,7 +90,7 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> Http
         source=SOURCE,
         base_url=str(settings.get("base_url", "https://api.callrail.com/v3")),
         auth=Headers({"Authorization": f'Token token="{settings.secret("api_key")}"'}),
-        limits={"default": RateLimit(number(settings, "requests_per_hour", 900), 3600.0)},
+        limits={"default": RateLimit(settings.number("requests_per_hour", 900), 3600.0)},
         read_error=read_error,
         policy=policy or RetryPolicy(seconds=900.0, longest_wait=240.0),
     )

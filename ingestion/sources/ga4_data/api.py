@@ -12,8 +12,10 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from ingestion.http.answers import ErrorReading
 from ingestion.http.auth import Auth, RefreshToken, TokenStore, service_account
-from ingestion.http.client import ErrorReading, HttpClient, RateLimit, RetryPolicy, number
+from ingestion.http.client import HttpClient
+from ingestion.http.limits import RateLimit, RetryPolicy
 from ingestion.landing.spool import dumps
 from ingestion.sources.ga4_data.tables import SOURCE, Report
 from salesgauge.errors import ConfigurationError, SourceError
@@ -175,7 +177,7 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> Api:
             f".dlt/config.toml: [sources.{SOURCE}] property_id = {property_id!r}; expected the number of the GA4 property "
             "(Admin → Property details), not a measurement id such as G-…."
         )
-    longest = number(settings, "longest_wait_minutes", 35) * 60
+    longest = settings.number("longest_wait_minutes", 35) * 60
     quota = Quota(longest, _tokens(settings))
 
     def read_error(status: int, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> ErrorReading:
@@ -190,11 +192,11 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> Api:
         source=SOURCE,
         base_url=str(settings.get("base_url", _BASE_URL)),
         auth=_auth(settings),
-        limits={"default": RateLimit(number(settings, "requests_per_second", 50), 1.0)},
+        limits={"default": RateLimit(settings.number("requests_per_second", 50), 1.0)},
         read_error=read_error,
         policy=policy or RetryPolicy(attempts=4, seconds=longest + 300, first_wait=2.0),
     )
-    return Api(client, quota, property_id, min(_MOST_ROWS, int(number(settings, "page_size", 10_000))))
+    return Api(client, quota, property_id, min(_MOST_ROWS, int(settings.number("page_size", 10_000))))
 
 
 def _tokens(settings: SourceSettings) -> int:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ingestion import rawlog
 from ingestion.connector.jobs import run_all
-from ingestion.http.client import Refused, number
+from ingestion.http.answers import Refused
 from ingestion.landing.load import Landing
 from ingestion.landing.quarantine import Waiting
 from ingestion.landing.spool import Spool, spool_folder
@@ -93,7 +93,7 @@ class _Sync:
             self._ask(SESSIONS, over_everywhere)
             zone = self._read.get((SESSIONS.name, over_everywhere), {}).get("time_zone")
         last = max(over_everywhere, _last_day(received_at, zone))
-        reread = {last - _DAY * number for number in range(round(number(settings, "reread_days", 3)))}
+        reread = {last - _DAY * number for number in range(round(settings.number("reread_days", 3)))}
         days = [last - _DAY * number for number in range(max(0, (last - first).days + 1))]
         due = [
             (report, day)
@@ -233,7 +233,7 @@ def _start(settings: SourceSettings, received_at: datetime) -> date:
     """The first day to read: ``start_date``, else ``history_days`` before today."""
     given = settings.get("start_date")
     if given in (None, ""):
-        return max(_FIRST, received_at.date() - timedelta(days=round(number(settings, "history_days", 395))))
+        return max(_FIRST, received_at.date() - timedelta(days=round(settings.number("history_days", 395))))
     try:
         return max(_FIRST, given if isinstance(given, date) else date.fromisoformat(str(given)))
     except ValueError:

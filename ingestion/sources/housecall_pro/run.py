@@ -10,8 +10,11 @@ from typing import Any
 
 from ingestion import rawlog
 from ingestion.connector.moments import iso, moment
+from ingestion.http.answers import ErrorReading, Refused
 from ingestion.http.auth import Headers
-from ingestion.http.client import PAGE_CAP, ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number
+from ingestion.http.client import HttpClient
+from ingestion.http.limits import RateLimit, RetryPolicy
+from ingestion.http.paging import PAGE_CAP
 from ingestion.http.steady import Seen, refuse_repeated
 from ingestion.landing.changes import Changes
 from ingestion.landing.load import Landing
@@ -35,8 +38,8 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
     settings = company.source(SOURCE)
     client = connect(settings)
     cursors = rawlog.cursors(company, SOURCE)
-    overlap = timedelta(hours=number(settings, "overlap_hours", 24))
-    every = timedelta(days=number(settings, "whole_every_days", 7))
+    overlap = timedelta(hours=settings.number("overlap_hours", 24))
+    every = timedelta(days=settings.number("whole_every_days", 7))
     try:
         with Changes(company, landing, received_at=received_at, reporter=reporter) as changes:
             reading = _Reading(client, changes, overlap, received_at, set())
@@ -65,7 +68,7 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> Http
         source=SOURCE,
         base_url=str(settings.get("base_url", "https://api.housecallpro.com")),
         auth=Headers({"Authorization": f"Token {settings.secret('api_key')}"}),
-        limits={"default": RateLimit(number(settings, "requests_per_second", 2), 1.0)},  # no limit is published
+        limits={"default": RateLimit(settings.number("requests_per_second", 2), 1.0)},  # no limit is published
         read_error=read_error,
         policy=policy or RetryPolicy(),
     )

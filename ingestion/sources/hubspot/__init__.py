@@ -16,7 +16,8 @@ from salesgauge.progress import SILENT, Reporter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ingestion.http.client import HttpClient, RetryPolicy
+    from ingestion.http.client import HttpClient
+    from ingestion.http.limits import RetryPolicy
     from ingestion.landing.load import Landing
     from salesgauge.process import Process
     from salesgauge.settings import Company, SourceSettings

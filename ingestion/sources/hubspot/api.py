@@ -11,8 +11,11 @@ from typing import Any
 from urllib.parse import quote
 
 from ingestion.connector.moments import epoch_ms
+from ingestion.http.answers import Answer, ErrorReading, Refused
 from ingestion.http.auth import Bearer
-from ingestion.http.client import Answer, ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number, pages
+from ingestion.http.client import HttpClient
+from ingestion.http.limits import RateLimit, RetryPolicy
+from ingestion.http.paging import pages
 from ingestion.sources.hubspot.tables import SOURCE, ObjectType
 from salesgauge.errors import ConfigurationError, SourceError
 from salesgauge.settings import SourceSettings
@@ -269,8 +272,8 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> HubS
         )
     is_fixed = settings.get("requests_per_10_seconds") is not None
     limits = {
-        "default": RateLimit(number(settings, "requests_per_10_seconds", 100), 10.0, is_fixed),
-        "search": RateLimit(number(settings, "search_requests_per_second", 4), 1.0),
+        "default": RateLimit(settings.number("requests_per_10_seconds", 100), 10.0, is_fixed),
+        "search": RateLimit(settings.number("search_requests_per_second", 4), 1.0),
     }
 
     def follow(headers: Mapping[str, str]) -> None:

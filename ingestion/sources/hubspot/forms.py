@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.connector.moments import epoch_ms
-from ingestion.http.client import Refused
+from ingestion.http.answers import Refused
 from ingestion.landing.spool import Spool, dumps
 from ingestion.sources.hubspot.api import FORM_TYPE_NOT_ALLOWED, MISSING_SCOPES, HubSpotApi, Record
 from ingestion.sources.hubspot.known import Lookup

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.connector.moments import epoch_ms, iso, moment
-from ingestion.http.client import Answer, Refused, server_clock
+from ingestion.http.answers import Answer, Refused
+from ingestion.http.limits import server_clock
 from ingestion.landing.spool import Spool
 from ingestion.sources.hubspot.api import HubSpotApi, Record
 from ingestion.sources.hubspot.known import Lookup, Version

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ingestion import rawlog
 from ingestion.connector.jobs import run_all
-from ingestion.http.client import Refused, number
+from ingestion.http.answers import Refused
 from ingestion.landing.load import Landing
 from ingestion.landing.spool import Spool, Tally, dumps, spool_folder
 from ingestion.sources.hubspot.api import HubSpotApi, Record, connect
@@ -142,8 +142,8 @@ class _Reading:
             overlap=self._overlap,
             started_at=self.received_at,
             keep=lambda found, state: self._keep(kind, found, state),
-            part_pages=int(number(self.settings, "pages_per_part", PART_PAGES)),
-            recount_after=timedelta(hours=number(self.settings, "recount_hours", 24)),
+            part_pages=int(self.settings.number("pages_per_part", PART_PAGES)),
+            recount_after=timedelta(hours=self.settings.number("recount_hours", 24)),
             accepts_deletions=str(self.settings.get("accept_deletions", "")).lower() == "true",
             progress=self.tally.add,
         )
@@ -155,7 +155,7 @@ class _Reading:
 
     @property
     def _overlap(self) -> timedelta:
-        return timedelta(minutes=number(self.settings, "overlap_minutes", 10))
+        return timedelta(minutes=self.settings.number("overlap_minutes", 10))
 
     def _keep(self, kind: ObjectType, found: Found, state: State) -> None:
         """Commit a part of a long listing with the links of its records."""

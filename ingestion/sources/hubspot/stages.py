@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 
 from ingestion import rawlog
-from ingestion.http.client import Refused
+from ingestion.http.answers import Refused
 from ingestion.landing.load import Landing
 from ingestion.sources.hubspot.api import HubSpotApi, Record
 from ingestion.sources.hubspot.known import Lookup

@@ -7,8 +7,11 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ingestion.http.answers import ErrorReading, Refused
 from ingestion.http.auth import RefreshToken, TokenStore
-from ingestion.http.client import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number, pages
+from ingestion.http.client import HttpClient
+from ingestion.http.limits import RateLimit, RetryPolicy
+from ingestion.http.paging import pages
 from ingestion.http.steady import Seen
 from ingestion.sources.jobber.tables import SOURCE, Listing, offered, text
 from salesgauge.errors import SourceError
@@ -132,12 +135,12 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> Jobb
         source=SOURCE,
         base_url=url,
         auth=auth,
-        limits={"default": RateLimit(number(settings, "requests_per_five_minutes", 2_000), 300.0)},
+        limits={"default": RateLimit(settings.number("requests_per_five_minutes", 2_000), 300.0)},
         read_error=read_error,
         policy=policy or RetryPolicy(),
         headers={"X-JOBBER-GRAPHQL-VERSION": str(settings.get("api_version", _VERSION))},
     )
-    return JobberApi(client, int(number(settings, "page_size", 50)))
+    return JobberApi(client, int(settings.number("page_size", 50)))
 
 
 def read_error(status: int, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> ErrorReading:

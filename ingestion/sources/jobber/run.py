@@ -9,7 +9,6 @@ from typing import Any
 
 from ingestion import rawlog
 from ingestion.connector.moments import iso, moment
-from ingestion.http.client import number
 from ingestion.http.steady import Seen, steadily
 from ingestion.landing.changes import Changes
 from ingestion.landing.load import Landing
@@ -32,8 +31,8 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
     settings = company.source(SOURCE)
     api = connect(settings)
     cursors = rawlog.cursors(company, SOURCE)
-    overlap = timedelta(minutes=number(settings, "overlap_minutes", 10))
-    every = timedelta(days=number(settings, "whole_every_days", 7))
+    overlap = timedelta(minutes=settings.number("overlap_minutes", 10))
+    every = timedelta(days=settings.number("whole_every_days", 7))
     try:
         with Changes(company, landing, received_at=received_at, reporter=reporter) as changes:
             reading = _Reading(api, changes, overlap, received_at)

@@ -8,8 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ingestion.http.answers import Answer, ErrorReading, Refused
 from ingestion.http.auth import ClientCredentials
-from ingestion.http.client import Answer, ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number, pages
+from ingestion.http.client import HttpClient
+from ingestion.http.limits import RateLimit, RetryPolicy
+from ingestion.http.paging import pages
 from ingestion.sources.salesforce.tables import SOURCE
 from salesgauge.errors import SourceError
 from salesgauge.settings import SourceSettings
@@ -153,7 +156,7 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> Sale
         source=SOURCE,
         base_url=url,
         auth=ClientCredentials(SOURCE, f"{url}/services/oauth2/token", form),
-        limits={"default": RateLimit(number(settings, "requests_per_second", 20), 1.0)},
+        limits={"default": RateLimit(settings.number("requests_per_second", 20), 1.0)},
         read_error=read_error,
         policy=policy or RetryPolicy(),
         on_answer=follow,

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from ingestion.connector.about import Finding
 from ingestion.connector.checking import Trial, tried
-from ingestion.http.client import HttpClient, RetryPolicy
+from ingestion.http.client import HttpClient
+from ingestion.http.limits import RetryPolicy
 from ingestion.sources.salesforce.api import connect
 from ingestion.sources.salesforce.tables import SOBJECTS
 from salesgauge.settings import SourceSettings

@@ -12,7 +12,7 @@ from typing import Any
 from ingestion import rawlog
 from ingestion.connector.jobs import run_all
 from ingestion.connector.moments import iso, moment
-from ingestion.http.client import Refused, number
+from ingestion.http.answers import Refused
 from ingestion.landing.changes import Changes
 from ingestion.landing.load import Landing
 from ingestion.sources.salesforce import bulk
@@ -41,8 +41,8 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
                 api=api,
                 changes=changes,
                 mapped=_mapped(settings.file),
-                overlap=timedelta(minutes=number(settings, "overlap_minutes", 10)),
-                bulk_from=int(number(settings, "bulk_from_rows", 50_000)),
+                overlap=timedelta(minutes=settings.number("overlap_minutes", 10)),
+                bulk_from=int(settings.number("bulk_from_rows", 50_000)),
             )
             jobs = [lambda one=one: reading.read(one, cursors.get(one.table_name)) for one in SOBJECTS]
             newest = run_all(api.client, jobs)

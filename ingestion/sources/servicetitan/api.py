@@ -6,8 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingestion.connector.rest import Resource, read
+from ingestion.http.answers import ErrorReading, Refused
 from ingestion.http.auth import ClientCredentials, Headers, Pair
-from ingestion.http.client import PAGE_CAP, ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number
+from ingestion.http.client import HttpClient
+from ingestion.http.limits import RateLimit, RetryPolicy
+from ingestion.http.paging import PAGE_CAP
 from ingestion.http.steady import refuse_repeated
 from ingestion.sources.servicetitan.tables import SOURCE, Feed
 from salesgauge.errors import SourceError
@@ -89,7 +92,7 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> Serv
         auth=Pair(
             ClientCredentials(SOURCE, token_url, form, lasts=900.0), Headers({"ST-App-Key": settings.secret("app_key")})
         ),
-        limits={"default": RateLimit(number(settings, "requests_per_second", 50), 1.0)},
+        limits={"default": RateLimit(settings.number("requests_per_second", 50), 1.0)},
         read_error=read_error,
         policy=policy or RetryPolicy(attempts=10, read_timeout=110.0),  # the server gives up after 100 s; 500s occur
     )

@@ -13,7 +13,7 @@ from typing import Any
 from ingestion import rawlog
 from ingestion.connector.jobs import run_all
 from ingestion.connector.moments import moment
-from ingestion.http.client import Refused
+from ingestion.http.answers import Refused
 from ingestion.landing.changes import Changes
 from ingestion.landing.load import Landing
 from ingestion.sources.servicetitan.api import ServiceTitanApi, connect

@@ -10,9 +10,10 @@ from typing import Any
 from ingestion import rawlog
 from ingestion.connector.moments import iso, moment
 from ingestion.connector.rest import read
+from ingestion.http.answers import ErrorReading, Refused
 from ingestion.http.auth import Bearer
-from ingestion.http.client import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number
-from ingestion.http.limits import retry_after
+from ingestion.http.client import HttpClient
+from ingestion.http.limits import RateLimit, RetryPolicy, retry_after
 from ingestion.http.steady import Seen, steadily
 from ingestion.landing.changes import Changes
 from ingestion.landing.load import Landing
@@ -39,7 +40,7 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
     client = connect(settings)
     cursor: dict[str, Any] = rawlog.cursors(company, SOURCE).get("responses") or {}
     began, whole_at = moment(cursor.get("began")) or received_at, moment(cursor.get("whole_at"))
-    is_whole = whole_at is None or began - whole_at >= timedelta(days=number(settings, "whole_every_days", 7))
+    is_whole = whole_at is None or began - whole_at >= timedelta(days=settings.number("whole_every_days", 7))
     try:
         surveys = _surveys(client)
         reading = _Reading(
@@ -47,7 +48,7 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
             surveys=surveys,
             marks={survey: cursor[survey] for survey in surveys if survey in cursor},
             done={survey for survey in cursor.get("done") or () if survey in surveys},
-            overlap=timedelta(minutes=number(settings, "overlap_minutes", 5)),
+            overlap=timedelta(minutes=settings.number("overlap_minutes", 5)),
             is_whole=is_whole,
         )
         while True:
@@ -127,7 +128,7 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> Http
         source=SOURCE,
         base_url=str(settings.get("base_url", "https://api.surveymonkey.com/v3")),
         auth=Bearer(settings.secret("access_token")),
-        limits={"default": RateLimit(number(settings, "requests_per_minute", 100), 60.0)},
+        limits={"default": RateLimit(settings.number("requests_per_minute", 100), 60.0)},
         read_error=read_error,
         policy=policy or RetryPolicy(),
     )

@@ -10,8 +10,10 @@ from typing import Any
 from ingestion import rawlog
 from ingestion.connector.moments import iso, moment
 from ingestion.connector.rest import read
+from ingestion.http.answers import ErrorReading
 from ingestion.http.auth import Basic
-from ingestion.http.client import ErrorReading, HttpClient, RateLimit, RetryPolicy, number
+from ingestion.http.client import HttpClient
+from ingestion.http.limits import RateLimit, RetryPolicy
 from ingestion.landing.changes import Changes
 from ingestion.landing.load import Landing
 from ingestion.rawlog.declarations import RawTable
@@ -35,8 +37,8 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
     cursors = rawlog.cursors(company, SOURCE)
     try:
         with Changes(company, landing, received_at=received_at, reporter=reporter) as changes:
-            reread = timedelta(days=number(settings, "reread_days", 2))
-            history = timedelta(days=number(settings, "history_days", 395))
+            reread = timedelta(days=settings.number("reread_days", 2))
+            history = timedelta(days=settings.number("history_days", 395))
             for table, path, name, column in _LISTS:
                 newest = moment((cursors.get(table.name) or {}).get("until"))
                 begins = (received_at - history if newest is None else newest - reread).date()
@@ -62,7 +64,7 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> Http
         source=SOURCE,
         base_url=str(settings.get("base_url", "https://api.twilio.com")),
         auth=Basic(settings.secret("api_key"), settings.secret("api_secret")),
-        limits={"default": RateLimit(number(settings, "requests_per_second", 10), 1.0)},
+        limits={"default": RateLimit(settings.number("requests_per_second", 10), 1.0)},
         read_error=read_error,
         policy=policy or RetryPolicy(first_wait=1.0),
     )

@@ -14,8 +14,11 @@ import duckdb
 
 from ingestion import rawlog
 from ingestion.connector.moments import iso, moment
+from ingestion.http.answers import ErrorReading, Refused
 from ingestion.http.auth import Bearer
-from ingestion.http.client import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, number, pages, server_clock
+from ingestion.http.client import HttpClient
+from ingestion.http.limits import RateLimit, RetryPolicy, server_clock
+from ingestion.http.paging import pages
 from ingestion.landing.load import Landing
 from ingestion.landing.spool import Spool, Tally, dumps, spool_folder
 from ingestion.sources.typeform.tables import FORMS, RESPONSES, SOURCE, TABLES
@@ -156,7 +159,7 @@ class _Reading:
         """Write the responses of one form and type that are not known; returns the new mark."""
         since = None
         if mark is not None:
-            since = mark - timedelta(minutes=number(self.settings, "overlap_minutes", 60))
+            since = mark - timedelta(minutes=self.settings.number("overlap_minutes", 60))
         newest = mark
         try:
             for items in self._pages(form_id, kind, since):
@@ -176,7 +179,7 @@ class _Reading:
 
     def _pages(self, form_id: str, kind: str, since: datetime | None) -> Iterator[list[Any]]:
         path = f"/forms/{form_id}/responses"
-        size = int(number(self.settings, "page_size", 1_000))
+        size = int(self.settings.number("page_size", 1_000))
         params: dict[str, Any] = {"page_size": size, "response_type": kind}
         if since is not None:
             params["since"] = since.isoformat(timespec="seconds")
@@ -235,7 +238,7 @@ def connect(settings: SourceSettings, policy: RetryPolicy | None = None) -> Http
         source=SOURCE,
         base_url=str(settings.get("base_url", "https://api.typeform.com")),
         auth=Bearer(settings.secret("access_token")),
-        limits={"default": RateLimit(number(settings, "requests_per_second", 2), 1.0)},
+        limits={"default": RateLimit(settings.number("requests_per_second", 2), 1.0)},
         read_error=read_error,
         policy=policy or RetryPolicy(first_wait=1.0),
     )

@@ -15,8 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ingestion.http.answers import ErrorReading, Refused
 from ingestion.http.auth import Auth, Basic, ClientCredentials, Headers, Pair, RefreshToken, TokenStore
-from ingestion.http.client import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy
+from ingestion.http.client import HttpClient
+from ingestion.http.limits import RateLimit, RetryPolicy
 from salesgauge.errors import ConfigurationError, SourceError
 from salesgauge.settings import Company
 

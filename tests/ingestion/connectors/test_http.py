@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from ingestion.http.answers import ErrorReading, Refused, Stopped
 from ingestion.http.auth import Bearer
-from ingestion.http.client import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy, Stopped, pages
+from ingestion.http.client import HttpClient
+from ingestion.http.limits import RateLimit, RetryPolicy
+from ingestion.http.paging import pages
 from salesgauge.errors import ConfigurationError, SourceError
 
 TOKEN = "pat-secret-1234567890"

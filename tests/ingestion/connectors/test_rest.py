@@ -12,8 +12,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ingestion.connector.rest import Resource, read
+from ingestion.http.answers import ErrorReading, Refused
 from ingestion.http.auth import Bearer
-from ingestion.http.client import ErrorReading, HttpClient, RateLimit, Refused, RetryPolicy
+from ingestion.http.client import HttpClient
+from ingestion.http.limits import RateLimit, RetryPolicy
 from ingestion.rawlog.declarations import RawColumn, RawTable
 from salesgauge.errors import SourceError
 from tests.ingestion.connectors.conftest import TOKEN

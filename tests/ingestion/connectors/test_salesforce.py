@@ -17,7 +17,7 @@ from demo.servers.salesforce.server import SalesforceOptions
 from demo.simulation.simulate import simulate
 from ingestion import rawlog
 from ingestion.catalogue import create_views
-from ingestion.http.client import Refused
+from ingestion.http.answers import Refused
 from ingestion.rawlog.accounting import SourceResult
 from ingestion.run import extract
 from ingestion.sources.salesforce import TABLES, check

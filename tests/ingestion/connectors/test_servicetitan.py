@@ -16,7 +16,7 @@ from demo.log import CompanyLog
 from demo.servers.servicetitan.server import ServiceTitanOptions
 from demo.servers.traffic import Limit
 from demo.simulation.simulate import simulate
-from ingestion.http.client import Refused
+from ingestion.http.answers import Refused
 from ingestion.sources.servicetitan import check
 from ingestion.sources.servicetitan.api import ServiceTitanApi
 from ingestion.sources.servicetitan.tables import FEEDS
