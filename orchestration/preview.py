@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ingestion.files.previewing import Bad, FilePreview, Preview, findings
+from ingestion.files.looking import Bad, FilePreview
+from ingestion.files.previewing import Preview, findings
 from orchestration.words import unknown_words
 from salesgauge.process import Process
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
-from ingestion.files.previewing import FilePreview
+from ingestion.files.looking import FilePreview
 from salesgauge.process import Process
 from salesgauge.settings import PROJECT_ROOT
 

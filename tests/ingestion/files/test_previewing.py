@@ -10,7 +10,8 @@ import openpyxl
 import pytest
 
 from ingestion.files import previewing
-from ingestion.files.previewing import FilePreview, Preview, findings
+from ingestion.files.looking import FilePreview
+from ingestion.files.previewing import Preview, findings
 from tests.ingestion.files.conftest import FileCompany
 
 DEALS = """
