@@ -16,10 +16,11 @@ from typing import Any
 from ingestion import rawlog
 from ingestion.connector.about import Finding
 from ingestion.connector.places import stored
+from ingestion.files.land import Landed, SourceFile, land
 from ingestion.files.mapping.loading import load_tables
 from ingestion.files.mapping.model import TableMapping
 from ingestion.files.notes import FileNotes
-from ingestion.files.run import Landed, SourceFile, land, meaning_of
+from ingestion.files.run import meaning_of
 from ingestion.files.state import FileStates, state_of_read
 from ingestion.landing.load import Landing
 from ingestion.rawlog import commit as package

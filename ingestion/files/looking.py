@@ -24,7 +24,7 @@ from ingestion.files.readers.encodings import detect
 from ingestion.files.readers.heads import Head, head
 from ingestion.files.readers.relation import Dialect, RefusedError
 from ingestion.files.readers.tabular import read
-from ingestion.files.run import check_columns, days_in_utc, dialect_of, filtered
+from ingestion.files.relation import check_columns, days_in_utc, dialect_of, filtered
 from ingestion.files.sampling import sniffed
 from ingestion.files.snapshots import of_its_moment, taken_at
 from ingestion.landing.rows import judged

@@ -114,16 +114,16 @@ def test_a_file_of_another_kind_is_refused_alone(crm: Any, name: str, content: b
 
 
 def test_an_error_within_duckdb_refuses_its_file_alone(crm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ingestion.files import run as files
+    from ingestion.files import land
 
-    read_plain = files.read_plain
+    read_plain = land.read_plain
 
     def breaks(path: Path, *arguments: Any) -> Any:
         if path.name == "a.csv":
             raise duckdb.InternalException("INTERNAL Error: out of range")
         return read_plain(path, *arguments)
 
-    monkeypatch.setattr(files, "read_plain", breaks)
+    monkeypatch.setattr(land, "read_plain", breaks)
     crm.mapping(MAPPING)
     for name in ("a", "b"):
         crm.data(f"{name}.csv", "id,name\n1,Ann\n2,Bob\n")

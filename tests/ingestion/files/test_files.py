@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingestion import TableCount
-from ingestion.files.run import check, land
+from ingestion.files.land import land
+from ingestion.files.run import check
 
 DEALS = """files:
   - path: deals_*.csv
