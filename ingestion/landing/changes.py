@@ -28,6 +28,17 @@ _FEW = 20
 _PLAIN_LINES = "(format csv, header false, quote '', escape '', delimiter '\x01')"
 
 
+def refuse_alarming(company: Company, source: str, table: str, missing: int, known: int) -> None:
+    """SourceError where a full listing lacks so many of the ``known`` records that it is doubted, unless the company says that they are deleted."""
+    accepts = str(company.source(source).get("accept_deletions", "")).lower() == "true"
+    if missing > _FEW and missing > _ALARMING * known and not accepts:
+        raise SourceError(
+            f"{source}.{table}: the full listing lacks {missing:,} of {known:,} known records, which looks like a "
+            "fault of the source and not like deletions. Nothing of this load was kept. If they were deleted, set accept_deletions = true "
+            f"in [sources.{source}] of .dlt/config.toml for one run."
+        )
+
+
 def absences_table(source: str) -> RawTable:
     """The raw table of records that vanished from a full listing, and of those that came back: the newest row of an ``id`` counts."""
     columns = (
@@ -168,17 +179,7 @@ class Changes:
         known, absent = self.known_keys(table, where), self._absent(table)
         present = ids | (self._present(table, spool) if spool.count else set())
         missing = sorted(known - present)
-        settings = self.company.source(self.source)
-        if (
-            len(missing) > _FEW
-            and len(missing) > _ALARMING * len(known)
-            and str(settings.get("accept_deletions", "")).lower() != "true"
-        ):
-            raise SourceError(
-                f"{self.source}.{table.name}: the full listing lacks {len(missing):,} of {len(known):,} known records, which looks like a "
-                "fault of the source and not like deletions. Nothing of this load was kept. If they were deleted, set accept_deletions = true "
-                f"in [sources.{self.source}] of .dlt/config.toml for one run."
-            )
+        refuse_alarming(self.company, self.source, table.name, len(missing), len(known))
         since = self.received_at.isoformat(timespec="seconds") + "Z"
         flips = [(one, True) for one in missing] + [(one, False) for one in sorted(absent & present)]
         self.write(

@@ -7,78 +7,56 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from ingestion.connector.moments import epoch_ms
 from ingestion.http.answers import Refused
-from ingestion.landing.spool import Spool, dumps
+from ingestion.landing.changes import Changes
+from ingestion.landing.spool import dumps
 from ingestion.sources.hubspot.api import FORM_TYPE_NOT_ALLOWED, MISSING_SCOPES, HubSpotApi, Record
-from ingestion.sources.hubspot.known import Lookup
+from ingestion.sources.hubspot.tables import FORM_SUBMISSIONS, FORMS
 
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass
 class Forms:
-    """What was read: new and changed forms, new submissions. ``cursor``: form → ``newest`` (epoch ms), or ``is_refused`` where it has none to read."""
+    """How far forms were read. ``cursor``: form → ``newest`` submission (epoch ms), or ``is_refused`` where it has none to read."""
 
-    forms: Path
-    submissions: Path
-    duplicates: int = 0
     refused: list[str] = field(default_factory=list)
     cursor: dict[str, Any] = field(default_factory=dict)
 
 
-def read_forms(
-    api: HubSpotApi, lookup: Lookup, folder: Path, overlap: timedelta, cursor: dict[str, Any] | None
-) -> Forms:
-    """Forms that differ from what is known, and per form its submissions back to the newest one known minus ``overlap``.
+def read_forms(api: HubSpotApi, changes: Changes, overlap: timedelta, cursor: dict[str, Any] | None) -> Forms:
+    """All forms, and per form its submissions back to the newest one known minus ``overlap``, to ``changes``.
 
     One request for the list (one more per 100 forms) and one per form that has submissions of its kind (one more per 50 new ones). Where the
     account has no forms, or the token may not read them, that is said, and nothing is read. A form of which the submissions are refused does not keep
     those of others away; it is in ``refused``.
     """
-    found = Forms(folder / "forms.jsonl", folder / "form_submissions.jsonl", cursor=dict(cursor or {}))
-    known = lookup.records("forms", "id")
-    with Spool(found.forms) as forms, Spool(found.submissions) as spool:
-        try:
-            for form in api.forms():
-                is_record = isinstance(form, dict) and form.get("id") not in (None, "")
-                if not is_record or known.get((str(form["id"]),)) != dumps(form):
-                    forms.write([form])
-                if is_record:
-                    _submissions(api, lookup, str(form["id"]), overlap, found, spool)
-        except Refused as error:
-            if error.status not in (403, 404):
-                raise
-            _LOG.warning("%s; forms and their submissions are not read any further, everything else is", error)
+    found = Forms(cursor=dict(cursor or {}))
+    try:
+        for form in api.forms():
+            changes.write(FORMS, [form])
+            if isinstance(form, dict) and form.get("id") not in (None, ""):
+                _submissions(api, changes, str(form["id"]), overlap, found)
+    except Refused as error:
+        if error.status not in (403, 404):
+            raise
+        _LOG.warning("%s; forms and their submissions are not read any further, everything else is", error)
     return found
 
 
-def _submissions(api: HubSpotApi, lookup: Lookup, form_id: str, overlap: timedelta, found: Forms, spool: Spool) -> None:
+def _submissions(api: HubSpotApi, changes: Changes, form_id: str, overlap: timedelta, found: Forms) -> None:
     state = found.cursor.get(form_id) or {}
     if state.get("is_refused"):
         return
-    mark = state.get("newest")
+    newest = mark = state.get("newest")
     floor = 0 if mark is None else mark - int(overlap.total_seconds() * 1_000)
-    newest, seen = mark, set[str]()
     try:
         for page in _until(api.submissions(form_id), floor):
-            records = [_named(one, form_id) for one in page]
-            if mark is not None:
-                ids = [record["conversionId"] for record in records if isinstance(record, dict)]
-                seen |= lookup.submissions(form_id, ids)
-            for record in records:
-                at = _at(record)
-                if at is not None:
-                    newest = at if newest is None else max(newest, at)
-                if isinstance(record, dict) and record["conversionId"] in seen:
-                    found.duplicates += 1
-                    continue
-                if isinstance(record, dict):
-                    seen.add(record["conversionId"])
-                spool.write([record])
+            newest = max((at for at in (newest, *map(_at, page)) if at is not None), default=None)
+            changes.write(FORM_SUBMISSIONS, (_named(one, form_id) for one in page))
     except Refused as error:
         if error.code == FORM_TYPE_NOT_ALLOWED:
             found.cursor[form_id] = {"is_refused": True}

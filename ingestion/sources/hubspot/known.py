@@ -246,14 +246,6 @@ class Lookup:
         ).fetchall()
         return {row[0]: row[1] for row in rows if row[1]}
 
-    def submissions(self, form_id: str, ids: Sequence[str]) -> set[str]:
-        """Those of ``ids`` that are known as submissions of a form."""
-        rows = self._con.execute(
-            "select distinct id from raw_hubspot.form_submissions where form_id = ? and id in (select unnest(?::varchar[]))",
-            [form_id, list(ids)],
-        ).fetchall()
-        return {row[0] for row in rows}
-
     def audited(self) -> set[tuple[str, str, str]]:
         """(object type, pipeline, stage) whose audit was read."""
         rows = self._con.execute("select distinct object_type, pipeline_id, stage_id from raw_hubspot.pipeline_audits")
@@ -266,13 +258,3 @@ class Lookup:
             [object_type],
         ).fetchall()
         return {(row[0], row[1]) for row in rows}
-
-    def records(self, table: str, key: str) -> dict[tuple[str, ...], str]:
-        """Key → the newest record as text, of a small table."""
-        rows = self._con.execute(
-            f"""
-            select {key}, cast(record as varchar) from raw_hubspot.{table}
-            qualify row_number() over (partition by {key} order by _load_id desc, _row desc) = 1
-            """
-        ).fetchall()
-        return {tuple(row[:-1]): row[-1] for row in rows}

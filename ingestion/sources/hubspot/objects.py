@@ -16,12 +16,9 @@ from ingestion.http.limits import server_clock
 from ingestion.landing.spool import Spool
 from ingestion.sources.hubspot.api import HubSpotApi, Record
 from ingestion.sources.hubspot.known import Lookup, Version
-from ingestion.sources.hubspot.tables import SOURCE, ObjectType
-from salesgauge.errors import SourceError
+from ingestion.sources.hubspot.tables import ObjectType
 
 PART_PAGES = 200  # pages of a full listing that are kept as a load of their own
-_FEW = 20
-_ALARMING = 0.5  # share of the known records that may vanish at once before the listing is doubted
 
 State = dict[str, Any]
 # Keeps a part of a long listing: the file of records, the ids of the live ones, and the cursor from which to go on.
@@ -50,7 +47,7 @@ class ObjectReader:
 
     ``base`` are the names that don't depend on the account; a change of them means that everything has to be read again.
     ``started_at`` (UTC) is used as the source's clock where the server sends none. ``keep`` gets every ``part_pages`` pages of a full listing.
-    ``recount_after``: how long after a full listing of ids the next one may come. ``accepts_deletions``: most records may be gone.
+    ``recount_after``: how long after a full listing of ids the next one may come. ``refuse_alarming(missing, known)`` raises where too many are gone.
     """
 
     api: HubSpotApi
@@ -64,7 +61,7 @@ class ObjectReader:
     keep: Keep
     part_pages: int = PART_PAGES
     recount_after: timedelta = timedelta(hours=24)
-    accepts_deletions: bool = False
+    refuse_alarming: Callable[[int, int], None] = lambda missing, known: None
     progress: Callable[[int], None] = lambda count: None
 
     def __post_init__(self) -> None:
@@ -272,12 +269,7 @@ class ObjectReader:
             there.update(str(record["id"]) for record in records if _has_id(record))
         gone = [one for one in missing if one not in there]
         known = self._expected()
-        if len(gone) > _FEW and len(gone) > _ALARMING * known and not self.accepts_deletions:
-            raise SourceError(
-                f"{SOURCE}.{self.kind.name}: the full listing lacks {len(gone):,} of {known:,} known records, which looks like a fault of the "
-                "source and not like deletions. Nothing of this load was kept. If they were deleted, set accept_deletions = true in "
-                "[sources.hubspot] of .dlt/config.toml for one run."
-            )
+        self.refuse_alarming(len(gone), known)
         self._note(gone, is_absent=True)
 
     def _came_back(self, one: str) -> None:

@@ -6,19 +6,19 @@ What an endpoint looks like does not belong here (``api``), nor how one object t
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 from ingestion import rawlog
 from ingestion.connector.jobs import run_all
 from ingestion.http.answers import Refused
+from ingestion.landing.changes import Changes, refuse_alarming
 from ingestion.landing.load import Landing
-from ingestion.landing.spool import Spool, Tally, dumps, spool_folder
+from ingestion.landing.spool import Spool
 from ingestion.sources.hubspot.api import HubSpotApi, Record, connect
 from ingestion.sources.hubspot.forms import Forms, read_forms
 from ingestion.sources.hubspot.known import Known
@@ -28,7 +28,6 @@ from ingestion.sources.hubspot.tables import (
     ABSENCES,
     ASSOCIATIONS,
     FORM_SUBMISSIONS,
-    FORMS,
     OBJECTS,
     OWNERS,
     PIPELINE_AUDITS,
@@ -63,15 +62,18 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
     api = connect(settings)
     cursors = rawlog.cursors(company, SOURCE)
     try:
-        with spool_folder(company.work_dir, SOURCE) as folder, Known(company) as known:
+        with (
+            Changes(company, landing, received_at=received_at, reporter=reporter) as changes,
+            Known(company) as known,
+        ):
             known.load(OBJECTS)
-            reading = _Reading(api, known, settings, folder, received_at, Tally(reporter, SOURCE), landing, Lock())
+            reading = _Reading(api, known, settings, changes)
             jobs: list[Callable[[], Any]] = [partial(reading.objects, kind, cursors.get(kind.name)) for kind in kinds]
             staged = [kind for kind in kinds if kind.name in STAGED]
             forms: Callable[[], Forms | None] = (
                 partial(reading.forms, cursors.get(FORM_SUBMISSIONS.name)) if with_forms else lambda: None
             )
-            *found, owners, pipelines, submitted = run_all(
+            *found, _, pipelines, submitted = run_all(
                 api.client, [*jobs, reading.owners, lambda: reading.pipelines(staged), forms], _THREADS
             )
             by_kind: dict[str, Found] = dict(zip([kind.name for kind in kinds], found, strict=True))
@@ -79,9 +81,7 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
             audited = [
                 record
                 for kind in staged
-                for record in audits(
-                    api, known.for_thread(), landing, kind, by_kind[kind.name], pipelines[kind.name].records
-                )
+                for record in audits(api, known.for_thread(), landing, kind, by_kind[kind.name], pipelines[kind.name])
             ]
             for kind in kinds:
                 one = by_kind[kind.name]
@@ -90,30 +90,20 @@ def run(company: Company, landing: Landing, *, received_at: datetime, reporter: 
                 landing.records(kind.table, [one.file], duplicates=one.duplicates)
                 if one.cursor is not None:
                     landing.cursor(kind.name, one.cursor)
-            landing.records(ABSENCES, [reading.spooled("absences", (row for one in found for row in one.absences))])
-            landing.records(OWNERS, [owners])
-            landing.records(PIPELINES, [listed.file for listed in pipelines.values()])
-            landing.records(PIPELINE_AUDITS, [reading.spooled("pipeline_audits", audited)])
             landing.records(ASSOCIATIONS, links)
+            changes.write(ABSENCES, (row for one in found for row in one.absences))
+            changes.write(PIPELINE_AUDITS, audited)
+            changes.land()
             if submitted is not None:
-                landing.records(FORMS, [submitted.forms])
                 if submitted.refused:
                     landing.note(
                         f"the submissions of {len(submitted.refused)} forms are not to be had: {', '.join(submitted.refused[:5])}"
                     )
-                landing.records(FORM_SUBMISSIONS, [submitted.submissions], duplicates=submitted.duplicates)
                 if submitted.cursor:
                     landing.cursor(FORM_SUBMISSIONS.name, submitted.cursor)
     finally:
         api.client.close()
     return api.client.sent
-
-
-class Listed(NamedTuple):
-    """A small table as it is today, and the file of what is new of it."""
-
-    records: list[Record]
-    file: Path
 
 
 @dataclass(frozen=True)
@@ -123,11 +113,7 @@ class _Reading:
     api: HubSpotApi
     known: Known
     settings: SourceSettings
-    folder: Path
-    received_at: datetime
-    tally: Tally
-    landing: Landing
-    lock: Lock
+    changes: Changes
 
     def objects(self, kind: ObjectType, cursor: dict[str, Any] | None) -> Found:
         """Records of ``kind`` that are new or changed."""
@@ -138,20 +124,20 @@ class _Reading:
             kind=kind,
             base=base,
             properties=lambda: self._properties(kind, base),
-            folder=self.folder,
+            folder=self.changes.folder,
             overlap=self._overlap,
-            started_at=self.received_at,
+            started_at=self.changes.received_at,
             keep=lambda found, state: self._keep(kind, found, state),
             part_pages=int(self.settings.number("pages_per_part", PART_PAGES)),
             recount_after=timedelta(hours=self.settings.number("recount_hours", 24)),
-            accepts_deletions=str(self.settings.get("accept_deletions", "")).lower() == "true",
-            progress=self.tally.add,
+            refuse_alarming=partial(refuse_alarming, self.changes.company, SOURCE, kind.name),
+            progress=self.changes.tally.add,
         )
         return reader.read(cursor)
 
     def forms(self, cursor: dict[str, Any] | None) -> Forms:
         """Forms, and what was sent off with them since."""
-        return read_forms(self.api, self.known.for_thread(), self.folder, self._overlap, cursor)
+        return read_forms(self.api, self.changes, self._overlap, cursor)
 
     @property
     def _overlap(self) -> timedelta:
@@ -160,11 +146,11 @@ class _Reading:
     def _keep(self, kind: ObjectType, found: Found, state: State) -> None:
         """Commit a part of a long listing with the links of its records."""
         links = [self._links(kind.name, to_type, found.live_ids) for to_type in kind.links if found.live_ids]
-        with self.lock:
-            self.landing.records(kind.table, [found.file], duplicates=found.duplicates)
-            self.landing.records(ASSOCIATIONS, links)
-            self.landing.cursor(kind.name, state)
-            self.landing.keep()
+        with self.changes.exclusive() as landing:
+            landing.records(kind.table, [found.file], duplicates=found.duplicates)
+            landing.records(ASSOCIATIONS, links)
+            landing.cursor(kind.name, state)
+            landing.keep()
 
     def _properties(self, kind: ObjectType, base: Sequence[str]) -> list[str]:
         """``base`` and the account's own properties, as far as the token may see them."""
@@ -198,7 +184,7 @@ class _Reading:
     def _links(self, from_type: str, to_type: str, ids: Sequence[str]) -> Path:
         """The links of ``ids`` that differ from those known, one record per id with its sorted ``to_ids``."""
         lookup = self.known.for_thread()
-        with Spool(self.folder / f"links-{from_type}-{to_type}.jsonl") as spool:
+        with Spool(self.changes.folder / f"links-{from_type}-{to_type}.jsonl") as spool:
             for asked, found in self.api.links(from_type, to_type, ids):
                 before = lookup.links(from_type, to_type, asked)
                 for one in asked:
@@ -207,43 +193,24 @@ class _Reading:
                     if to_ids != before.get(one, []):
                         record = {"from_type": from_type, "from_id": one, "to_type": to_type, "to_ids": to_ids}
                         spool.write([{**record, "to": received}])
-                self.tally.add(len(found))
+                self.changes.tally.add(len(found))
         return spool.path
 
-    def owners(self) -> Path:
-        """Owners, active and archived, that differ from what is known."""
-        records = [owner for archived in (False, True) for owner in self.api.owners(archived=archived)]
-        return self._changed("owners", records, ("id",))
+    def owners(self) -> None:
+        """Owners, active and archived."""
+        for archived in (False, True):
+            self.changes.write(OWNERS, self.api.owners(archived=archived))
 
-    def pipelines(self, kinds: Sequence[ObjectType]) -> dict[str, Listed]:
-        """Pipelines of ``kinds``; those that differ from what is known are loaded. One that vanished in HubSpot stays as it was."""
-        found: dict[str, Listed] = {}
+    def pipelines(self, kinds: Sequence[ObjectType]) -> dict[str, list[Record]]:
+        """Pipelines of ``kinds`` as they are today. One that vanished in HubSpot stays as it was."""
+        found: dict[str, list[Record]] = {}
         for kind in kinds:
-            records = [
+            found[kind.name] = [
                 {**pipeline, "object_type": kind.name} if isinstance(pipeline, dict) else pipeline
                 for pipeline in self.api.pipelines(kind.name)
             ]
-            file = self._changed("pipelines", records, ("object_type", "id"), f"pipelines-{kind.name}")
-            found[kind.name] = Listed(records, file)
+            self.changes.write(PIPELINES, found[kind.name])
         return found
-
-    def spooled(self, name: str, records: Iterable[Record]) -> Path:
-        """``records`` as a file."""
-        with Spool(self.folder / f"{name}.jsonl") as spool:
-            spool.write(records)
-        return spool.path
-
-    def _changed(
-        self, table: str, records: Iterable[Record], key: tuple[str, ...], file_name: str | None = None
-    ) -> Path:
-        known = self.known.for_thread().records(table, ", ".join(key))
-        with Spool(self.folder / f"{file_name or table}.jsonl") as spool:
-            for one in records:
-                # what is no object has no key: it goes to quarantine
-                before = known.get(tuple(str(one.get(column)) for column in key)) if isinstance(one, dict) else None
-                if before != dumps(one):
-                    spool.write([one])
-        return spool.path
 
 
 def wanted(settings: SourceSettings) -> tuple[list[ObjectType], bool]:
