@@ -236,3 +236,5 @@ JOBBER = Source(
     has_sessions=True,
     denied={"scopes": frozenset({"read_clients", "read_requests", "read_jobs", "read_invoices", "read_users"})},
 )
+
+CRMS = (HUBSPOT, SALESFORCE, SERVICETITAN, HOUSECALL_PRO, JOBBER)

@@ -254,3 +254,5 @@ SURVEYMONKEY = Source(
     grown=380,
     denied={"scopes": ("surveys_read", "responses_read")},
 )
+
+OTHERS = (CALLRAIL, TWILIO, CALENDLY, TYPEFORM, SURVEYMONKEY)

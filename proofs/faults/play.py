@@ -25,17 +25,15 @@ from demo.simulation.simulate import simulate
 from ingestion.catalogue import create_views
 from ingestion.rawlog.accounting import SourceResult
 from ingestion.run import extract
-from proofs.faults.crms import HOUSECALL_PRO, HUBSPOT, JOBBER, SALESFORCE, SERVICETITAN
-from proofs.faults.others import CALENDLY, CALLRAIL, SURVEYMONKEY, TWILIO, TYPEFORM
+from proofs.faults.crms import CRMS
+from proofs.faults.others import OTHERS
 from proofs.faults.scripts import LARGE, SCRIPTS, Script
 from proofs.faults.source import STEP, Row, Source, Table
 from proofs.faults.wrapper import Fault, Faults, says
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
 
-SOURCES = (
-    HUBSPOT, SALESFORCE, SERVICETITAN, HOUSECALL_PRO, JOBBER, CALLRAIL, TWILIO, CALENDLY, TYPEFORM, SURVEYMONKEY,
-)  # fmt: skip
+SOURCES = (*CRMS, *OTHERS)
 _MOST_SECONDS = 120.0
 _SEED, _SCALE = 3, 0.012
 
