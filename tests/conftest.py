@@ -28,7 +28,7 @@ LONGEST = (
     "tests/faults/",
     "tests/metrics/",
     "tests/quality/",
-    "tests/ingestion/connectors/",
+    "tests/ingestion/sources/",
 )
 # Their files share a fixture that takes long to make.
 TOGETHER = ("tests/metrics/",)

@@ -20,7 +20,7 @@ from salesgauge.process import Process
 from salesgauge.warehouse import connect
 from tests.dbt.project import EVERY_SOURCE, build
 from tests.dbt.raw_rows import fill
-from tests.ingestion.connectors.site import Site, site
+from tests.ingestion.sources.site import Site, site
 
 SELECT = ("+int_jobs", "+int_invoices", "+int_payments", "+int_estimates", "+int_stage_events")
 

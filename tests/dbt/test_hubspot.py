@@ -16,8 +16,8 @@ from demo.simulation.simulate import simulate
 from orchestration import transform
 from salesgauge.process import Process
 from salesgauge.warehouse import connect
-from tests.ingestion.connectors.hubspot_account import account, live, merge
-from tests.ingestion.connectors.site import Site
+from tests.ingestion.sources.hubspot_account import account, live, merge
+from tests.ingestion.sources.site import Site
 
 
 @pytest.fixture(scope="module")

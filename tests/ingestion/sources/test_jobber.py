@@ -16,7 +16,7 @@ from demo.log import CompanyLog
 from demo.simulation.simulate import simulate
 from ingestion.sources.jobber import check
 from ingestion.sources.jobber.tables import LISTINGS
-from tests.ingestion.connectors.site import Site, site
+from tests.ingestion.sources.site import Site, site
 
 Make = Callable[..., Site]
 

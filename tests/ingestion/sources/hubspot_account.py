@@ -13,7 +13,7 @@ from demo.log import CompanyLog
 from demo.servers.hubspot.server import HubSpotOptions
 from demo.servers.traffic import Limit
 from proofs.faults.wrapper import Faults
-from tests.ingestion.connectors.site import Site, site
+from tests.ingestion.sources.site import Site, site
 
 PLENTY = Limit(100_000, 1.0, "TEN_SECONDLY_ROLLING")
 

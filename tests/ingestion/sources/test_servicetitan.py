@@ -22,7 +22,7 @@ from ingestion.sources.servicetitan.api import ServiceTitanApi
 from ingestion.sources.servicetitan.tables import FEEDS
 from proofs.faults.wrapper import Fault, Faults, says
 from salesgauge.errors import SourceError
-from tests.ingestion.connectors.site import Site, site
+from tests.ingestion.sources.site import Site, site
 
 Make = Callable[..., Site]
 

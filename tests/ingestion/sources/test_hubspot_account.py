@@ -14,8 +14,8 @@ from demo.simulation.simulate import simulate
 from ingestion.catalogue import raw_tables
 from ingestion.privacy.erasure import erase
 from proofs.faults.wrapper import Fault, of_json, says
-from tests.ingestion.connectors.hubspot_account import account, live, merge
-from tests.ingestion.connectors.site import Site
+from tests.ingestion.sources.hubspot_account import account, live, merge
+from tests.ingestion.sources.site import Site
 
 
 @pytest.fixture(scope="module")

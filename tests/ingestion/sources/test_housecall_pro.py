@@ -17,7 +17,7 @@ from demo.servers.traffic import Limit
 from demo.simulation.simulate import simulate
 from ingestion.sources.housecall_pro import check
 from ingestion.sources.housecall_pro.tables import LISTINGS
-from tests.ingestion.connectors.site import Site, site
+from tests.ingestion.sources.site import Site, site
 
 Make = Callable[..., Site]
 

@@ -18,7 +18,7 @@ from ingestion.http.client import HttpClient
 from ingestion.http.limits import RateLimit, RetryPolicy
 from ingestion.rawlog.declarations import RawColumn, RawTable
 from salesgauge.errors import SourceError
-from tests.ingestion.connectors.conftest import TOKEN
+from tests.ingestion.conftest import TOKEN
 
 TABLE = RawTable("callrail", "calls", (RawColumn("id", "varchar", "$.id"),), ("id",))
 ROWS = [{"id": str(one)} for one in range(25)]
