@@ -6,7 +6,6 @@ the killed load left them, and with them wiped. What is compared are the newest 
 
 from __future__ import annotations
 
-import importlib
 import json
 import multiprocessing
 import os
@@ -23,6 +22,8 @@ from typing import Any
 import click
 
 from benchmarks.figures import publish
+from ingestion.landing import load, quarantine
+from ingestion.rawlog import loads
 from proofs.crash_scenarios import SCENARIOS, SECOND, Scenario
 from salesgauge.settings import Company
 
@@ -31,7 +32,7 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _OPERATIONS = frozenset(
     {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "shutil.copyfile", "shutil.move", "shutil.rmtree"}
 )  # fmt: skip
-_CONNECTING = ("ingestion.landing.load", "ingestion.rawlog.loads", "ingestion.landing.quarantine")
+_CONNECTING: tuple[Any, ...] = (load, loads, quarantine)  # modules that run statements
 
 
 class _Killer:
@@ -40,9 +41,8 @@ class _Killer:
     def __init__(self, folder: Path, point: int) -> None:
         self.count, self._folder, self._point = 0, str(folder), point
         sys.addaudithook(self._on_audit)
-        for name in _CONNECTING:
-            module = importlib.import_module(name)
-            module.connect = self._counted(module.connect)  # type: ignore[attr-defined]
+        for module in _CONNECTING:
+            module.connect = self._counted(module.connect)
 
     def _event(self) -> None:
         self.count += 1

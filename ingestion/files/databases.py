@@ -23,7 +23,7 @@ from ingestion.files.notes import FileNotes
 from ingestion.files.run import meaning_of
 from ingestion.files.state import FileStates, state_of_read
 from ingestion.landing.load import Landing
-from ingestion.rawlog import commit as package
+from ingestion.rawlog import commit
 from salesgauge.errors import ConfigurationError, SourceError
 from salesgauge.masking import hide, masked
 from salesgauge.process import Process
@@ -213,7 +213,7 @@ class _Database:
             known = [reflected.c[name] for name in _order(entry, reflected) if name in reflected.c]
             return query.order_by(*known) if known else query
 
-        with package.isolated(work_dir):
+        with commit.isolated(work_dir):
             resource = sql_table(
                 credentials=self._engine,
                 table=table,

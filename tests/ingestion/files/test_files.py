@@ -17,7 +17,7 @@ from tests.ingestion.files.mappings import DEALS, HEADER, STAGES
 
 
 def test_only_what_changed_is_read_again(crm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ingestion.files import state as file_state
+    from ingestion.files import state
 
     crm.mapping(DEALS)
     crm.data("deals_1.csv", HEADER + "1,5,,,,\n")
@@ -25,7 +25,7 @@ def test_only_what_changed_is_read_again(crm: Any, monkeypatch: pytest.MonkeyPat
     first = crm.run()
     assert (first.state, first.requests) == ("loaded", 2)
 
-    monkeypatch.setattr(file_state.hashlib, "file_digest", lambda file, _: pytest.fail(f"{file.name} was read"))
+    monkeypatch.setattr(state.hashlib, "file_digest", lambda file, _: pytest.fail(f"{file.name} was read"))
     again = crm.run()
     assert (again.state, again.requests, again.tables, again.load_id) == ("unchanged", 0, {}, None)
     monkeypatch.undo()

@@ -15,7 +15,7 @@ import pytest
 from ingestion import rawlog
 from ingestion.catalogue import raw_tables
 from ingestion.privacy.erasure import erase
-from ingestion.rawlog import commit as package
+from ingestion.rawlog import commit
 
 CSV = """\
 files:
@@ -319,7 +319,7 @@ def test_a_load_that_could_not_be_committed_leaves_no_original(crm: Any, monkeyp
         def full(*_: Any) -> None:
             raise OSError(28, "No space left on device")
 
-        patch.setattr(package, "_run", full)
+        patch.setattr(commit, "_run", full)
         assert "No space left" in str(crm.run().error)
     assert _originals(crm) == []
     assert crm.run().total.loaded == 10 and len(_originals(crm)) == 1

@@ -11,7 +11,7 @@ import pytest
 
 from ingestion import rawlog
 from ingestion.landing.load import Landing
-from ingestion.rawlog import commit as package
+from ingestion.rawlog import commit
 from ingestion.rawlog.declarations import RawTable
 from salesgauge.entities import DUCKDB_TYPES, ENTITIES
 from salesgauge.errors import SourceError
@@ -158,13 +158,13 @@ def test_a_package_whose_name_dlt_ignores_is_an_error(
     """Should a later dlt not take our load id, we must hear of it."""
     from contextlib import nullcontext
 
-    monkeypatch.setattr(package, "_load_id", lambda load_id: nullcontext())
+    monkeypatch.setattr(commit, "_load_id", lambda load_id: nullcontext())
     file = tmp_path / "a.parquet"
     duckdb.execute(f"copy (select 1 as x) to '{file}'")
     work = tmp_path / "work"
     work.mkdir()
     with pytest.raises(SourceError, match="did not mark load 1700000000"):
-        package.commit(company.raw_dir, work, "hubspot", "1700000000.000000", {"deals": [file]})
+        commit.commit(company.raw_dir, work, "hubspot", "1700000000.000000", {"deals": [file]})
 
 
 @pytest.mark.parametrize("left", [None, "", '{"initial_ver'])

@@ -132,7 +132,7 @@ def test_a_first_load_that_is_cut_goes_on_where_it_stopped(log: CompanyLog, tmp_
         one.set("pages_per_part = 1")
         daily = says(429, {"status": "error", "errorType": "RATE_LIMIT", "policyName": "DAILY", "message": "limit"})
         kept = 0
-        for path, first in (("/objects/calls", 3), ("associations/emails", 2)):
+        for path, first in (("/objects/calls", 3), ("associations/calls", 2)):
             one.server.app.play(Fault(path, first, None, answer=daily))
             failed = one.run()
             assert failed.state == "failed" and "daily limit" in str(failed.error)
