@@ -122,7 +122,7 @@ def test_a_listing_that_lacks_most_records_is_refused(log: CompanyLog, tmp_path:
 
 
 def test_a_first_load_that_is_cut_goes_on_where_it_stopped(log: CompanyLog, tmp_path: Path) -> None:
-    """The daily limit ends a first load twice; what was read is kept, nothing of it shows before the load is complete."""
+    """The daily limit ends a first load twice, at links of calls and at the listing of archived ones; what was read is kept, nothing of it shows before the load is complete."""
     with account(tmp_path / "whole", log) as whole:
         whole.run()
         undisturbed = sum(whole.server.traffic.requests.values())
@@ -132,7 +132,7 @@ def test_a_first_load_that_is_cut_goes_on_where_it_stopped(log: CompanyLog, tmp_
         one.set("pages_per_part = 1")
         daily = says(429, {"status": "error", "errorType": "RATE_LIMIT", "policyName": "DAILY", "message": "limit"})
         kept = 0
-        for path, first in (("/objects/calls", 3), ("associations/calls", 2)):
+        for path, first in (("associations/calls", 3), ("/objects/calls", 2)):
             one.server.app.play(Fault(path, first, None, answer=daily))
             failed = one.run()
             assert failed.state == "failed" and "daily limit" in str(failed.error)
