@@ -21,7 +21,7 @@ Kind = Literal[
 ]  # macros/kpis.sql says what each is
 Better = Literal["up", "down"]
 # Where a KPI is that has no mart of its own.
-RATES = "kpi_rate"
+VALUES = "kpi_value"
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _meta(metric: Mapping[str, Any]) -> dict[str, Any]:
 
 def _kpi(metric: Mapping[str, Any]) -> Kpi:
     name, meta = metric["name"], {key: value for key, value in _meta(metric).items() if value is not None}
-    where = {"table": RATES, "value": "value", "n": "n", "numerator": "numerator", "where": f"kpi = '{name}'"}
+    where = {"table": VALUES, "value": "value", "n": "n", "numerator": "numerator", "where": f"kpi = '{name}'"}
     mart = meta.pop("mart", where)
     try:
         kpi = Kpi(

@@ -121,7 +121,7 @@
 {%- endmacro %}
 
 {% macro kpi_sums_of(kind, y, x, name) -%}
-    {%- if kind in ('weighted', 'quotient') -%}
+    {%- if kind in ('weighted', 'quotient', 'per') -%}
     {%- set both = '(' ~ y ~ ') is not null and (' ~ x ~ ') is not null' -%}
     {{ count_where(both) }} as {{ name }}_n,
     {{ ratio_sums(name, 'case when ' ~ both ~ ' then ' ~ y ~ ' end', 'case when ' ~ both ~ ' then ' ~ x ~ ' end') }}
@@ -146,7 +146,7 @@
     {%- set sign = '-' if part == 'low' else '+' -%}
     {%- if part == 'n' -%}
         {{ 'cast(' ~ x ~ ' as bigint)' if kind == 'per' else n }}
-    {%- elif part == 'numerator' -%} {{ y }}
+    {%- elif part == 'numerator' -%} {{ 'cast(null as double)' if kind in ('count', 'mean', 'points', 'median', 'p90') else y }}
     {%- elif part == 'value' -%}
         {%- if kind == 'count' -%} {{ n }}
         {%- elif kind == 'sum' -%} {{ y }}

@@ -65,7 +65,7 @@ class Facts:
                     **self.segments(lead, lead.first_owner[1], lead.created_date),
                 }
             )
-        return self._frame(rows, ["lead_id", "created_date", "is_won", "is_open", "days_observed"])
+        return self.frame(rows, ["lead_id", "created_date", "is_won", "is_open", "days_observed"])
 
     @cached_property
     def deals(self) -> pd.DataFrame:
@@ -83,7 +83,7 @@ class Facts:
                     **self.segments(deal, deal.owner_at(deal.created), deal.created_date),
                 }
             )
-        return self._frame(rows, ["deal_id", "created_date", "is_won", "days_observed"])
+        return self.frame(rows, ["deal_id", "created_date", "is_won", "days_observed"])
 
     @cached_property
     def closed_deals(self) -> pd.DataFrame:
@@ -120,7 +120,7 @@ class Facts:
             "first_close_days",
             "first_touch_days",
         ]
-        return self._frame(rows, columns)
+        return self.frame(rows, columns)
 
     @cached_property
     def waits(self) -> pd.DataFrame:
@@ -147,7 +147,7 @@ class Facts:
             "lead_id", "created_date", "is_contacted", "minutes", "open_minutes", "routing", "reaction", "connection", "observed",
             "within_5", "within_target",
         ]  # fmt: skip
-        return self._frame(rows, columns)
+        return self.frame(rows, columns)
 
     @cached_property
     def stage_pairs(self) -> pd.DataFrame:
@@ -174,7 +174,7 @@ class Facts:
                             "is_adjacent": (entry.stage, target.key) in moves,
                         }
                     )
-        return self._frame(
+        return self.frame(
             rows,
             ["case_id", "from_stage", "to_stage", "is_next", "is_reached", "is_adjacent", "is_open", "entered_date"],
         )
@@ -187,7 +187,7 @@ class Facts:
             for case in self.journeys.cases
             for entry in case.entries
         ]
-        return self._frame(
+        return self.frame(
             rows,
             ["case_id", "stage", "kind", "visit", "entered_date", "left_date", "exit_kind", "exit_version", "days"],
         )
@@ -232,7 +232,7 @@ class Facts:
                     **self.segments(record, self._rep_of(answer), day),
                 }
             )
-        return self._frame(rows, ["submitted_date", "points", "satisfied"])
+        return self.frame(rows, ["submitted_date", "points", "satisfied"])
 
     def _rep_of(self, answer: Answer) -> str | None:
         """The deal's owner at its close; of an open deal or a lead: the lead's owner when the answer was submitted."""
@@ -259,13 +259,14 @@ class Facts:
                     **self.segments(deal, deal.owner, deal.created_date),
                 }
             )
-        return self._frame(rows, ["stage", "cents", "age_days"])
+        return self.frame(rows, ["stage", "cents", "age_days"])
 
     def is_kept(self, segments: Mapping[str, Any]) -> bool:
         """Whether an observation with these segments is one of ``only``."""
         return all(segments[name] in names for name, names in self.only.items())
 
-    def _frame(self, rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+    def frame(self, rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+        """The observations that are kept, with ``columns`` and the segments also where there are none."""
         rows = [row for row in rows if self.is_kept(row)]
         return pd.DataFrame(
             rows, columns=list(dict.fromkeys([*columns, *(rows[0] if rows else ()), *SEGMENTS])), dtype=object

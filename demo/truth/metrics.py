@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from demo.truth.rates import RATES
+
 
 class MetricColumns(NamedTuple):
     """``where``: the rows of the mart that are the metric's; ``keys``: further columns of its grain.
@@ -94,6 +96,7 @@ METRICS = {
     "loss_reasons": MetricColumns(
         "kpi_loss_reasons", "share", None, "deals_lost", {}, ("loss_reason",), is_asked=False
     ),
+    **{name: MetricColumns("kpi_value", "value", "n", "numerator", {"kpi": name}) for name in RATES},
     **{
         name: columns
         for level in ("total", "rep", "branch", "service_line")

@@ -27,6 +27,7 @@ from demo.truth.estimates import (
 from demo.truth.facts import Facts
 from demo.truth.forecast import LEVELS, PIPELINE
 from demo.truth.marts import LOW_N
+from demo.truth.rates import RATES
 from demo.truth.rollup import NONE
 from demo.truth.settings import Target
 
@@ -191,6 +192,9 @@ class Scorecard:
             "nps": lambda: Observations(_y(answers, answers["points"]), POINTS),
             "csat": lambda: Observations(_y(answers, answers["satisfied"]), SHARE),
         }
+        if kpi in RATES:
+            frame = RATES[kpi](facts)
+            return Observations(_y(frame, frame["is_so"]), SHARE)
         return choices[kpi]()
 
     def _pair(self, target: Target) -> Observations:

@@ -38,6 +38,7 @@ TABLES = {
     "kpi_crm_completeness": Table(PERIOD),
     "kpi_crm_completeness_by_field": Table((*PERIOD, "object", "stage", "field")),
     "kpi_satisfaction": Table(PERIOD),
+    "kpi_value": Table((*PERIOD, "kpi")),
     "kpi_pipeline": Table(("segment_type", "segment", "stage")),
     "kpi_forecast_accuracy": Table(
         (*PERIOD, "method", "level", "horizon_bucket"), None, (*STAMP, "absolute_error_amount")

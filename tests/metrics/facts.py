@@ -7,12 +7,14 @@ tables (a lead's outcome is not its deal's): nothing in the KPI layer may depend
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
 import duckdb
 import numpy as np
 import pandas as pd
 import yaml
 
+from salesgauge.kpis import kpis
 from salesgauge.settings import PROJECT_ROOT
 
 AS_OF = dt.datetime(2026, 6, 17, 12, 0)  # a Wednesday
@@ -29,6 +31,8 @@ SEGMENTS = (
     "process_version",
     "pipeline",
 )
+# Facts that are added up from other facts: dbt builds them.
+BUILT = ("fct_record_completeness",)
 STAGES = ("inquiry", "qualification", "quote", "won")
 
 DDL = {
@@ -350,6 +354,7 @@ def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> 
         ),
     )
     _fill_forecasts(con, rng)
+    _fill_others(con, rng, segments)
 
 
 def _fill_forecasts(con: duckdb.DuckDBPyConnection, rng: np.random.Generator) -> None:
@@ -399,6 +404,27 @@ def _fill_forecasts(con: duckdb.DuckDBPyConnection, rng: np.random.Generator) ->
                             }
                         )
     insert(con, "marts.fct_forecast", rows)
+
+
+def _fill_others(
+    con: duckdb.DuckDBPyConnection, rng: np.random.Generator, segments: Callable[[int, pd.Series], dict]
+) -> None:
+    """Rows of the other facts that a KPI is declared of: any values of their types, on any day."""
+    size = 300
+    kinds = {
+        "VARCHAR": lambda name: [f"{name}:{number}" for number in range(size)],
+        "BOOLEAN": lambda name: rng.choice(np.array([True, False, None], dtype=object), size),
+        "BIGINT": lambda name: rng.integers(0, 50, size),
+        "DOUBLE": lambda name: np.round(rng.exponential(20, size), 2),
+    }
+    for name in sorted({kpi.fact for kpi in kpis().values() if kpi.fact}):
+        if name in BUILT or con.execute(f"select count(*) from marts.{name}").fetchone() != (0,):
+            continue
+        days = pd.Series(pd.Timestamp(START) + pd.to_timedelta(np.sort(rng.integers(0, 740, size)), unit="D"))
+        rows = {}
+        for column, kind, *_ in con.execute(f"describe marts.{name}").fetchall():
+            rows[column] = kinds[kind](column) if kind in kinds else days.dt.date if kind == "DATE" else days
+        insert(con, f"marts.{name}", pd.DataFrame(rows | segments(size, days)))
 
 
 TARGETS = [
