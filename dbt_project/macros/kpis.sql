@@ -21,6 +21,7 @@
 {# The facts that a declaration can name. dbt must know them when it parses, and reads the declarations only when it compiles: so they are listed. #}
 {% macro kpi_facts() %}
     {{ return({
+        'fct_call': ref('fct_call'),
         'fct_closed_deal': ref('fct_closed_deal'),
         'fct_deal': ref('fct_deal'),
         'fct_forecast': ref('fct_forecast'),
