@@ -63,7 +63,7 @@ def _lines(kpi: Kpi) -> Iterable[str]:
     where = f" where `{kpi.condition}`" if kpi.condition != "true" else ""
     of = f", over `{kpi.fact}`{where}, by `{kpi.date}`" if kpi.fact else ""
     yield f"- Computed: {statistic}{of}."
-    yield f"- Needs {' and '.join(need.replace('|', ' or ').replace('_', ' ') for need in kpi.needs)}."
+    yield f"- Needs: {'; '.join(need.replace('|', ' or ').replace('_', ' ') for need in kpi.needs)}."
     columns = [f"{name} `{column}`" for name, column in (("n", mart.n), ("numerator", mart.numerator)) if column]
     rows = f" where `{mart.where}`" if mart.where else ""
     yield f"- Found in `kpi.{mart.table}`, column `{mart.value}`{' (' + ', '.join(columns) + ')' if columns else ''}{rows}."
