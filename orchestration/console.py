@@ -145,6 +145,9 @@ def _scorecard_table(con: Any) -> Table:
     )
     for header in ("KPI", "baseline", "now", "target", "n", "status"):
         table.add_column(header, justify="left" if header in ("KPI", "status") else "right")
+    from salesgauge.numbers import value_of
+
+    (currency,) = con.execute("select currency from process.run").fetchone()
     rows = con.execute(
         "select kpi, from_stage, to_stage, unit, baseline, current_value, target, current_n, status from kpi.kpi_scorecard "
         "order by kpi, from_stage, to_stage, segment limit ?",
@@ -152,12 +155,14 @@ def _scorecard_table(con: Any) -> Table:
     ).fetchall()
     for kpi, from_stage, to_stage, unit, baseline, current, target, n, status in rows:
         name = f"{kpi} {from_stage} → {to_stage}" if from_stage else kpi
-        values = [format_value(value, unit) for value in (baseline, current, target)]
+        values = [value_of(value, unit, currency) for value in (baseline, current, target)]
         table.add_row(name, *values, f"{n:,}" if n is not None else "–", status or "–")
     return table
 
 
 def _score_lines(con: Any) -> list[str]:
+    from salesgauge.numbers import share
+
     row = con.execute(
         "select completeness, complete_record_rate, validity_rate, uniqueness_rate, timeliness_rate, n from kpi.kpi_crm_completeness "
         "where period_grain = 'all' and segment_type = 'total'"
@@ -165,23 +170,8 @@ def _score_lines(con: Any) -> list[str]:
     if row is None:
         return []
     words = ("completeness", "complete records", "validity", "uniqueness", "timeliness")
-    scores = [f"{word} {format_value(value, 'share')}" for word, value in zip(words, row[:5], strict=True)]
+    scores = [f"{word} {share(value)}" for word, value in zip(words, row[:5], strict=True)]
     return [f"CRM data ({row[5]:,} records): {' · '.join(scores)}"]
-
-
-def format_value(value: float | None, unit: str | None) -> str:
-    """A KPI's value for people; '–' where there is none."""
-    if value is None:
-        return "–"
-    if unit == "share":
-        return f"{value:.1%}"
-    if unit in ("minutes", "days"):
-        return f"{value:,.1f} {unit}"
-    if unit == "points":
-        return f"{value:+.0f}"
-    if unit == "money":
-        return f"{value:,.0f}"
-    return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def _print_end(console: Console, company: Company, outcome: RunOutcome) -> None:

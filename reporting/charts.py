@@ -15,7 +15,7 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from reporting.numbers import METHODS, money, month, share, value_of
+from salesgauge.numbers import METHODS, money, month, share, value_of
 
 COLOURS = {
     "ink": "#1f2a37",

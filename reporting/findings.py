@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from reporting.content import LEAST_N, Report, Row, by
-from reporting.numbers import count, day, days, kpi_name, money, month, n_of, share, span, value_of
+from salesgauge.numbers import count, day, days, kpi_name, money, month, n_of, share, span, value_of
 
 MOST = 5
 _STALE = timedelta(hours=36)

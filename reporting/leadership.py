@@ -15,9 +15,10 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reporting import numbers, pdf
+from reporting import pdf
 from reporting.content import LEAST_N, METHOD, Report, Row, read
 from reporting.findings import before_words, findings, kpi_title
+from salesgauge import numbers
 from salesgauge.kpis import kpis
 from salesgauge.warehouse import open_published
 

@@ -1,7 +1,7 @@
 """The declarations of the KPIs, as ``dbt_project/models/semantic/metrics.yml`` holds them: the one place that says what a KPI is.
 
 Labels, units, directions, what a KPI needs and where its numbers are: whoever shows, checks or documents KPIs reads them here. The SQL is made of the same
-declarations when dbt compiles the project (``dbt_project/macros/kpis.sql``); how a number is written for people belongs to ``reporting.numbers``.
+declarations when dbt compiles the project (``dbt_project/macros/kpis.sql``); how a number is written for people belongs to ``salesgauge.numbers``.
 """
 
 from __future__ import annotations

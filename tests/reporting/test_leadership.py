@@ -8,9 +8,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from reporting import leadership_report, numbers, pdf
+from reporting import leadership_report, pdf
 from reporting.content import read
 from reporting.findings import findings
+from salesgauge import numbers
 from salesgauge.errors import ConfigurationError
 from salesgauge.warehouse import open_published
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 import pytest
 
-from reporting import numbers
+from salesgauge import numbers
 
 
 def plain(text: str) -> str:
@@ -31,11 +31,11 @@ def plain(text: str) -> str:
         (2.5e9, "$2.50 B"),
     ],
 )
-def test_money(value, text):
+def test_money(value: float | None, text: str) -> None:
     assert plain(numbers.money(value, "USD")) == text
 
 
-def test_money_of_other_currencies():
+def test_money_of_other_currencies() -> None:
     assert plain(numbers.money(1_200, "EUR")) == "€1.2 k"
     assert plain(numbers.money(1_200, "CHF")) == "CHF 1.2 k"
 
@@ -60,7 +60,7 @@ def test_money_of_other_currencies():
         (None, "share", "–"),
     ],
 )
-def test_values_by_unit(value, unit, text):
+def test_values_by_unit(value: float | None, unit: str, text: str) -> None:
     assert plain(numbers.value_of(value, unit, "USD")) == text
 
 
@@ -75,11 +75,11 @@ def test_values_by_unit(value, unit, text):
         (None, 0.2, "share", "–"),
     ],
 )
-def test_intervals(low, high, unit, text):
+def test_intervals(low: float | None, high: float | None, unit: str, text: str) -> None:
     assert plain(numbers.span(low, high, unit, "USD")) == text
 
 
-def test_dates_and_ages():
+def test_dates_and_ages() -> None:
     assert numbers.day(date(2026, 3, 8)) == "Mar 8, 2026"
     assert numbers.month(date(2026, 3, 1)) == "Mar 2026"
     now = datetime(2026, 3, 18, 6)
@@ -89,6 +89,6 @@ def test_dates_and_ages():
     assert numbers.ago(datetime(2026, 11, 23, 9), now) == "Nov 23, 2026"
 
 
-def test_every_kpi_has_a_name():
+def test_every_kpi_has_a_name() -> None:
     assert numbers.kpi_name("win_rate") == "Win rate"
     assert numbers.kpi_name("something_new") == "Something new"
