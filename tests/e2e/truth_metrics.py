@@ -93,4 +93,4 @@ def without_nothing(metric: str, one: pd.DataFrame, other: pd.DataFrame) -> pd.D
         tuple(plain(value) for value in row[:-1]) in known or plain(row[-1]) not in nothing
         for row in one.itertuples(index=False)
     ]
-    return one[kept]
+    return one[pd.Series(kept, index=one.index, dtype=bool)]

@@ -42,6 +42,7 @@ estimates as (
         {{ kpi_estimate_of(kind, 'low', 'sums') }} as low,
         {{ kpi_estimate_of(kind, 'high', 'sums') }} as high
     from {{ kpi }}
+    where sums_n > 0  -- a total of nothing is a row of the grouping sets too
     {{ '' if loop.last else 'union all' }}
     {% endfor %}
 ),
