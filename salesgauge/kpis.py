@@ -1,7 +1,7 @@
 """The declarations of the KPIs, as ``dbt_project/models/semantic/metrics.yml`` holds them: the one place that says what a KPI is.
 
 Labels, units, directions, what a KPI needs and where its numbers are: whoever shows, checks or documents KPIs reads them here. The SQL is made of the same
-declarations when dbt compiles the project (``dbt_project/macros/kpis.sql``); how a number is written for people belongs to ``salesgauge.numbers``.
+declarations when dbt compiles the project (``dbt_project/macros/kpis.sql``); how a number is written for people belongs to ``reporting.numbers``.
 """
 
 from __future__ import annotations
@@ -90,6 +90,11 @@ def kpis() -> Mapping[str, Kpi]:
     document = yaml.load(FILE.read_text(encoding="utf-8"), Loader=loader)
     declared = [metric for metric in document["metrics"] if "kind" in _meta(metric)]
     return MappingProxyType({metric["name"]: _kpi(metric) for metric in declared})
+
+
+def of_families(*families: str) -> tuple[str, ...]:
+    """The names of the KPIs of these families."""
+    return tuple(name for name, kpi in kpis().items() if kpi.family in families)
 
 
 def _meta(metric: Mapping[str, Any]) -> dict[str, Any]:

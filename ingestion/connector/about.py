@@ -9,24 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from salesgauge.kpis import of_families
+
 if TYPE_CHECKING:
     from salesgauge.settings import SourceSettings
 
-# Metrics that lack the same thing when they lack it; names as in `salesgauge query --list`.
-SPEED_TO_LEAD = (
-    "speed_to_lead_median_minutes", "speed_to_lead_p90_minutes", "speed_to_lead_never_contacted_rate",
-    "speed_to_lead_within_5_minutes_rate", "speed_to_lead_within_target_rate",
-)  # fmt: skip
-DEALS = (
-    "deals_created", "deals_won", "deals_lost", "won_amount", "lost_amount", "win_rate", "win_rate_by_amount", "win_loss_ratio",
-    "sales_cycle_days_mean", "sales_cycle_days_median", "sales_cycle_days_p90",
-)  # fmt: skip
-CONVERSION = (
-    "stage_conversion_rate", "stage_pair_conversion_rate", "overall_conversion_rate", "period_conversion_rate",
-)  # fmt: skip
-FORECASTS = ("forecast_accuracy", "forecast_bias", "forecast_coverage_rate", "forecast_wape")
-COMPLETENESS = ("crm_completeness", "crm_complete_record_rate")
-VOLUME = ("leads_created", "survey_responses", "nps", "csat")
+# Metrics that lack the same thing when they lack it.
+SPEED_TO_LEAD = of_families("speed_to_lead")
+DEALS = ("deals_created", *of_families("win_loss", "sales_cycle"))
+CONVERSION = of_families("conversion")
+FORECASTS = of_families("forecast")
+COMPLETENESS = of_families("crm_completeness")
+VOLUME = ("leads_created", *of_families("satisfaction"))
 Kind = Literal["crm", "field_service", "web", "calls", "scheduling", "surveys", "any"]
 
 
