@@ -9,6 +9,6 @@ from __future__ import annotations
 
 from ingestion import rawlog
 from ingestion.rawlog.accounting import SourceResult, TableCount
-from ingestion.run import extract, load_new
+from ingestion.run import extract, load_days, load_new
 
-__all__ = ["SourceResult", "TableCount", "extract", "load_new", "rawlog"]
+__all__ = ["SourceResult", "TableCount", "extract", "load_days", "load_new", "rawlog"]

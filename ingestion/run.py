@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import date, datetime
+from functools import partial
+from typing import Any
 
 from ingestion import outcomes, rawlog
 from ingestion.catalogue import lander
@@ -17,6 +21,7 @@ from salesgauge.progress import SILENT, Reporter
 from salesgauge.settings import Company
 
 _AT_ONCE = 4
+_LOG = logging.getLogger(__name__)
 
 
 def load_new(
@@ -26,10 +31,39 @@ def load_new(
     received_at: datetime,
     names: list[str] | None = None,
     reporter: Reporter = SILENT,
+    retry_after: Sequence[float] = (),
+    wait: Callable[[float], None] = time.sleep,
 ) -> list[SourceResult]:
-    """:func:`extract` for a run that holds the company's lock: what was never committed belongs to nobody, and goes."""
+    """:func:`extract` for a run that holds the company's lock: what was never committed belongs to nobody, and goes.
+
+    Sources that fail, not by their configuration, are asked again after each of ``retry_after`` seconds (``wait``) until they answer.
+    """
     rawlog.sweep(company)
-    return extract(company, process, received_at=received_at, names=names, reporter=reporter)
+    results = extract(company, process, received_at=received_at, names=names, reporter=reporter)
+    for seconds in retry_after:
+        failed = [result.source for result in results if result.state == "failed" and not result.is_misconfigured]
+        if not failed:
+            break
+        _LOG.warning("%s: failed; asked again in %g seconds", ", ".join(failed), seconds)
+        wait(seconds)
+        again = extract(company, process, received_at=received_at, names=failed, reporter=reporter)
+        newer = {result.source: result for result in again}
+        results = [newer.get(result.source, result) for result in results]
+    return results
+
+
+def load_days(
+    company: Company, process: Process, days: Collection[date], *, received_at: datetime, reporter: Reporter = SILENT
+) -> SourceResult:
+    """Read the web analytics export of ``days`` again, changed or not, and of no other day; for a run that holds the company's lock."""
+    from ingestion.sources.ga4 import SOURCE, extract_days
+
+    if SOURCE not in company.configured_sources():
+        raise ConfigurationError(
+            f"source '{SOURCE}' is not configured: there is no web analytics export to read again."
+        )
+    rawlog.sweep(company)
+    return _one(company, process, SOURCE, received_at, reporter, partial(extract_days, days=days))
 
 
 def extract(
@@ -57,10 +91,18 @@ def extract(
         return [future.result() for future in futures]
 
 
-def _one(company: Company, process: Process, name: str, received_at: datetime, reporter: Reporter) -> SourceResult:
+def _one(
+    company: Company,
+    process: Process,
+    name: str,
+    received_at: datetime,
+    reporter: Reporter,
+    land: Callable[..., Any] | None = None,
+) -> SourceResult:
     started = time.monotonic()
     reporter.step(name)
-    result = _load(company, process, name, received_at, reporter, started)
+    result = _load(company, process, name, received_at, reporter, started, land)
+    _LOG.info("%s: %s, %s records received", name, result.state, f"{result.total.received:,}")
     outcomes.save(company, result, received_at)
     total = result.total
     reporter.done(
@@ -73,13 +115,20 @@ def _one(company: Company, process: Process, name: str, received_at: datetime, r
 
 
 def _load(
-    company: Company, process: Process, name: str, received_at: datetime, reporter: Reporter, started: float
+    company: Company,
+    process: Process,
+    name: str,
+    received_at: datetime,
+    reporter: Reporter,
+    started: float,
+    land: Callable[..., Any] | None,
 ) -> SourceResult:
     landing = Landing(company, name, received_at=received_at)
     try:
         with landing:
-            land = lander(company, name)
-            outcome = land(company, process, landing, received_at=received_at, reporter=reporter)
+            outcome = (land or lander(company, name))(
+                company, process, landing, received_at=received_at, reporter=reporter
+            )
             requests, problems = outcome if isinstance(outcome, tuple) else (outcome, None)
             load_id = landing.commit()
             seconds = time.monotonic() - started

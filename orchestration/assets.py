@@ -5,6 +5,7 @@ Few, coarse steps: each is one call into the package that does the work.
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
@@ -19,7 +20,7 @@ from quality.results import DbtTestResult
 from salesgauge.errors import AfterPublishingError, AuditError, ConfigurationError, SourceError
 from salesgauge.process import Process
 from salesgauge.progress import Reporter
-from salesgauge.settings import API_SOURCES, Company, default_company_root
+from salesgauge.settings import API_SOURCES, PROJECT_ROOT, Company, default_company_root
 from salesgauge.warehouse import connect
 
 DEMO_SOURCES = ("hubspot", "ga4", "typeform")
@@ -55,8 +56,43 @@ BEFORE_ANALYSIS, AFTER_ANALYSIS = (
     PLAN.select([transform.AFTER_ANALYSIS]),
 )
 
+
+def _company_of_location() -> Company | None:
+    try:
+        return Company.open(default_company_root())
+    except ConfigurationError:
+        return None
+
+
+def _owners() -> list[str]:
+    company = _company_of_location()
+    try:
+        return company.owners if company else []
+    except ConfigurationError:  # the run says what is wrong
+        return []
+
+
+def _freshness(source: str | None = None) -> dg.FreshnessPolicy:
+    """Stale after the company's time without a success."""
+    company = _company_of_location()
+    try:
+        window = company.stale_after(source) if company else timedelta(hours=26)
+    except ConfigurationError:  # the run says what is wrong
+        window = timedelta(hours=26)
+    return dg.FreshnessPolicy.time_window(fail_window=window)
+
+
+OWNERS = _owners()
+DOCS = PROJECT_ROOT / "docs"
+# A source is fresh when it answered, whether it had anything new or not; ``ingest`` says so.
 SOURCES = [
-    dg.AssetSpec(["source", name], group_name="sources", description=f"What {name} holds; outside of Salesgauge.")
+    dg.AssetSpec(
+        ["source", name],
+        group_name="sources",
+        description=f"What {name} holds; outside of Salesgauge. Its last success is when it answered last.",
+        owners=OWNERS,
+        freshness_policy=_freshness(name if name in API_SOURCES else None),
+    )
     for name in RAW_SOURCES
 ]
 
@@ -65,13 +101,16 @@ SOURCES = [
     name="ingest",
     specs=[
         *(
-            dg.AssetSpec(f"raw_{name}", deps=[["source", name]], group_name="raw", kinds={"dlt", "parquet"})
+            dg.AssetSpec(
+                f"raw_{name}", deps=[["source", name]], group_name="raw", kinds={"dlt", "parquet"}, owners=OWNERS
+            )
             for name in RAW_SOURCES
         ),
         dg.AssetSpec(
             "raw_log",
             group_name="raw",
             kinds={"parquet"},
+            owners=OWNERS,
             description="The accounting of every load, and the quarantine.",
         ),
     ],
@@ -83,6 +122,7 @@ def ingest(
     run_lock: RunLock,
     reporter: ReporterParam,
     loaded: dg.ResourceParam[tuple[ingestion.SourceResult, ...]],
+    retry_after: dg.ResourceParam[tuple[float, ...]],
 ) -> Iterator[dg.MaterializeResult]:
     """Load what is new from every configured source into the raw log, side by side (``loaded``: it was done right before the run)."""
     directory, process = company.open(), company.process()
@@ -90,8 +130,17 @@ def ingest(
     if context.is_subset:
         names = [name for name in directory.configured_sources() if _raw(name) in context.selected_asset_keys]
     results = [*loaded] or ingestion.load_new(
-        directory, process, received_at=run_started(context), names=names, reporter=reporter
+        directory,
+        process,
+        received_at=run_started(context),
+        names=names,
+        reporter=reporter,
+        retry_after=retry_after,
     )
+    for result in results:
+        if result.state != "failed":
+            source = result.source if result.source in API_SOURCES else "files"
+            context.log_event(dg.AssetMaterialization(["source", source], metadata=_load_metadata([result])))
     for key in sorted(context.selected_asset_keys):
         mine = [result for result in results if key in (dg.AssetKey("raw_log"), _raw(result.source))]
         yield dg.MaterializeResult(asset_key=key, metadata=_load_metadata(mine))
@@ -106,6 +155,35 @@ def ingest(
         )
 
 
+# Google Analytics 4 began then: no export has an older day.
+FIRST_DAY = "2020-10-14"
+
+
+@dg.asset(
+    deps=[["source", "ga4"]],
+    group_name="raw",
+    kinds={"parquet"},
+    owners=OWNERS,
+    partitions_def=dg.DailyPartitionsDefinition(FIRST_DAY),
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def web_days(
+    context: dg.AssetExecutionContext, company: CompanyResource, run_lock: RunLock, reporter: ReporterParam
+) -> dg.MaterializeResult:
+    """Days of the web analytics export, read again, changed or not. For a backfill: runs read by themselves what is new or changed."""
+    days = [date.fromisoformat(day) for day in context.partition_keys]
+    result = ingestion.load_days(
+        company.open(), company.process(), days, received_at=run_started(context), reporter=reporter
+    )
+    if result.state == "failed":
+        raise (ConfigurationError if result.is_misconfigured else SourceError)(result.error or "ga4")
+    return dg.MaterializeResult(metadata=_load_metadata([result]))
+
+
+# Only a company that has the export can read days of it again.
+BY_DAY = [web_days] if "ga4" in SOURCE_NAMES else []
+
+
 def _raw(source: str) -> dg.AssetKey:
     """The asset of a source's raw tables; files of all mappings share one."""
     return dg.AssetKey(f"raw_{source if source in API_SOURCES else 'files'}")
@@ -116,7 +194,7 @@ def _load_metadata(results: list[ingestion.SourceResult]) -> dict[str, Any]:
     return {result.source: dg.MetadataValue.json(result.summary()) for result in results}
 
 
-@dg.asset(key="process", deps=["raw_log"], group_name="process", kinds={"yaml", "duckdb"})
+@dg.asset(key="process", deps=["raw_log"], group_name="process", kinds={"yaml", "duckdb"}, owners=OWNERS)
 def process_tables(
     context: dg.AssetExecutionContext, company: CompanyResource, run_lock: RunLock, reporter: ReporterParam
 ) -> dg.MaterializeResult:
@@ -130,7 +208,7 @@ def process_tables(
 
 @dg.multi_asset(
     name="models",
-    specs=model_assets.specs(BEFORE_ANALYSIS, PLAN),
+    specs=model_assets.specs(BEFORE_ANALYSIS, PLAN, owners=OWNERS, freshness=_freshness()),
     check_specs=model_assets.checks(BEFORE_ANALYSIS),
     can_subset=True,
 )
@@ -145,6 +223,7 @@ def models(
     key=["analysis", "forecast_locks"],
     deps=[["marts", "fct_deal"], ["marts", "fct_stage_transition"]],
     group_name="analysis",
+    owners=OWNERS,
 )
 def forecast_locks(
     context: dg.AssetExecutionContext, company: CompanyResource, run_lock: RunLock, reporter: ReporterParam
@@ -168,7 +247,7 @@ def forecast_locks(
 
 @dg.multi_asset(
     name="models_after_analysis",
-    specs=model_assets.specs(AFTER_ANALYSIS, PLAN),
+    specs=model_assets.specs(AFTER_ANALYSIS, PLAN, owners=OWNERS, freshness=_freshness()),
     check_specs=model_assets.checks(AFTER_ANALYSIS),
     can_subset=True,
 )
@@ -245,6 +324,7 @@ def _check_result(key: dg.AssetCheckKey, test: DbtTestResult) -> dg.AssetCheckRe
     deps=[["kpi", "kpi_scorecard"], ["kpi", "kpi_win_loss"], ["marts", "fct_forecast"]],
     group_name="quality",
     kinds={"greatexpectations"},
+    owners=OWNERS,
 )
 def audit(
     context: dg.AssetExecutionContext, company: CompanyResource, run_lock: RunLock, reporter: ReporterParam
@@ -308,7 +388,13 @@ def suite_checks(context: dg.AssetCheckExecutionContext, audit: quality.AuditOut
         )
 
 
-@dg.asset(group_name="published", kinds={"duckdb", "parquet"})
+@dg.asset(
+    group_name="published",
+    kinds={"duckdb", "parquet"},
+    owners=OWNERS,
+    freshness_policy=_freshness(),
+    metadata={"docs": dg.MetadataValue.path(str(DOCS / "tables.md"))},
+)
 def published_version(
     context: dg.AssetExecutionContext,
     company: CompanyResource,
@@ -333,7 +419,13 @@ def published_version(
     with _after_publishing(version.name, "what was erased is not yet gone from the older versions", "salesgauge run"):
         quality.finish_erasure(directory)
     reporter.done("publish", f"version {version.name}" + (" (unchanged)" if version.unchanged else ""))
-    return dg.MaterializeResult(metadata={"version": version.name, "unchanged": version.unchanged})
+    return dg.MaterializeResult(
+        metadata={
+            "version": version.name,
+            "unchanged": version.unchanged,
+            "file": dg.MetadataValue.path(str(directory.pointer.resolve())),
+        }
+    )
 
 
 @contextmanager
@@ -348,7 +440,9 @@ def _after_publishing(version: str, what: str, command: str) -> Iterator[None]:
         ) from error
 
 
-@dg.asset(deps=["published_version"], group_name="reports", kinds={"html"})
+@dg.asset(
+    deps=["published_version"], group_name="reports", kinds={"html"}, owners=OWNERS, freshness_policy=_freshness()
+)
 def leadership_report(company: CompanyResource, run_lock: RunLock, reporter: ReporterParam) -> dg.MaterializeResult:
     """The leadership report of the published version."""
     import reporting
@@ -361,4 +455,11 @@ def leadership_report(company: CompanyResource, run_lock: RunLock, reporter: Rep
     ):
         files = reporting.leadership_report(directory.pointer, directory.reports_dir, with_pdf=directory.wants_pdf)
     reporter.done("report", files.note or "HTML and PDF")
-    return dg.MaterializeResult(metadata={"html": dg.MetadataValue.path(str(files.html)), "note": files.note or ""})
+    return dg.MaterializeResult(
+        metadata={
+            "html": dg.MetadataValue.path(str(files.html)),
+            "page": dg.MetadataValue.url(files.html.as_uri()),
+            "version": served.name if served else "",
+            "note": files.note or "",
+        }
+    )

@@ -153,14 +153,17 @@ def _print_metrics(store: Any, metric: str | None) -> None:
 @main.command()
 @click.pass_obj
 def status(root: Path) -> None:
-    """What is published, how fresh each source is, and what is in quarantine."""
+    """What is published, how fresh each source is, what came of the last run, and what is in quarantine."""
     from rich.console import Console
 
+    from orchestration import last_run
     from orchestration.console import newest_remarks, print_remarks, status_table
     from salesgauge.warehouse import open_published
 
     company = Company.open(root)
     console = Console()
+    if line := last_run.in_words(company):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     served = company.pointer.resolve()
     if not served.exists():
         following = "salesgauge checks says why" if company.warehouse_file.exists() else "salesgauge run"
@@ -252,6 +255,36 @@ def rollback(root: Path, version: str | None) -> None:
     click.echo(f"Version {moved.name} is served now.")
 
 
+@main.command("dev")
+@click.option("--port", default=3000, show_default=True, help="Port of the page on 127.0.0.1.")
+@click.pass_obj
+def dev_command(root: Path, port: int) -> None:
+    """Dagster's page and daemon for this company on this machine, until Ctrl-C. Changed code is read anew."""
+    from orchestration.serving import dev
+
+    company = Company.open(root)
+    click.echo(f"Dagster: http://127.0.0.1:{port}  ·  company directory: {company.root}  ·  Ctrl-C ends it.")
+    sys.exit(dev(company, port=port))
+
+
+@main.command("serve")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Where the page listens. It asks nobody who they are: put a proxy before it.",
+)
+@click.option("--port", default=3000, show_default=True, help="Port of the page.")
+@click.pass_obj
+def serve_command(root: Path, host: str, port: int) -> None:
+    """Dagster's page and daemon for this company as a service: the schedules run for as long as this command does."""
+    from orchestration.serving import serve
+
+    company = Company.open(root)
+    click.echo(f"Dagster: http://{host}:{port}  ·  company directory: {company.root}  ·  Ctrl-C ends it.")
+    sys.exit(serve(company, host=host, port=port))
+
+
 def _demo_options(command: Any) -> Any:
     """What all demo commands take."""
     from demo.crms import CRMS
@@ -306,11 +339,12 @@ def demo_serve(seed: int, crm: str, directory: Path | None) -> None:
 @click.option("--port", default=3000, show_default=True, help="Port of Dagster's page on 127.0.0.1.")
 def demo_dev(seed: int, crm: str, directory: Path | None, port: int) -> None:
     """The demo's APIs with Dagster's page and daemon, until Ctrl-C."""
-    from orchestration.demo import dagster_dev, demo_company
+    from orchestration.demo import demo_company
+    from orchestration.serving import dev
 
     with demo_company(_demo_directory(directory, crm), seed=seed, crm=crm) as company:
         click.echo(f"Dagster: http://127.0.0.1:{port}  ·  company directory: {company.root}  ·  Ctrl-C ends it.")
-        sys.exit(dagster_dev(company, port=port))
+        sys.exit(dev(company, port=port))
 
 
 main.add_command(sources)

@@ -19,8 +19,8 @@ from orchestration.pipeline import FOLLOWING, failure_of
 from orchestration.resources import CompanyResource, RunLock
 from salesgauge.errors import ConfigurationError, SourceError
 from salesgauge.process import Process
-from salesgauge.progress import SILENT, Reporter
-from salesgauge.settings import default_company_root
+from salesgauge.progress import SILENT, LoggingReporter, Reporter
+from salesgauge.settings import Company, default_company_root
 from salesgauge.warehouse import open_published
 
 PIPELINE = [
@@ -34,15 +34,32 @@ PIPELINE = [
     assets.leadership_report,
 ]
 
+# After so many seconds a run of the daemon asks sources again that did not answer.
+RETRY_AFTER = (60.0, 300.0)
+
 # One process for all steps: a process per step would import the world eight times on two cores.
 refresh = dg.define_asset_job(
     "refresh",
-    selection=dg.AssetSelection.all(),
+    # days of the web export are read again by hand; a run reads what is new or changed
+    selection=dg.AssetSelection.all() - dg.AssetSelection.assets(*assets.BY_DAY),
     executor_def=dg.in_process_executor,
     description="Load what is new, build, audit, publish, report.",
     # A run whose process died would be shown as running for ever.
     tags={"dagster/max_runtime": "7200"},
 )
+
+
+# To load one source alone, by hand or on a schedule of one's own.
+SOURCE_JOBS = [
+    dg.define_asset_job(
+        f"load_{name}",
+        selection=dg.AssetSelection.assets(f"raw_{name}"),
+        executor_def=dg.in_process_executor,
+        description=f"Load what is new from {name}; nothing is built.",
+        tags={"dagster/max_runtime": "7200"},
+    )
+    for name in assets.RAW_SOURCES
+]
 
 
 @dg.op
@@ -64,7 +81,7 @@ def weekly_lock() -> None:
     record_lock()
 
 
-def schedules(timezone: str) -> list[dg.ScheduleDefinition]:
+def schedules(timezone: str, company: str = "") -> list[dg.ScheduleDefinition]:
     """The schedules, by the clock of the company."""
     rows: list[tuple[str, dg.JobDefinition | UnresolvedAssetJobDefinition, str, str]] = [
         (
@@ -89,6 +106,7 @@ def schedules(timezone: str) -> list[dg.ScheduleDefinition]:
             execution_timezone=timezone,
             default_status=dg.DefaultScheduleStatus.RUNNING,
             description=description,
+            tags={"salesgauge/company": company} if company else {},
         )
         for name, job, cron, description in rows
     ]
@@ -151,26 +169,45 @@ def build_definitions(
     as_of: str | None = None,
     sources: list[str] | None = None,
     loaded: Sequence[SourceResult] = (),
+    retry_after: Sequence[float] = (),
 ) -> dg.Definitions:
     """The code location for the company directory ``root``; progress goes to ``reporter``.
 
-    ``loaded``: what came of loading where that was done right before the run; else the run loads.
+    ``loaded``: what came of loading where that was done right before the run; else the run loads. ``retry_after``: seconds after which
+    sources that failed are asked again.
     """
     return dg.Definitions(
-        assets=[*assets.SOURCES, *PIPELINE],
+        assets=[*assets.SOURCES, *PIPELINE, *assets.BY_DAY],
         asset_checks=[assets.suite_checks],
-        jobs=[refresh, weekly_lock],
+        jobs=[refresh, weekly_lock, *SOURCE_JOBS],
         # also for what people materialize by hand: the steps of a run share one lock
         executor=dg.in_process_executor,
-        schedules=schedules(company_timezone(root)),
+        schedules=schedules(company_timezone(root), root.name),
         sensors=[failure_alert, source_alert],
         resources={
             "company": CompanyResource(root=str(root), as_of=as_of, sources=sources),
             "run_lock": RunLock(root=str(root)),
             "reporter": dg.ResourceDefinition.hardcoded_resource(reporter),
             "loaded": dg.ResourceDefinition.hardcoded_resource(tuple(loaded)),
+            "retry_after": dg.ResourceDefinition.hardcoded_resource(tuple(retry_after)),
         },
     )
 
 
-defs = build_definitions(default_company_root())
+def _retry_after(root: Path) -> tuple[float, ...]:
+    """``[salesgauge] retry_sources_after`` of the company in ``root``: seconds. ConfigurationError for anything but a list of numbers."""
+    try:
+        company = Company.open(root)
+    except ConfigurationError:  # the run says what is wrong
+        return RETRY_AFTER
+    found = company.setting("retry_sources_after", list(RETRY_AFTER))
+    if not isinstance(found, list) or any(isinstance(one, bool) or not isinstance(one, int | float) for one in found):
+        raise ConfigurationError(
+            f".dlt/config.toml: [salesgauge] retry_sources_after = {found!r} must be a list of seconds, for example [60, 300]."
+        )
+    return tuple(found)
+
+
+defs = build_definitions(
+    default_company_root(), reporter=LoggingReporter(), retry_after=_retry_after(default_company_root())
+)

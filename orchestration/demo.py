@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from salesgauge.settings import PROJECT_ROOT, Company
+from salesgauge.settings import Company
 
 
 @contextmanager
@@ -33,35 +30,3 @@ def wait() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     ended.wait()
-
-
-def dagster_dev(company: Company, *, port: int) -> int:
-    """Dagster's page and daemon on 127.0.0.1 for ``company``, until Ctrl-C; its exit code."""
-    from orchestration.pipeline import dagster_home
-
-    environ = {
-        **os.environ,
-        "DAGSTER_HOME": str(dagster_home(company)),
-        "SALESGAUGE_COMPANY": str(company.root),
-        "DAGSTER_DISABLE_TELEMETRY": "true",
-        "PYTHONWARNINGS": "ignore",
-    }
-    command = [
-        str(Path(sys.executable).parent / "dagster"),
-        "dev",
-        "-w",
-        "workspace.yaml",
-        "-h",
-        "127.0.0.1",
-        "-p",
-        str(port),
-    ]
-    process = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environ)
-
-    def end(*_: object) -> None:
-        process.send_signal(signal.SIGINT)
-
-    # Dagster ends its own children when it is interrupted; they would stay behind if only this process ended.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
-    return process.wait()

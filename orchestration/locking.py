@@ -47,6 +47,16 @@ def run_lock(company: Company) -> Iterator[None]:
         lock.release()
 
 
+def is_held(company: Company) -> bool:
+    """Whether a run holds the lock now."""
+    lock = FileLock(company.var / "run.lock", timeout=0, thread_local=False)
+    try:
+        with lock:
+            return False
+    except Timeout:
+        return True
+
+
 def _holder(company: Company) -> str:
     """Who holds the lock, in words; empty where that was not written yet."""
     with suppress(OSError, ValueError, KeyError, TypeError):

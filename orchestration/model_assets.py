@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -16,8 +17,12 @@ def key(model: Model) -> dg.AssetKey:
     return dg.AssetKey([model.schema, model.name])
 
 
-def specs(part: Plan, whole: Plan) -> list[dg.AssetSpec]:
-    """One asset for each model of ``part``, grouped by layer, with its columns and the file that defines it."""
+# What people query: a mart that was not built for long is stale.
+_QUERIED = ("marts", "kpi")
+
+
+def specs(part: Plan, whole: Plan, *, owners: Sequence[str], freshness: dg.FreshnessPolicy) -> list[dg.AssetSpec]:
+    """One asset for each model of ``part``, grouped by layer, with its columns and the file that defines it; ``freshness`` is that of marts."""
     keys = {model.unique_id: key(model) for model in whole.models}
     return [
         dg.AssetSpec(
@@ -27,6 +32,8 @@ def specs(part: Plan, whole: Plan) -> list[dg.AssetSpec]:
             description=model.description,
             kinds={"dbt", "duckdb", "view" if model.is_view else "table"},
             metadata=_metadata(model),
+            owners=owners,
+            freshness_policy=freshness if model.schema in _QUERIED else None,
         )
         for model in part.models
     ]

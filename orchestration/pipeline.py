@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ import yaml
 
 from ingestion.rawlog.accounting import SourceResult
 from ingestion.run import load_new
-from orchestration import standing
+from orchestration import last_run, standing
 from orchestration.locking import run_lock
 from salesgauge.errors import AfterPublishingError, AuditError, ConfigurationError, SalesgaugeError, SourceError
 from salesgauge.process import Process
@@ -33,16 +34,30 @@ DAGSTER_SETTINGS = {
         "class": "KeptSqliteEventLogStorage",
         "config": {"home": {"env": "DAGSTER_HOME"}},
     },
-    # Steps write nothing to standard output, and capturing it starts two processes per step.
-    "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"},
+    "compute_logs": {
+        "module": "orchestration.step_logs",
+        "class": "StepLogs",
+        "config": {"base_dir": {"env": "DAGSTER_HOME"}},
+    },
+    # What the steps and the libraries that load tell Python's loggers, beside the events of a run.
+    "python_logs": {"managed_python_loggers": ["salesgauge", "ingestion"], "python_log_level": "INFO"},
+    "freshness": {"enabled": True},
+}
+_NO_STEP_LOGS = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+_WITHOUT_LOGS = {
+    **{name: value for name, value in DAGSTER_SETTINGS.items() if name not in ("python_logs", "freshness")},
+    "compute_logs": _NO_STEP_LOGS,
 }
 # What earlier versions wrote. Their homes get the settings of this one; settings that people changed stay.
 EARLIER_SETTINGS: tuple[dict[str, Any], ...] = (
     {"telemetry": {"enabled": False}, "run_monitoring": {"enabled": True}},
     {"telemetry": {"enabled": False}, "nux": {"enabled": False}, "run_queue": {"max_concurrent_runs": 1}},
-    {name: value for name, value in DAGSTER_SETTINGS.items() if name != "event_log_storage"},
+    {name: value for name, value in _WITHOUT_LOGS.items() if name != "event_log_storage"},
+    _WITHOUT_LOGS,
 )
 
+
+TERMINAL = "salesgauge run"
 
 # With which commands to look further after a run that ended so.
 FOLLOWING = {
@@ -91,6 +106,7 @@ def run(
     version stands (``is_full``: it is built all the same). One run at a time: a second one ends with 2 while the first holds the lock.
     """
     started = time.monotonic()
+    last_run.begun(company, trigger=TERMINAL)
     try:
         process = Process.load(company.process_file)
         _check_sources(company.configured_sources(), sources)
@@ -98,6 +114,9 @@ def run(
     except SalesgaugeError as error:
         outcome = RunOutcome(error.exit_code, error=str(error))
     outcome.seconds = time.monotonic() - started
+    last_run.ended(
+        company, exit_code=outcome.exit_code, version=outcome.version, error=outcome.error, run_id=outcome.run_id
+    )
     if outcome.exit_code:
         _alert(company, outcome)
     return outcome
@@ -188,14 +207,22 @@ def _execute(
 ) -> RunOutcome:
     import dagster as dg
 
+    from orchestration.step_logs import AT_THE_TERMINAL
+
     build_definitions = _definitions_of(company)
     home = dagster_home(company)
     os.environ["DAGSTER_HOME"] = str(home)
     definitions = build_definitions(company.root, reporter=reporter, as_of=as_of, sources=sources, loaded=loaded)
     job = definitions.resolve_job_def("refresh")
     with dg.DagsterInstance.get() as instance:
-        result = job.execute_in_process(run_config=QUIET, instance=instance, raise_on_error=False)
-        return _outcome(company, result)
+        os.environ[AT_THE_TERMINAL] = "yes"
+        tags = {
+            "salesgauge/company": company.root.name,
+            "salesgauge/trigger": TERMINAL,
+            **({"salesgauge/as_of": as_of} if as_of else {}),
+        }
+        result = job.execute_in_process(run_config=QUIET, instance=instance, raise_on_error=False, tags=tags)
+        return outcome_of(result.run_id, result.all_events, is_success=result.success)
 
 
 def _definitions_of(company: Company) -> Any:
@@ -212,9 +239,10 @@ def _definitions_of(company: Company) -> Any:
     return build_definitions
 
 
-def _outcome(company: Company, result: object) -> RunOutcome:
-    outcome = RunOutcome(0, run_id=result.run_id)  # type: ignore[attr-defined]
-    for event in result.all_events:  # type: ignore[attr-defined]
+def outcome_of(run_id: str, events: Iterable[Any], *, is_success: bool) -> RunOutcome:
+    """What the Dagster ``events`` of a run of the job ``refresh`` say that it came to."""
+    outcome = RunOutcome(0, run_id=run_id)
+    for event in events:
         data = event.event_specific_data
         if event.event_type_value == "STEP_SUCCESS":
             outcome.step_seconds[event.step_key] = data.duration_ms / 1000
@@ -229,7 +257,7 @@ def _outcome(company: Company, result: object) -> RunOutcome:
         reasons = [outcome.error or "", *(f"{name}: {reason}" for name, reason in failed.items())]
         outcome.exit_code = outcome.exit_code or SourceError.exit_code
         outcome.error = "; ".join(reason for reason in reasons if reason)
-    if outcome.exit_code == 0 and not result.success:  # type: ignore[attr-defined]
+    if outcome.exit_code == 0 and not is_success:
         outcome.exit_code, outcome.error = 1, "the run did not end; see the run in Dagster"
     return outcome
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import PrivateAttr
 
+from orchestration import last_run
 from orchestration.locking import run_lock
 from orchestration.plan import ModelResult, Outcome
 from quality.results import DbtTestResult
@@ -45,11 +46,39 @@ class RunLock(dg.ConfigurableResource):
     _held: ExitStack = PrivateAttr(default_factory=ExitStack)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        self._held.enter_context(run_lock(Company.open(Path(self.root))))
+        company = Company.open(Path(self.root))
+        self._held.enter_context(run_lock(company))
         _end_dead_runs(context)
+        if context.run is not None and (trigger := _trigger(context.run)):
+            last_run.begun(company, trigger=trigger, run_id=context.run.run_id)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        if context.run is not None and _trigger(context.run) and context.instance is not None:
+            _keep_outcome(Company.open(Path(self.root)), context.instance, context.run.run_id)
         self._held.close()
+
+
+def _trigger(run: dg.DagsterRun) -> str | None:
+    """Who started a whole run; None for one of parts, and for one at the terminal, which tells of its end itself."""
+    if run.job_name != "refresh" or "salesgauge/trigger" in run.tags:
+        return None
+    schedule = run.tags.get("dagster/schedule_name")
+    return f"the schedule {schedule}" if schedule else "the Dagster page"
+
+
+def _keep_outcome(company: Company, instance: dg.DagsterInstance, run_id: str) -> None:
+    from orchestration.pipeline import outcome_of
+
+    events = [entry.dagster_event for entry in instance.all_logs(run_id) if entry.dagster_event]
+    outcome = outcome_of(run_id, events, is_success=True)
+    is_whole = bool(outcome.version) or outcome.exit_code != 0
+    last_run.ended(
+        company,
+        exit_code=outcome.exit_code if is_whole else 1,
+        version=outcome.version,
+        error=outcome.error if is_whole else "the run was ended before it published",
+        run_id=run_id,
+    )
 
 
 def _end_dead_runs(context: dg.InitResourceContext) -> None:

@@ -7,10 +7,11 @@ needs as arguments.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,33 @@ class Company:
         if known is None:
             raise ConfigurationError(f".dlt/config.toml: [salesgauge] report_pdf = {value!r} must be true or false.")
         return known
+
+    @property
+    def owners(self) -> list[str]:
+        """Who is asked about the company's data: addresses, and teams as ``team:sales_ops``; ConfigurationError for anything else."""
+        found = self.setting("owners", [])
+        for owner in found if isinstance(found, list) else [found]:
+            if not re.fullmatch(r"team:\w+|[^@\s]+@[^@\s]+\.[^@\s]+", str(owner)):
+                raise ConfigurationError(
+                    f".dlt/config.toml: [salesgauge] owners has {owner!r}. Write a list of addresses and teams, for example "
+                    'owners = ["ann@example.com", "team:sales_ops"].'
+                )
+        return list(found) if isinstance(found, list) else [found]
+
+    def stale_after(self, source: str | None = None) -> timedelta:
+        """How old what is published, or what ``source`` said last, may be before it counts as stale: ``stale_after_hours``, default 26."""
+        where = f"[sources.{source}]" if source else "[salesgauge]"
+        value = self.source(source).get("stale_after_hours") if source else None
+        value = self.setting("stale_after_hours", 26) if value is None else value
+        try:
+            hours = float(value)
+        except (TypeError, ValueError):
+            hours = 0
+        if not 0 < hours < 24 * 366:
+            raise ConfigurationError(
+                f".dlt/config.toml: {where} stale_after_hours = {value!r} must be a number of hours, for example 26."
+            )
+        return timedelta(hours=hours)
 
     def setting(self, key: str, default: Any = None) -> Any:
         """A value of ``[salesgauge]`` in ``config.toml``; the environment's ``SALESGAUGE__<KEY>`` wins."""

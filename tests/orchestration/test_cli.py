@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 import ingestion
+from orchestration import last_run
 from orchestration.assets import _after_publishing
 from orchestration.cli import main
 from orchestration.console import ConsoleReporter, print_summary
@@ -66,6 +67,16 @@ def test_nothing_published_is_said(company: str, command: list[str]) -> None:
     result = call("--company", company, *command)
     assert result.exit_code == 2
     assert "Traceback" not in result.output
+
+
+def test_status_says_what_came_of_the_last_run(company: str) -> None:
+    one = Company.open(company)
+    last_run.begun(one, trigger="salesgauge run")
+    last_run.ended(one, exit_code=3, version=None, error="hubspot: it did not answer\nsecond line")
+    output = call("--company", company, "status").output
+    assert "UTC, started by salesgauge run: nothing was published. hubspot: it did not answer\n" in output
+    assert "second line" not in output
+    (one.var / "last_run.json").unlink()
 
 
 def test_status_and_versions_of_a_new_company(company: str) -> None:

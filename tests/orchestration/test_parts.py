@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
 import duckdb
 import pytest
 
-from orchestration import pipeline, transform
+import ingestion
+from ingestion.catalogue import create_views
+from orchestration import last_run, pipeline, transform
 from orchestration.locking import run_lock
-from orchestration.resources import load_outcome
+from orchestration.resources import CompanyResource, RunLock, load_outcome
 from salesgauge.errors import ConfigurationError
 from salesgauge.process import Process
+from salesgauge.progress import SILENT
 from salesgauge.settings import PROJECT_ROOT, Company
 from salesgauge.warehouse import connect, open_published
 from tests.orchestration.test_standing import write
@@ -68,7 +73,7 @@ def deals(company: Company) -> tuple[int, int]:
 def test_one_source_is_loaded_and_nothing_is_built(company: Company, instance: dg.DagsterInstance) -> None:
     files, built = deals(company)
     assert (files, built) == (1, 2)
-    assert materialize(company, instance, ["raw_files"]) == {"raw_files"}
+    assert materialize(company, instance, ["raw_files"]) == {"raw_files", "source/files"}
     assert deals(company) == (2, 2)
 
 
@@ -102,6 +107,78 @@ def test_one_layer_is_built_from_what_was_loaded(company: Company, instance: dg.
 def test_there_has_to_be_something_to_build_in(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     with pytest.raises(ConfigurationError, match="no working warehouse to build in"):
         materialize(write(tmp_path / "new"), instance, ["marts", "fct_deal"])
+
+
+def test_days_of_the_web_export_are_read_again_and_no_others(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    from orchestration import assets
+
+    root = write(tmp_path / "web").root
+    (root / ".dlt" / "config.toml").write_text('[sources.ga4]\nfolder = "ga4"\n')
+    (root / "data" / "ga4").mkdir()
+    for day in range(1, 6):
+        event = {
+            "event_date": f"2026010{day}", "event_timestamp": str(1767290400000000 + (day - 1) * 86_400_000_000),
+            "event_name": "page_view", "event_params": [], "user_pseudo_id": f"u{day}",
+        }  # fmt: skip
+        (root / "data" / "ga4" / f"events_2026010{day}.jsonl").write_text(json.dumps(event) + "\n")
+    company = Company.open(root)
+    process = Process.load(company.process_file)
+    ingestion.load_new(company, process, received_at=datetime(2026, 1, 6), names=["ga4"])
+    resources = {
+        "company": CompanyResource(root=str(root)), "run_lock": RunLock(root=str(root)), "reporter": SILENT
+    }  # fmt: skip
+    done = dg.materialize(
+        [assets.web_days, *assets.SOURCES],
+        selection=dg.AssetSelection.assets("web_days"),
+        resources=resources,
+        instance=instance,
+        tags={"dagster/asset_partition_range_start": "2026-01-02", "dagster/asset_partition_range_end": "2026-01-04"},
+    )
+    assert done.success
+    events = [event for event in done.all_events if event.is_step_materialization]
+    assert {event.partition for event in events} == {"2026-01-02", "2026-01-03", "2026-01-04"}
+    with connect(":memory:") as con:
+        create_views(con, company)
+        # the log keeps both; models take the newest load of a day
+        rows = "select extract(day from event_day), count(*), count(distinct _load_id) from raw_ga4.events group by 1 order by 1"
+        assert con.execute(rows).fetchall() == [(1, 1, 1), (2, 2, 2), (3, 2, 2), (4, 2, 2), (5, 1, 1)]
+
+
+def test_a_source_that_did_not_answer_is_asked_again(tmp_path: Path) -> None:
+    company = write(tmp_path / "late")
+    process, file, waited = Process.load(company.process_file), company.data_dir / "deals.csv", []
+    rows = file.read_text()
+    file.write_bytes(b"id,made,price\n\xff\xfe\x00\n\x00")
+    file.unlink()
+    file.mkdir()  # it can't be read
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 2:
+            file.rmdir()
+            file.write_text(rows)
+
+    (result,) = ingestion.load_new(
+        company, process, received_at=datetime(2026, 6, 1), retry_after=(1.0, 5.0, 9.0), wait=wait
+    )
+    assert (result.state, result.total.loaded, waited) == ("loaded", 2, [1.0, 5.0])
+
+
+def test_a_run_of_the_daemon_leaves_what_came_of_it(company: Company, instance: dg.DagsterInstance) -> None:
+    from orchestration.definitions import build_definitions
+
+    for moment, state in (("2026-06-01T12:00:00Z", "version"), ("soon", "nothing was published. ")):
+        job = build_definitions(company.root, as_of=moment).resolve_job_def("refresh")
+        tags = {"dagster/schedule_name": "daily_refresh"}
+        done = job.execute_in_process(run_config=pipeline.QUIET, instance=instance, raise_on_error=False, tags=tags)
+        assert done.success == (state == "version")
+        last = last_run.load(company)
+        assert last is not None and (last.run_id, last.trigger) == (done.run_id, "the schedule daily_refresh")
+        assert f"started by the schedule daily_refresh: {state}" in (last_run.in_words(company) or "")
+    last_run.begun(company, trigger="the Dagster page")
+    assert (last_run.in_words(company) or "").endswith("its process died; the next run needs no help")
+    with run_lock(company):
+        assert (last_run.in_words(company) or "").endswith("still running")
 
 
 HOLDER = """

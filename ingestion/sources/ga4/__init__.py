@@ -6,8 +6,8 @@ Sessions, channels and what an event means belong to the models. Counts of the D
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Collection, Iterable
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from ingestion.connector.about import About, Finding, Setting
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from salesgauge.process import Process
     from salesgauge.settings import Company, SourceSettings
 
-__all__ = ["ABOUT", "TABLES", "check", "extract", "read_again"]
+__all__ = ["ABOUT", "SOURCE", "TABLES", "check", "extract", "extract_days", "read_again"]
 
 ABOUT = About(
     name=SOURCE,
@@ -52,6 +52,21 @@ def extract(
     from ingestion.sources.ga4.run import run
 
     return run(company, landing, reporter=reporter)
+
+
+def extract_days(
+    company: Company,
+    process: Process | None,
+    landing: Landing,
+    *,
+    days: Collection[date],
+    received_at: datetime,
+    reporter: Reporter = SILENT,
+) -> int:
+    """Land ``days`` again, changed or not, and no other day; see ``extract``."""
+    from ingestion.sources.ga4.run import run
+
+    return run(company, landing, reporter=reporter, again=days)
 
 
 def read_again(company: Company, landing: Landing, records: Iterable[Waiting]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
@@ -28,8 +28,8 @@ _LOG = logging.getLogger(__name__)
 _UNREAD = [-1, 0, ""]  # the state of no file: it is read with the next run
 
 
-def run(company: Company, landing: Landing, *, reporter: Reporter) -> int:
-    """Land every day whose files are new or changed; returns the number of files read.
+def run(company: Company, landing: Landing, *, reporter: Reporter, again: Collection[date] | None = None) -> int:
+    """Land every day whose files are new or changed, or the days ``again`` and no others; returns the number of files read.
 
     ``[sources.ga4] folder`` (relative to the data folder, or a bucket) holds ``events_YYYYMMDD[_<shard>].jsonl[.gz]`` or ``.parquet`` and, for days
     without such a file, ``events_intraday_YYYYMMDD…``. A load holds all rows of each day that it holds; the newest load of a day is the
@@ -39,7 +39,7 @@ def run(company: Company, landing: Landing, *, reporter: Reporter) -> int:
     """
     place = place_of(company.source(SOURCE))
     try:
-        return _run(company, place, landing, reporter)
+        return _run(company, place, landing, reporter, again)
     finally:
         place.close()
 
@@ -57,7 +57,7 @@ def ask_again(company: Company, landing: Landing, records: Iterable[Waiting]) ->
     )
 
 
-def _run(company: Company, place: Place, landing: Landing, reporter: Reporter) -> int:
+def _run(company: Company, place: Place, landing: Landing, reporter: Reporter, again: Collection[date] | None) -> int:
     known: dict[str, dict[str, list[Any]]] = rawlog.last_cursor(company, SOURCE, "events") or {}
     days = days_of(place.find("events_*"))
     if not days:
@@ -66,9 +66,11 @@ def _run(company: Company, place: Place, landing: Landing, reporter: Reporter) -
     done = 0
     with spool_folder(company.work_dir, SOURCE) as work:
         for day, files in sorted(days.items()):
+            if again is not None and day not in again:
+                continue
             before = known.get(day.isoformat(), {})
             state = {file.name: state_of(place, file.stored, before.get(file.name), work) for file in files}
-            if state != before:
+            if state != before or again is not None:
                 changed.extend(files)
                 cursor[day.isoformat()] = state
         for batch in batches(changed):
