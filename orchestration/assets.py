@@ -3,6 +3,7 @@
 Few, coarse steps: each is one call into the package that does the work.
 """
 
+import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -159,15 +160,7 @@ def ingest(
 FIRST_DAY = "2020-10-14"
 
 
-@dg.asset(
-    deps=[["source", "ga4"]],
-    group_name="raw",
-    kinds={"parquet"},
-    owners=OWNERS,
-    partitions_def=dg.DailyPartitionsDefinition(FIRST_DAY),
-    backfill_policy=dg.BackfillPolicy.single_run(),
-)
-def web_days(
+def _web_days(
     context: dg.AssetExecutionContext, company: CompanyResource, run_lock: RunLock, reporter: ReporterParam
 ) -> dg.MaterializeResult:
     """Days of the web analytics export, read again, changed or not. For a backfill: runs read by themselves what is new or changed."""
@@ -179,6 +172,18 @@ def web_days(
         raise (ConfigurationError if result.is_misconfigured else SourceError)(result.error or "ga4")
     return dg.MaterializeResult(metadata=_load_metadata([result]))
 
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", dg.BetaWarning)  # of backfill policies
+    web_days = dg.asset(
+        name="web_days",
+        deps=[["source", "ga4"]],
+        group_name="raw",
+        kinds={"parquet"},
+        owners=OWNERS,
+        partitions_def=dg.DailyPartitionsDefinition(FIRST_DAY),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )(_web_days)
 
 # Only a company that has the export can read days of it again.
 BY_DAY = [web_days] if "ga4" in SOURCE_NAMES else []

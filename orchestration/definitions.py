@@ -13,7 +13,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 import analysis.locks
 from ingestion import outcomes
 from ingestion.rawlog.accounting import SourceResult
-from orchestration import assets
+from orchestration import assets, last_run
 from orchestration.alerts import send_alert
 from orchestration.pipeline import FOLLOWING, failure_of
 from orchestration.resources import CompanyResource, RunLock
@@ -128,8 +128,13 @@ def failure_alert(context: dg.RunFailureSensorContext, company: CompanyResource)
         for event in context.get_step_failure_events()
         if event.step_failure_data.error
     ] or [(1, context.failure_event.message or "the run ended without a reason")]
+    directory, run = company.open(), context.dagster_run
+    noted = last_run.load(directory)
+    if run.job_name == refresh.name and (noted is None or noted.run_id != run.run_id):  # it failed before it began
+        last_run.begun(directory, trigger=run.tags.get("dagster/schedule_name", "the Dagster page"), run_id=run.run_id)
+        last_run.ended(directory, exit_code=failed[0][0], version=None, error=failed[0][1])
     done = send_alert(
-        company.open(),
+        directory,
         at=datetime.now(UTC).replace(tzinfo=None),
         title=f"Salesgauge: the run '{context.dagster_run.job_name}' failed",
         reasons=[reason for _, reason in failed],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from dagster._core.storage.compute_log_manager import CapturedLogContext
@@ -31,4 +32,4 @@ class StepLogs(LocalComputeLogManager):
 
     @classmethod
     def from_config_value(cls, inst_data: Any, config_value: Any) -> StepLogs:
-        return cls(inst_data=inst_data, **config_value)
+        return cls(base_dir=str(Path(config_value["base_dir"]) / "step_logs"), inst_data=inst_data)

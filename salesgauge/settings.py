@@ -241,9 +241,9 @@ class Company:
             hours = float(value)
         except (TypeError, ValueError):
             hours = 0
-        if not 0 < hours < 24 * 366:
+        if not 0.1 <= hours < 24 * 366:
             raise ConfigurationError(
-                f".dlt/config.toml: {where} stale_after_hours = {value!r} must be a number of hours, for example 26."
+                f".dlt/config.toml: {where} stale_after_hours = {value!r} must be a number of hours from 0.1 on, for example 26."
             )
         return timedelta(hours=hours)
 

@@ -208,7 +208,7 @@ def test_a_killed_run_leaves_a_log_that_can_be_read(tmp_path: Path, monkeypatch:
     assert START in kinds and dg.DagsterEventType.STEP_SUCCESS not in kinds
 
 
-@pytest.mark.parametrize("earlier", pipeline.EARLIER_SETTINGS, ids=["first", "second", "third"])
+@pytest.mark.parametrize("earlier", pipeline.EARLIER_SETTINGS, ids=["first", "second", "third", "fourth"])
 def test_the_home_of_an_earlier_version_gets_the_settings_of_this_one(tmp_path: Path, earlier: dict) -> None:
     company = _company(tmp_path, earlier)
     assert yaml.safe_load((pipeline.dagster_home(company) / "dagster.yaml").read_text()) == pipeline.DAGSTER_SETTINGS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -102,3 +102,25 @@ def test_whether_a_run_prints_its_report(root: Path) -> None:
     assert not Company.open(root, {}).wants_pdf
     with pytest.raises(ConfigurationError, match="report_pdf = 'no' must be true or false"):
         Company.open(root, {"SALESGAUGE__REPORT_PDF": "no"}).wants_pdf  # noqa: B018
+
+
+def test_owners_and_when_data_are_stale(root: Path) -> None:
+    config = root / ".dlt" / "config.toml"
+    assert (Company.open(root, {}).owners, Company.open(root, {}).stale_after("hubspot")) == ([], timedelta(hours=26))
+    config.write_text(
+        '[salesgauge]\nowners = ["ann@example.com", "team:sales_ops"]\nstale_after_hours = 3\n[sources.hubspot]\nstale_after_hours = 0.5\n'
+    )
+    company = Company.open(root, {})
+    assert company.owners == ["ann@example.com", "team:sales_ops"]
+    hours = [company.stale_after(source) / timedelta(hours=1) for source in (None, "typeform", "hubspot")]
+    assert hours == [3, 3, 0.5]
+    for wrong in ('owners = ["Ann"]', "owners = 7"):
+        config.write_text(f"[salesgauge]\n{wrong}\n")
+        with pytest.raises(ConfigurationError, match="Write a list of addresses and teams"):
+            Company.open(root, {}).owners  # noqa: B018
+    for wrong in ('"soon"', "0.01", "-1", "1e9"):
+        config.write_text(f"[sources.hubspot]\nstale_after_hours = {wrong}\n")
+        with pytest.raises(
+            ConfigurationError, match=r"\[sources.hubspot\] stale_after_hours = .* must be a number of hours"
+        ):
+            Company.open(root, {}).stale_after("hubspot")
