@@ -10,7 +10,7 @@ import duckdb
 
 from ingestion import rawlog
 from ingestion.catalogue import create_views, raw_tables
-from ingestion.sql.lines import identifier
+from ingestion.sql.text import identifier
 from salesgauge.entities import ENTITIES
 from salesgauge.errors import ConfigurationError
 from salesgauge.settings import API_SOURCES, Company

@@ -13,7 +13,7 @@ import duckdb
 from ingestion.files.mapping.model import FileMapping
 from ingestion.files.mapping.sql import Mapped
 from ingestion.files.readers.relation import RefusedError
-from ingestion.sql.lines import identifier
+from ingestion.sql.text import identifier
 
 _MOST = 0.01  # the share of rows that may be older versions of others
 _TINY = 100  # rows: of fewer some may be, whatever their share

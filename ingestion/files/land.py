@@ -15,10 +15,10 @@ from ingestion.files.notes import FileNotes
 from ingestion.files.readers.archives import unpacked
 from ingestion.files.readers.relation import Dialect, RefusedError, Relation
 from ingestion.files.readers.tabular import read, read_plain, rows_of
-from ingestion.files.relation import check_columns, days_in_utc, dialect_of, filtered
+from ingestion.files.reading import check_columns, days_in_utc, dialect_of, filtered
 from ingestion.files.snapshots import of_its_moment, taken_at
 from ingestion.landing.load import Landing
-from ingestion.sql.lines import json_path, quote
+from ingestion.sql.text import json_path, quote
 from salesgauge.process import Process
 
 _TRANSITION = "lifecycle:transition"

@@ -1,6 +1,7 @@
 """A look into one file: rows as they would be loaded, those that would be quarantined, words that nothing maps. Which files are looked into belongs to ``previewing``.
 
-Rows are judged by the very code that loads them (``mapping.sql``, ``landing``, ``keys``); nothing is written to the company's directory."""
+Rows are judged by the very code that loads them (``mapping.sql``, ``landing``, ``keys``); nothing is written to the company's directory.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +25,11 @@ from ingestion.files.readers.encodings import detect
 from ingestion.files.readers.heads import Head, head
 from ingestion.files.readers.relation import Dialect, RefusedError
 from ingestion.files.readers.tabular import read
-from ingestion.files.relation import check_columns, days_in_utc, dialect_of, filtered
+from ingestion.files.reading import check_columns, days_in_utc, dialect_of, filtered
 from ingestion.files.sampling import sniffed
 from ingestion.files.snapshots import of_its_moment, taken_at
 from ingestion.landing.rows import judged
-from ingestion.sql.lines import identifier, quote
+from ingestion.sql.text import identifier, quote
 from salesgauge.errors import SalesgaugeError
 from salesgauge.process import Process
 from salesgauge.process.checks import stage_word

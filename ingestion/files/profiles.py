@@ -13,7 +13,7 @@ from datetime import datetime
 
 import duckdb
 
-from ingestion.sql.lines import identifier, quote
+from ingestion.sql.text import identifier, quote
 
 NULL_WORDS = (
     "n/a",

@@ -24,7 +24,7 @@ from ingestion.files.readers.heads import head
 from ingestion.files.readers.relation import Dialect, RefusedError
 from ingestion.files.readers.tabular import read
 from ingestion.rawlog.order import in_natural_order
-from ingestion.sql.lines import identifier, json_path
+from ingestion.sql.text import identifier, json_path
 
 ROWS = {"csv": 50_000, "jsonl": 50_000, "parquet": 50_000, "excel": 10_000, "xes": 20_000}
 _LOOKED_AT = 200

@@ -2,7 +2,8 @@
 
 It stands on ``requests`` alone. dlt's client was the first choice, but it shortens a long ``Retry-After``, takes ``Retry-After: 0`` for
 absent, retries limits that last until tomorrow, has no bound in time and no limit shared by threads. What an endpoint means does not
-belong here: that is each source's own module. Credentials are in ``auth``, limits in ``limits``, declared resources in ``connector.rest``."""
+belong here: that is each source's own module. Credentials are in ``auth``, limits in ``limits``, declared resources in ``connector.rest``.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ from ingestion import rawlog
 from ingestion.landing.load import Landing
 from ingestion.landing.spool import Spool, Tally, spool_folder
 from ingestion.rawlog.declarations import RawColumn, RawTable
-from ingestion.sql.lines import identifier, quote, read_lines
+from ingestion.sql.lines import read_lines
+from ingestion.sql.text import identifier, quote
 from salesgauge.errors import SourceError
 from salesgauge.progress import SILENT, Reporter
 from salesgauge.settings import Company

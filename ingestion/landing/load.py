@@ -23,7 +23,8 @@ from ingestion.privacy.suppression import Suppressions, without
 from ingestion.rawlog.accounting import TableCount
 from ingestion.rawlog.declarations import AsReceived, RawColumn, RawTable
 from ingestion.rawlog.parquet import can_be_original, place_originals
-from ingestion.sql.lines import identifier, path_literal, quote, read_lines, sanitise
+from ingestion.sql.lines import read_lines, sanitise
+from ingestion.sql.text import identifier, path_literal, quote
 from salesgauge.errors import SourceError
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect

@@ -17,7 +17,8 @@ from ingestion import rawlog
 from ingestion.landing.load import Landing
 from ingestion.landing.spool import spool_folder
 from ingestion.rawlog.declarations import RawTable, Tables
-from ingestion.sql.lines import identifier, quote, read_lines
+from ingestion.sql.lines import read_lines
+from ingestion.sql.text import identifier, quote
 from salesgauge.settings import API_SOURCES, Company
 from salesgauge.warehouse import connect
 

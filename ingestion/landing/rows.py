@@ -19,7 +19,7 @@ from ingestion.landing.typing import TypedColumn
 from ingestion.rawlog.accounting import TableCount
 from ingestion.rawlog.declarations import AsReceived, RawColumn, RawTable
 from ingestion.rawlog.parquet import Constant, labels_of_original, metadata
-from ingestion.sql.lines import identifier, path_literal, quote
+from ingestion.sql.text import identifier, path_literal, quote
 from salesgauge.errors import SourceError
 
 # Without the limit every record is hashed for a dictionary that is then given up.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ingestion.sql.lines import identifier, quote
+from ingestion.sql.text import identifier, quote
 
 _EXPECTED = {
     "timestamp": "a time like 2026-01-31T09:30:00Z between 1900 and 2200",

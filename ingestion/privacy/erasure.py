@@ -32,7 +32,7 @@ from ingestion.privacy.suppression import (
 )
 from ingestion.rawlog.declarations import Tables
 from ingestion.rawlog.parquet import remove_unnamed_originals
-from ingestion.sql.lines import path_literal, quote
+from ingestion.sql.text import path_literal, quote
 from salesgauge.entities import ENTITIES
 from salesgauge.errors import ConfigurationError
 from salesgauge.settings import API_SOURCES, Company

@@ -21,7 +21,7 @@ import duckdb
 
 from ingestion.privacy.phones import LENGTH, SHORTEST, national, phone_keys
 from ingestion.rawlog.parquet import metadata_of_copy, original_of, rows
-from ingestion.sql.lines import identifier, quote
+from ingestion.sql.text import identifier, quote
 from salesgauge.settings import Company
 
 _PARQUET = "format parquet, compression zstd, string_dictionary_page_size_limit 1000"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ingestion.sql.lines import identifier
+from ingestion.sql.text import identifier
 
 
 @dataclass(frozen=True)

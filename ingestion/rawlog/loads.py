@@ -1,7 +1,8 @@
 """Which loads of the raw log count, their files, where sources stopped, and what killed runs left behind. The views over them belong to ``views``.
 
 Layout: ``<raw>/<source>/<table>/<load_id>.<file_id>.parquet``; a load counts when ``<raw>/<source>/_dlt_loads`` holds its mark, which is
-written last. Files without a mark are leftovers of a run that was killed: nothing reads them. How a load is written belongs to ``commit``."""
+written last. Files without a mark are leftovers of a run that was killed: nothing reads them. How a load is written belongs to ``commit``.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 
 from ingestion.rawlog.declarations import SAME_AS, received_value
-from ingestion.sql.lines import identifier, path_literal, quote
+from ingestion.sql.text import identifier, path_literal, quote
 
 _RECEIVED, _CONSTANTS, _ORIGINAL = "received", "constants", "original"
 _FOLDER = "_originals"

@@ -12,7 +12,7 @@ from ingestion.rawlog.declarations import RawTable, Tables
 from ingestion.rawlog.loads import UNFINISHED, committed, cursors, files_of, shown, sources, table_files
 from ingestion.rawlog.order import in_natural_order
 from ingestion.rawlog.parquet import columns_of, recorded
-from ingestion.sql.lines import identifier, quote
+from ingestion.sql.text import identifier, quote
 from salesgauge.entities import DUCKDB_TYPES, ENTITIES
 from salesgauge.settings import API_SOURCES, Company
 

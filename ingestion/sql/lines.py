@@ -7,11 +7,12 @@ end in quarantine and its good ones are loaded.
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from ingestion.sql.text import path_literal, quote
 
 _DELIMITER = "\x01"
 UNSAFE = (b"\r", _DELIMITER.encode())  # bytes that would be taken for the end of a line or of its column
@@ -70,26 +71,6 @@ def sanitise(source: Path, folder: Path) -> SafeFile:
             longest = max(longest, len(data))
             out.write(data + b"\n")
     return SafeFile(target, longest)
-
-
-def quote(text: str) -> str:
-    """``text`` as an SQL literal. SQL text can't hold a NUL: it is written out."""
-    return "'" + text.replace("'", "''").replace("\x00", "\\x00") + "'"
-
-
-def path_literal(path: Path) -> str:
-    """``path`` as an SQL literal for DuckDB's readers, which would take a name with ``[1]`` or ``*`` for a pattern, and read other files."""
-    return quote(re.sub(r"[*?\[]", r"[\g<0>]", str(path)))
-
-
-def json_path(name: str) -> str:
-    """The JSON path of the field ``name`` of an object; a name that begins with ``$`` is one."""
-    return name if name.startswith("$") else f'$."{name}"'
-
-
-def identifier(name: str) -> str:
-    """``name`` as a quoted SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _clean(line: bytes) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ingestion.files.mapping.model import FileMapping
 from ingestion.files.mapping.rules import DateRule
-from ingestion.sql.lines import identifier, quote
+from ingestion.sql.text import identifier, quote
 
 _OFFSET = "'[0-9]{2}:[0-9]{2}.*(Z| UTC|[+-][0-9]{2}(:?[0-9]{2})?)$'"
 _MIDNIGHT = "'[0-9-]{8,10}[T ]00:00(:00([.]0+)?)?(Z| UTC|[+-]00(:?00)?)'"

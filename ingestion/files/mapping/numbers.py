@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from ingestion.files.mapping.model import FileMapping
 from ingestion.files.mapping.rules import Numbers
 from ingestion.files.mapping.values import JSON_FORMATS
-from ingestion.sql.lines import identifier, json_path, quote
+from ingestion.sql.text import identifier, json_path, quote
 from salesgauge.entities import DUCKDB_TYPES, Column
 
 AMOUNT_WORDS = (

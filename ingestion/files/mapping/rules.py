@@ -11,7 +11,7 @@ import duckdb
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from ingestion.connector.buckets import check_location
-from ingestion.sql.lines import quote
+from ingestion.sql.text import quote
 from salesgauge.process.expressions import read_condition
 from salesgauge.process.model import Timezone
 

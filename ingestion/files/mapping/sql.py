@@ -1,7 +1,8 @@
 """The SQL that turns the rows of a file into rows of a canonical entity, as its mapping says.
 
 It works in steps, one projection each, so that nothing is computed twice: the file's values (``values``: nulls, value maps) → moments as they are
-written → moments in UTC (``moments``). Whether a value fits is decided by ``landing.typing``; the columns made here tell it how (``RawColumn.convert``)."""
+written → moments in UTC (``moments``). Whether a value fits is decided by ``landing.typing``; the columns made here tell it how (``RawColumn.convert``).
+"""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ from ingestion.files.mapping.numbers import (
 from ingestion.files.mapping.values import JSON_FORMATS, ids_of, is_as_it_is, texts_sql, values_sql
 from ingestion.rawlog import FILE_COLUMNS
 from ingestion.rawlog.declarations import AsReceived, RawColumn, RawTable
-from ingestion.sql.lines import identifier, quote
+from ingestion.sql.text import identifier, quote
 from salesgauge.entities import DUCKDB_TYPES, ENTITIES, Entity
 from salesgauge.process import Process
 

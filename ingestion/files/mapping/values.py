@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from ingestion.files.mapping.model import STAGE_COLUMN, FileMapping
 from ingestion.files.mapping.moments import Moment
 from ingestion.files.mapping.rules import ColumnRule
-from ingestion.sql.lines import identifier, quote
+from ingestion.sql.text import identifier, quote
 from salesgauge.entities import DUCKDB_TYPES, Entity
 
 JSON_FORMATS = ("jsonl", "xes")  # formats of which a row is kept as the JSON that it is

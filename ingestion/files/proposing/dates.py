@@ -10,7 +10,7 @@ from ingestion.files.proposing.entry import Entry
 from ingestion.files.proposing.fit import rank_of
 from ingestion.files.proposing.wording import quoted_text
 from ingestion.files.synonyms import DURATIONS, plain
-from ingestion.sql.lines import identifier
+from ingestion.sql.text import identifier
 from salesgauge.yaml_file import as_yaml
 
 

@@ -11,7 +11,7 @@ from ingestion.files.profiles import Profile
 from ingestion.files.proposing.entry import Fit
 from ingestion.files.sampling import Table
 from ingestion.files.synonyms import DURATIONS, plain
-from ingestion.sql.lines import identifier
+from ingestion.sql.text import identifier
 
 _WHO = ("from_number", "to_number", "email", "phone", "user_id", "agent", "lead_id", "deal_id")
 _KEY_SHARED, _TINY, _SOME = 0.01, 100, 5  # as in keys

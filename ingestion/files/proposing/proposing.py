@@ -1,6 +1,7 @@
 """``salesgauge sources init``: a commented mapping from what real files look like. The person who knows the data only corrects it.
 
-What files are is found out by ``sampling`` and ``profiles``, what names mean stands in ``synonyms``; the options of a mapping are those of ``ingestion.files.mapping``."""
+What files are is found out by ``sampling`` and ``profiles``, what names mean stands in ``synonyms``; the options of a mapping are those of ``ingestion.files.mapping``.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ from ingestion.files.proposing.stage_words import proposed_stage
 from ingestion.files.proposing.stages import add_plans, entered_stages, stage_lines
 from ingestion.files.proposing.wording import path_text, some_of
 from ingestion.files.sampling import Table
-from ingestion.sql.lines import identifier
+from ingestion.sql.text import identifier
 from salesgauge.entities import ENTITIES
 from salesgauge.process import Process
 from salesgauge.yaml_file import as_yaml

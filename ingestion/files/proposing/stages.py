@@ -12,7 +12,7 @@ from ingestion.files.proposing.stage_words import proposed_stage
 from ingestion.files.proposing.wording import MOST_WORDS, quoted_text, rows_text
 from ingestion.files.snapshots import form_of
 from ingestion.files.synonyms import plain
-from ingestion.sql.lines import identifier
+from ingestion.sql.text import identifier
 from salesgauge.yaml_file import as_yaml
 
 

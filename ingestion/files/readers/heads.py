@@ -16,7 +16,7 @@ import duckdb
 
 from ingestion.files.readers import archives
 from ingestion.files.readers.encodings import wide_encoding
-from ingestion.sql.lines import path_literal, quote
+from ingestion.sql.text import path_literal, quote
 
 _SMALL = 1 << 20  # bytes: smaller files are read as they are
 _MOST = 1 << 26  # bytes of a head, whatever its lines

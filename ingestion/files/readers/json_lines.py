@@ -11,7 +11,8 @@ import duckdb
 from ingestion.files.readers.relation import RefusedError, Relation
 from ingestion.files.readers.text import lines_with_text
 from ingestion.files.readers.xes import NoLogError, to_json_lines
-from ingestion.sql.lines import UNSAFE, identifier, json_path, quote, read_lines, sanitise
+from ingestion.sql.lines import UNSAFE, read_lines, sanitise
+from ingestion.sql.text import identifier, json_path, quote
 
 
 def xes_relation(con: duckdb.DuckDBPyConnection, path: Path, folder: Path, wanted: list[str]) -> Relation:

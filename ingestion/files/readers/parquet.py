@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 from ingestion.files.readers.relation import RefusedError, Relation, record_value
-from ingestion.sql.lines import identifier, path_literal
+from ingestion.sql.text import identifier, path_literal
 
 
 def parquet_relation(con: duckdb.DuckDBPyConnection, path: Path) -> Relation:

@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from ingestion.sql.lines import identifier, path_literal
+from ingestion.sql.text import identifier, path_literal
 from salesgauge.errors import SourceError
 
 _BATCH = 20_000

@@ -1,6 +1,7 @@
 """Files as DuckDB relations, each by the reader of its format: CSV, Excel, Parquet, JSON lines and XES in one shape (``relation``).
 
-What their columns mean does not belong here (``ingestion.files.mapping``)."""
+What their columns mean does not belong here (``ingestion.files.mapping``).
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingestion.sql.lines import quote
+from ingestion.sql.text import quote
 
 # Where an event names the traffic that it came from, best first: the session's last click, then what the event itself collected.
 _TRAFFIC = (

@@ -15,7 +15,8 @@ from ingestion.rawlog.parquet import names_of, shape_of
 from ingestion.sources.ga4.days import DayFile
 from ingestion.sources.ga4.events import events_of
 from ingestion.sources.ga4.tables import EVENTS
-from ingestion.sql.lines import identifier, path_literal, quote, read_lines, sanitise
+from ingestion.sql.lines import read_lines, sanitise
+from ingestion.sql.text import identifier, path_literal, quote
 
 _FEW = 1_000  # repeats of a batch that are looked for one by one
 _WITHOUT_REPEATS = """

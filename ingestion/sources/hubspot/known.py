@@ -12,7 +12,7 @@ import duckdb
 
 from ingestion import rawlog
 from ingestion.sources.hubspot.tables import TABLES, ObjectType
-from ingestion.sql.lines import path_literal, quote
+from ingestion.sql.text import path_literal, quote
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
 

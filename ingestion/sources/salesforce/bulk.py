@@ -13,7 +13,8 @@ import duckdb
 
 from ingestion.landing.load import Landing
 from ingestion.rawlog.declarations import AsReceived, RawTable
-from ingestion.sql.lines import identifier, path_literal, read_csv
+from ingestion.sql.lines import read_csv
+from ingestion.sql.text import identifier, path_literal
 from salesgauge.errors import SourceError
 
 

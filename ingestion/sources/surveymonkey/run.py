@@ -18,7 +18,7 @@ from ingestion.http.steady import Seen, steadily
 from ingestion.landing.changes import Changes
 from ingestion.landing.load import Landing
 from ingestion.sources.surveymonkey.tables import BULK, IDS, LIST, RESPONSES, SOURCE, SURVEYS
-from ingestion.sql.lines import quote
+from ingestion.sql.text import quote
 from salesgauge.progress import Reporter
 from salesgauge.settings import Company, SourceSettings
 
