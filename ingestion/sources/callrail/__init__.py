@@ -25,12 +25,12 @@ ABOUT = About(
     kind="calls",
     settings=(
         Setting("api_key", "API key of a user who sees all companies", is_required=True, is_secret=True),
-        Setting("account_id", "needed where the key sees more than one account"),
-        Setting("reread_days", "how far each sync reads back, default 30: calls are graded and tagged later"),
+        Setting("account_id", "needed only if the key sees several accounts"),
+        Setting("reread_days", "days back that each sync reads, default 30: calls are graded and tagged later"),
         Setting("requests_per_hour", "default 900 of the 1,000 that CallRail allows"),
     ),
     provides={
-        "calls": "direction, answered, duration, recording, transcript and keywords where the plan has them, source and campaign",
+        "calls": "direction, answered or not, duration, source and campaign; recording, transcript and keywords if the plan has them",
         "activities": "calls, linked to leads by telephone number",
         "form_submissions": "forms with source and campaign",
     },

@@ -32,12 +32,12 @@ ABOUT = About(
             "folder below data/, or s3://bucket/prefix, with the files of the BigQuery export",
             is_required=True,
         ),
-        Setting("aws_access_key_id", "of a bucket", is_secret=True),
-        Setting("aws_secret_access_key", "of a bucket", is_secret=True),
-        Setting("endpoint_url", "of a bucket that is not Amazon's"),
-        Setting("region", "of a bucket, default us-east-1"),
+        Setting("aws_access_key_id", "access key of the bucket", is_secret=True),
+        Setting("aws_secret_access_key", "secret key of the bucket", is_secret=True),
+        Setting("endpoint_url", "endpoint of a bucket outside Amazon"),
+        Setting("region", "region of the bucket, default us-east-1"),
     ),
-    provides={"web_events": "every event of the export, days replaced as late events arrive"},
+    provides={"web_events": "every event of the export; a day is replaced when late events arrive"},
     requests_when_unchanged="no request; of a bucket 2, and one more per 1,000 files",
 )
 

@@ -35,21 +35,28 @@ ABOUT = About(
         Setting(
             "service_account", "JSON key of a service account", is_required=True, is_secret=True, unless="refresh_token"
         ),
-        Setting("refresh_token", "of a user, instead of it", is_secret=True),
-        Setting("client_id", "of the app that the user allowed", is_secret=True, given_with="refresh_token"),
-        Setting("client_secret", "of the app that the user allowed", is_secret=True, given_with="refresh_token"),
-        Setting("start_date", "the first day of a first load, default 395 days ago"),
-        Setting("reread_days", "how many days each sync reads again, default 3"),
+        Setting("refresh_token", "refresh token of a user, instead of the service account", is_secret=True),
+        Setting(
+            "client_id", "client id of the app that the user authorized", is_secret=True, given_with="refresh_token"
+        ),
+        Setting(
+            "client_secret",
+            "client secret of the app that the user authorized",
+            is_secret=True,
+            given_with="refresh_token",
+        ),
+        Setting("start_date", "first day of the first load, default 395 days ago"),
+        Setting("reread_days", "days that each sync reads again, default 3"),
         Setting("longest_wait_minutes", "how long a sync may wait for a quota, default 35"),
-        Setting("keep_tokens", "tokens a day that are left to others, default 0"),
+        Setting("keep_tokens", "quota tokens per day to leave to others, default 0"),
     ),
     provides={
         "web_sessions": "counts by day, channel, source, medium and campaign; no single sessions",
         "spend": "cost of linked ad accounts by day and campaign",
-        "campaigns": "the names that visits and cost have",
+        "campaigns": "campaign names of visits and cost",
     },
     limits={
-        "leads_created": "the Data API gives counts: no visitor, session or form of it can be linked to a lead; use the export files (ga4) for that",
+        "leads_created": "the Data API returns counts: no visitor, session or form can be linked to a lead; the export files (ga4) allow it",
     },
     scopes=("analytics.readonly", "Viewer on the property"),
     requests_when_unchanged="12: 4 reports for each of the last 3 days, and one more per 10,000 rows",

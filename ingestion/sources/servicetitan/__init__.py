@@ -49,8 +49,8 @@ ABOUT = About(
         Setting("token_url", "default https://auth.servicetitan.io/connect/token"),
     ),
     provides={
-        "leads": "leads, online bookings and lead calls, one inquiry once; status as it is, and as it was at each sync",
-        "deals": "jobs that were not made from a sold estimate",
+        "leads": "leads, online bookings and lead calls, each inquiry once; the present status, and the status at each sync",
+        "deals": "jobs that did not come from a sold estimate",
         "accounts": "customers",
         "contacts": "customers",
         "calls": "with campaign and recording",

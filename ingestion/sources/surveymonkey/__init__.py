@@ -29,8 +29,8 @@ ABOUT = About(
     settings=(
         Setting("access_token", "access token of the app", is_required=True, is_secret=True),
         Setting("base_url", "default https://api.surveymonkey.com/v3; EU accounts: https://api.eu.surveymonkey.com/v3"),
-        Setting("overlap_minutes", "how far each sync reads back, default 5"),
-        Setting("whole_every_days", "how often the ids of all responses are read to find deleted ones, default 7"),
+        Setting("overlap_minutes", "minutes back that each sync reads, default 5"),
+        Setting("whole_every_days", "days between readings of all ids, which find deleted responses, default 7"),
         Setting("requests_per_minute", "default 100 of the 120 that SurveyMonkey allows"),
     ),
     provides={"survey_answers": "NPS, satisfaction and comment of every response"},

@@ -27,8 +27,8 @@ ABOUT = About(
         Setting("account_sid", "AC…", is_required=True),
         Setting("api_key", "SK…, or the account's sid", is_required=True, is_secret=True),
         Setting("api_secret", "its secret, or the auth token", is_required=True, is_secret=True),
-        Setting("reread_days", "how far each sync reads back, default 2"),
-        Setting("history_days", "how far a first load goes back, default 395"),
+        Setting("reread_days", "days back that each sync reads, default 2"),
+        Setting("history_days", "days back that the first load reads, default 395"),
     ),
     provides={
         "calls": "direction, answered, duration and recording; legs of one call are one call",

@@ -28,7 +28,7 @@ ABOUT = About(
         Setting("access_token", "personal access token", is_required=True, is_secret=True),
         Setting("base_url", "default https://api.typeform.com; EU accounts: https://api.eu.typeform.com"),
         Setting("forms", "ids of the forms to read; default all"),
-        Setting("overlap_minutes", "how far each sync reads back, default 60"),
+        Setting("overlap_minutes", "minutes back that each sync reads, default 60"),
     ),
     provides={"survey_answers": "NPS, satisfaction and comment of every response"},
     scopes=("forms:read", "responses:read"),
