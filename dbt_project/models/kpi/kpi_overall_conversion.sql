@@ -13,10 +13,8 @@ observations as (
 
 rolled as (
     {{ kpi_rollup('observations', 'on_date', '
-        coalesce(cast(sum(is_lead) as bigint), 0) as n,
         count(case when is_open then 1 end) as still_open,
-        coalesce(cast(sum(is_won_deal) as bigint), 0) as deals_won,
-    ' ~ kpi_sums('overall_conversion_rate')) }}
+    ' ~ kpi_sums('overall_conversion_rate') ~ ', ' ~ kpi_sums_of('per', 'is_won_deal', 'is_lead', 'period_conversion_rate')) }}
 ),
 
 journeys as (
@@ -29,16 +27,16 @@ final as (
         rolled.period_start_date,
         rolled.segment_type,
         rolled.segment,
-        rolled.n,
+        coalesce({{ kpi_estimate('period_conversion_rate', 'n') }}, 0) as n,
         {{ kpi_estimate('overall_conversion_rate', 'numerator') }} as customers,
         {{ kpi_estimate('overall_conversion_rate', 'value') }} as conversion_rate,
         {{ kpi_estimate('overall_conversion_rate', 'low') }} as low,
         {{ kpi_estimate('overall_conversion_rate', 'high') }} as high,
-        {{ ratio_of('rolled.still_open', 'rolled.n') }} as open_share,
+        {{ ratio_of('rolled.still_open', kpi_estimate('period_conversion_rate', 'n')) }} as open_share,
         journeys.median_time as km_median_days,
-        rolled.deals_won,
-        {{ ratio_of('rolled.deals_won', 'rolled.n') }} as period_conversion_rate,
-        {{ is_low_n('rolled.n') }} as is_low_n,
+        cast(coalesce({{ kpi_estimate('period_conversion_rate', 'numerator') }}, 0) as bigint) as deals_won,
+        {{ kpi_estimate('period_conversion_rate', 'value') }} as period_conversion_rate,
+        {{ is_low_n('coalesce(' ~ kpi_estimate('period_conversion_rate', 'n') ~ ', 0)') }} as is_low_n,
         {{ kpi_stamp() }}
     from rolled
     left join journeys on {{ kpi_same_group('rolled', 'journeys') }}
