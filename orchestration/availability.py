@@ -58,7 +58,11 @@ def at_hand(con: duckdb.DuckDBPyConnection, allowed: Iterable[Availability]) -> 
     found = []
     for one in allowed:
         kpi = kpis()[one.metric]
-        values, dates = _at_hand(con, kpi)
+        try:
+            values, dates = _at_hand(con, kpi)
+        except (duckdb.CatalogException, duckdb.BinderException):
+            found.append(Availability(one.metric, False, "the published version is older than this metric: run again"))
+            continue
         if values == 0:
             reason = kpi.nothing
             found.append(Availability(one.metric, False, reason if one.is_available else f"{reason}; {one.reason}"))

@@ -270,20 +270,18 @@ def map_sources(root: Path) -> None:
 @sources.command("kpis")
 @click.pass_obj
 def kpis(root: Path) -> None:
-    """Which metrics the published data allow, and why not the others."""
+    """Which metrics the published data allow, and why not the others; where nothing is published, which the sources allow."""
     from rich.console import Console
     from rich.table import Table
 
-    from metrics import MetricStore
     from orchestration.sources import metrics
+    from salesgauge.kpis import kpis
 
     company = Company.open(root)
-    with MetricStore(company.pointer) as store:
-        names = [metric.name for metric in store.list()]
     console, table = Console(), Table(box=None)
     for header in ("metric", "", "what to know"):
         table.add_column(header, overflow="fold")
-    for one in metrics(company, names):
+    for one in metrics(company, list(kpis())):
         table.add_row(one.metric, "yes" if one.is_available else "no", one.reason)
     console.print(table)
 

@@ -360,6 +360,16 @@ def test_the_data_at_hand_decide_which_metrics_there_are() -> None:
     con.execute("update marts.fct_closed_deal set closed_date = date '2026-02-01'")
     (win_rate,) = at_hand(con, [Availability("win_rate", True)])
     assert win_rate == Availability("win_rate", True)
+    con.execute("drop table marts.fct_survey_response")
+    nps, win_rate = at_hand(con, availability(["nps", "win_rate"], [], ["deals", "survey_answers"]))
+    assert win_rate.is_available and not nps.is_available and "older than this metric" in nps.reason
+
+
+def test_which_kpis_the_sources_allow_is_told_before_anything_is_published(company: Company) -> None:
+    assert not company.pointer.exists()
+    told = CliRunner().invoke(main, ["--company", str(company.root), "sources", "kpis"], env={"COLUMNS": "200"})
+    lines = {line.split()[0]: line.split()[1] for line in told.output.splitlines()[1:] if line.strip()}
+    assert told.exit_code == 0 and set(lines) == set(kpis()) and lines["win_rate"] == "yes"
 
 
 def test_metrics_know_which_objects_are_read(company: Company) -> None:
