@@ -11,7 +11,7 @@ export DO_NOT_TRACK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev test coverage test-fast truth lint format docs bench bench-ingest torture torture-ingest faults corpus lock clean
+.PHONY: help setup run dev test coverage test-fast truth lint format docs bench bench-run bench-ingest torture torture-ingest faults corpus lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ docs: $(STAMP) ## what documents take from the project: mappings, columns of the
 
 bench: $(STAMP) ## speed, as ratios against peers on the same data
 	@$(BIN)/python -m benchmarks
+
+bench-run: $(STAMP) ## what a run costs, beside bare dbt and bare DuckDB (LEADS=…)
+	@$(BIN)/python -m benchmarks.run_cost --leads $(or $(LEADS),100000)
 
 bench-ingest: $(STAMP) ## the bulk paths beside DuckDB's reader and dlt's default
 	@$(BIN)/python -m benchmarks.ingest

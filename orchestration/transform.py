@@ -81,7 +81,7 @@ def build(
     company.dbt_target_dir.mkdir(parents=True, exist_ok=True)
     shutil.copy(semantic_manifest(values), company.dbt_target_dir)
     con = connect(company.warehouse_file)
-    con.execute(f"set threads = {_threads(company)}")
+    con.execute(f"set threads = {threads(company)}")
     # The next run builds it anew, so nothing is saved by moving its log into the file before the end.
     con.execute("set checkpoint_threshold = '256MB'")
     try:
@@ -90,7 +90,7 @@ def build(
         con.close()
 
 
-def _threads(company: Company) -> int:
+def threads(company: Company) -> int:
     """How many threads are worth it: for little data DuckDB spends a quarter of its time on sharing it out."""
     size = sum(file.stat().st_size for file in company.raw_dir.rglob("*.parquet"))
     return min(1 + size // BYTES_A_THREAD, os.cpu_count() or 1)
