@@ -199,16 +199,31 @@ def _load_metadata(results: list[ingestion.SourceResult]) -> dict[str, Any]:
     return {result.source: dg.MetadataValue.json(result.summary()) for result in results}
 
 
-@dg.asset(key="process", deps=["raw_log"], group_name="process", kinds={"yaml", "duckdb"}, owners=OWNERS)
+@dg.asset(
+    key="process",
+    deps=["raw_log"],
+    group_name="process",
+    kinds={"yaml", "duckdb"},
+    owners=OWNERS,
+    output_required=False,
+)
 def process_tables(
     context: dg.AssetExecutionContext, company: CompanyResource, run_lock: RunLock, reporter: ReporterParam
-) -> dg.MaterializeResult:
-    """A fresh working warehouse with ``process.yml`` as tables and views over the raw log."""
-    reporter.step("models")
+) -> Iterator[dg.MaterializeResult | dg.AssetObservation]:
+    """A fresh working warehouse with ``process.yml`` as tables and views over the raw log.
+
+    Not in a scheduled run that would publish what is published: its other steps are skipped, and the version stands.
+    """
     directory = company.open()
+    is_scheduled = "dagster/schedule_name" in context.run.tags
+    if is_scheduled and (version := run_lock.standing_version(directory)):
+        reporter.done("models", f"nothing is new: version {version} stands")
+        yield dg.AssetObservation("published_version", metadata={"version": version, "unchanged": True, "stands": True})
+        return
+    reporter.step("models")
     loads = ingestion.rawlog.fingerprint(directory)
     transform.prepare(directory, company.process(), as_of=company.moment(run_started(context)))
-    return dg.MaterializeResult(metadata={"loads": loads})
+    yield dg.MaterializeResult(metadata={"loads": loads})
 
 
 @dg.multi_asset(

@@ -191,7 +191,7 @@ def build_definitions(
         sensors=[failure_alert, source_alert],
         resources={
             "company": CompanyResource(root=str(root), as_of=as_of, sources=sources),
-            "run_lock": RunLock(root=str(root)),
+            "run_lock": RunLock(root=str(root), as_of=as_of),
             "reporter": dg.ResourceDefinition.hardcoded_resource(reporter),
             "loaded": dg.ResourceDefinition.hardcoded_resource(tuple(loaded)),
             "retry_after": dg.ResourceDefinition.hardcoded_resource(tuple(retry_after)),

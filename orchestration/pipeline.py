@@ -252,6 +252,8 @@ def outcome_of(run_id: str, events: Iterable[Any], *, is_success: bool) -> RunOu
             outcome.exit_code, outcome.error = failure_of(data.error)
         elif event.event_type_value == "ASSET_MATERIALIZATION":
             _note(outcome, data.materialization)
+        elif event.event_type_value == "ASSET_OBSERVATION":
+            _note(outcome, data.asset_observation)
     failed = {name: source["error"] for name, source in outcome.sources.items() if source["state"] == "failed"}
     if outcome.exit_code in (0, AfterPublishingError.exit_code) and failed:
         reasons = [outcome.error or "", *(f"{name}: {reason}" for name, reason in failed.items())]
@@ -266,6 +268,7 @@ def _note(outcome: RunOutcome, materialization: object) -> None:
     path, metadata = materialization.asset_key.path, materialization.metadata  # type: ignore[attr-defined]
     if path == ["published_version"]:
         outcome.version, outcome.unchanged = metadata["version"].value, metadata["unchanged"].value
+        outcome.stands = "stands" in metadata
     elif path == ["process"]:
         outcome.loads = metadata["loads"].value
     elif path == ["leadership_report"]:

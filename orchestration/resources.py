@@ -1,7 +1,7 @@
 """What the steps of a run share: the company, the moment, and who is told about progress."""
 
 import json
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,10 +9,11 @@ from pathlib import Path
 import dagster as dg
 from pydantic import PrivateAttr
 
-from orchestration import last_run
+from orchestration import last_run, standing
 from orchestration.locking import run_lock
 from orchestration.plan import ModelResult, Outcome
 from quality.results import DbtTestResult
+from salesgauge.errors import ConfigurationError
 from salesgauge.process import Process
 from salesgauge.settings import Company, parse_utc
 
@@ -40,10 +41,15 @@ class CompanyResource(dg.ConfigurableResource):
 
 
 class RunLock(dg.ConfigurableResource):
-    """Holds the lock of the company directory ``root`` for as long as a run lasts (``orchestration.locking``)."""
+    """Holds the lock of the company directory ``root`` for as long as a run lasts (``orchestration.locking``).
+
+    Of a whole run that the daemon started it also notes when it began, what it is made of, and what came of it.
+    """
 
     root: str
+    as_of: str | None = None
     _held: ExitStack = PrivateAttr(default_factory=ExitStack)
+    _made_of: str | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         company = Company.open(Path(self.root))
@@ -51,10 +57,20 @@ class RunLock(dg.ConfigurableResource):
         _end_dead_runs(context)
         if context.run is not None and (trigger := _trigger(context.run)):
             last_run.begun(company, trigger=trigger, run_id=context.run.run_id)
+            with suppress(ConfigurationError, ValueError):  # a step says what is wrong
+                # before anything is read: what changes meanwhile is another state
+                process, now = Process.load(company.process_file), datetime.now(UTC).replace(tzinfo=None)
+                moment = CompanyResource(root=self.root, as_of=self.as_of).moment(now)
+                self._made_of = standing.made_of(company, process, as_of=moment, is_fixed=moment != now)
+
+    def standing_version(self, company: Company) -> str | None:
+        """The served version where a run would publish the same; None where it would not, and where nobody knows."""
+        found = standing.standing(company, self._made_of) if self._made_of else None
+        return found[0] if found else None
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         if context.run is not None and _trigger(context.run) and context.instance is not None:
-            _keep_outcome(Company.open(Path(self.root)), context.instance, context.run.run_id)
+            _keep_outcome(Company.open(Path(self.root)), context.instance, context.run.run_id, self._made_of)
         self._held.close()
 
 
@@ -66,12 +82,14 @@ def _trigger(run: dg.DagsterRun) -> str | None:
     return f"the schedule {schedule}" if schedule else "the Dagster page"
 
 
-def _keep_outcome(company: Company, instance: dg.DagsterInstance, run_id: str) -> None:
+def _keep_outcome(company: Company, instance: dg.DagsterInstance, run_id: str, made_of: str | None) -> None:
     from orchestration.pipeline import outcome_of
 
     events = [entry.dagster_event for entry in instance.all_logs(run_id) if entry.dagster_event]
     outcome = outcome_of(run_id, events, is_success=True)
     is_whole = bool(outcome.version) or outcome.exit_code != 0
+    if outcome.exit_code == 0 and made_of and outcome.version and outcome.report:
+        standing.remember(company, made_of, outcome.loads, outcome.version, outcome.report)
     last_run.ended(
         company,
         exit_code=outcome.exit_code if is_whole else 1,

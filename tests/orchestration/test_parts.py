@@ -181,6 +181,34 @@ def test_a_run_of_the_daemon_leaves_what_came_of_it(company: Company, instance: 
         assert (last_run.in_words(company) or "").endswith("still running")
 
 
+def test_a_scheduled_run_with_nothing_new_lets_the_version_stand(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    from orchestration.definitions import build_definitions
+
+    company = write(tmp_path / "daily")
+    config = company.root / ".dlt" / "config.toml"
+    config.write_text('[salesgauge]\nas_of = "2026-06-01T12:00:00Z"\n')
+
+    def run(**tags: str) -> tuple[set[str], str | None]:
+        job = build_definitions(company.root).resolve_job_def("refresh")
+        done = job.execute_in_process(run_config=pipeline.QUIET, instance=instance, tags=tags)
+        last = last_run.load(company)
+        assert done.success and last is not None and (last.exit_code, last.run_id) == (0, done.run_id)
+        return {event.step_key for event in done.all_events if event.is_step_success and event.step_key}, last.version
+
+    schedule = {"dagster/schedule_name": "hourly_refresh"}
+    steps, version = run(**schedule)
+    assert {"models", "audit", "published_version", "leadership_report"} <= steps and version
+    assert run(**schedule) == ({"ingest", "process"}, version)
+    assert "audit" in run()[0], "who asks for a run in the page gets one"
+    with (company.data_dir / "deals.csv").open("a") as file:
+        file.write("3,2026-05-06,300\n")
+    steps, newer = run(**schedule)
+    assert "audit" in steps and newer != version
+    assert run(**schedule) == ({"ingest", "process"}, newer)
+    config.write_text('[salesgauge]\nas_of = "2026-06-02T12:00:00Z"\n')
+    assert "audit" in run(**schedule)[0]
+
+
 HOLDER = """
 import sys
 from pathlib import Path
