@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # tests/conftest.py says what stays together and comes first
-SHARED_OUT := -n $(or $(JOBS),2) --dist loadgroup --no-loadscope-reorder
+SHARED_OUT := -n $(or $(JOBS),3) --dist loadgroup --no-loadscope-reorder
 
 export DO_NOT_TRACK := 1
 export PYTHONUTF8 := 1
@@ -32,7 +32,7 @@ run: $(STAMP) ## the main job on the demo company (var/demo): load, build, audit
 dev: $(STAMP) ## the demo's APIs, the Dagster page and daemon on 127.0.0.1:3000 (PORT=…)
 	@$(BIN)/salesgauge demo dev --port $(or $(PORT),3000)
 
-test: $(STAMP) ## all tests, in two processes (JOBS=…)
+test: $(STAMP) ## all tests, in three processes (JOBS=…)
 	@$(BIN)/python -m pytest $(SHARED_OUT)
 
 coverage: $(STAMP) ## all tests, with the lines and branches that they run

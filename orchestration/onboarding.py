@@ -7,6 +7,7 @@ import shlex
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path, PurePosixPath
 
 from orchestration.exports import unread_exports
@@ -65,30 +66,28 @@ def _files(company: Company, given: Sequence[Path]) -> list[Path]:
                 f"No export in {company.data_dir} waits for a mapping. Put files there, or name some: salesgauge sources init FILE…"
             )
         return unread
-    found: dict[Path, None] = {}
+    chosen: dict[Path, None] = {}
     for path in given:
         place = next((one for one in (path, company.data_dir / path, company.root / path) if one.exists()), None)
         if place is None:
-            matching = (
-                sorted(company.data_dir.glob(str(path)))
-                if not path.is_absolute() and any(mark in str(path) for mark in "*?[")
-                else []
-            )
+            # a pattern in quotes, which the shell left as it is
+            patterns = (path, company.data_dir / path, company.root / path)
+            matching = next((sorted(map(Path, found)) for one in patterns if (found := glob(str(one)))), [])
             if not matching:
                 raise ConfigurationError(f"There is no file {path}, neither here nor in {company.data_dir}.")
-            found.update(dict.fromkeys(one.resolve() for one in matching if one.is_file()))
+            chosen.update(dict.fromkeys(one.resolve() for one in matching if one.is_file()))
             continue
         if place.is_dir():
-            found.update(
+            chosen.update(
                 dict.fromkeys(
                     one.resolve() for one in sorted(place.rglob("*")) if one.is_file() and not _is_hidden(one, place)
                 )
             )
         else:
-            found[place.resolve()] = None
-    if not found:
+            chosen[place.resolve()] = None
+    if not chosen:
         raise ConfigurationError(f"There is no file in {given[0]}.")
-    return list(found)
+    return list(chosen)
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""How the tests are shared out between processes (``make test`` has two), and a Postgres server for those that need one. What else tests use belongs
+"""How the tests are shared out between processes (``make test`` has three), and a Postgres server for those that need one. What else tests use belongs
 to the folders.
 """
 

@@ -52,6 +52,17 @@ def test_init_takes_all_exports_that_nothing_reads(company: Path) -> None:
     assert "No export" in call("--company", company, "sources", "init").output
 
 
+@pytest.mark.parametrize("base", ["", "data/", "absolute"])
+def test_a_pattern_in_quotes_is_that_of_files(company: Path, base: str) -> None:
+    for day in ("05", "12"):
+        (company / "data" / f"pipe_2026-01-{day}.csv").write_text("Deal,Stage,Created\n" + "1,won,2026-01-02\n" * 3)
+    pattern = company / "data" / "pipe_*.csv" if base == "absolute" else f"{base}pipe_*.csv"
+    result = call("--company", company, "sources", "init", pattern, "--name", "pipe")
+    assert result.exit_code == 0, result.output
+    assert "pipe_*.csv" in (company / "sources" / "pipe.yml").read_text()
+    assert "There is no file pop_*.csv" in call("--company", company, "sources", "init", "pop_*.csv").output
+
+
 def test_a_file_elsewhere_is_to_be_brought_to_the_data(company: Path, tmp_path: Path) -> None:
     (tmp_path / "my leads.csv").write_text(LEADS)
     result = call("--company", company, "sources", "init", tmp_path / "my leads.csv")
