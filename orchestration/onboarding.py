@@ -7,7 +7,6 @@ import shlex
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from glob import glob
 from pathlib import Path, PurePosixPath
 
 from orchestration.exports import unread_exports
@@ -71,8 +70,9 @@ def _files(company: Company, given: Sequence[Path]) -> list[Path]:
         place = next((one for one in (path, company.data_dir / path, company.root / path) if one.exists()), None)
         if place is None:
             # a pattern in quotes, which the shell left as it is
-            patterns = (path, company.data_dir / path, company.root / path)
-            matching = next((sorted(map(Path, found)) for one in patterns if (found := glob(str(one)))), [])
+            bases = [Path(path.anchor)] if path.anchor else [Path(), company.data_dir, company.root]
+            pattern = str(path.relative_to(path.anchor))
+            matching = next((found for base in bases if (found := sorted(base.glob(pattern)))), [])
             if not matching:
                 raise ConfigurationError(f"There is no file {path}, neither here nor in {company.data_dir}.")
             chosen.update(dict.fromkeys(one.resolve() for one in matching if one.is_file()))
