@@ -44,8 +44,9 @@ test-fast: $(STAMP) ## the tests that take seconds
 truth: $(STAMP) ## every KPI of five full-size companies against their truth (ten minutes)
 	@SALESGAUGE_FULL_SCALE=1 $(BIN)/python -m pytest -q tests/e2e/test_truth.py
 
-lint: $(STAMP) ## style, types and import directions
+lint: $(STAMP) ## style, types, import directions and SQL
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/mypy
+	@$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
 
 format: $(STAMP) ## put the code in form
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -47,7 +47,7 @@ calls as (
         lead_id,
         cast(null as varchar) as deal_id,
         false as is_deleted,
-        exists (
+        exists(
             select 1 from recorded_of_leads as recorded
             where recorded.lead_id = calls.lead_id
                 and recorded.type = 'call'
@@ -75,7 +75,7 @@ appointments as (
         lead_id,
         deal_id,
         is_deleted,
-        exists (
+        exists(
             select 1 from recorded_of_leads as recorded
             where recorded.lead_id = booked.lead_id
                 and recorded.type = 'meeting'

@@ -67,14 +67,14 @@ linked as (
         {{ value_at_as_of('close_dates', 'everything.expected_close_date', 'date') }} as expected_close_date,
         everything.is_deleted and coalesce(everything.removed_at <= {{ as_of() }}, true) as is_deleted,
         coalesce(lead_merges.survivor_id, everything.lead_id) as linked_lead_id,
-        merges.survivor_id as merged_into_id
+        deal_merges.survivor_id as merged_into_id
     from everything
     {{ join_value_at_as_of('owners', 'deal', 'everything.deal_id', 'owner_id') }}
     {{ join_value_at_as_of('pipelines', 'deal', 'everything.deal_id', 'pipeline') }}
     {{ join_value_at_as_of('amounts', 'deal', 'everything.deal_id', 'amount') }}
     {{ join_value_at_as_of('close_dates', 'deal', 'everything.deal_id', 'expected_close_date') }}
-    left join {{ ref('int_merged_records') }} as merges
-        on merges.subject_type = 'deal' and everything.deal_id = merges.record_id
+    left join {{ ref('int_merged_records') }} as deal_merges
+        on deal_merges.subject_type = 'deal' and everything.deal_id = deal_merges.record_id
     left join {{ ref('int_merged_records') }} as lead_merges
         on lead_merges.subject_type = 'lead' and everything.lead_id = lead_merges.record_id
 

@@ -18,7 +18,7 @@ made_up as (
 
     select value from placeholders where length(value) > 2
     union
-    select value from (values ('noemail'), ('nomail'), ('no-email'), ('noreply'), ('no-reply'), ('donotreply')) as words(value)
+    select words.value from (values ('noemail'), ('nomail'), ('no-email'), ('noreply'), ('no-reply'), ('donotreply')) as words (value)
 
 ),
 

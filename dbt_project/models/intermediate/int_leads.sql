@@ -57,12 +57,12 @@ merged as (
         {{ value_at_as_of('owners', 'everything.owner_id') }} as owner_id,
         {{ value_at_as_of('statuses', 'everything.status') }} as status,
         everything.is_deleted and coalesce(everything.removed_at <= {{ as_of() }}, true) as is_deleted,
-        merges.survivor_id as merged_into_id
+        lead_merges.survivor_id as merged_into_id
     from everything
     {{ join_value_at_as_of('owners', 'lead', 'everything.lead_id', 'owner_id') }}
     {{ join_value_at_as_of('statuses', 'lead', 'everything.lead_id', 'status') }}
-    left join {{ ref('int_merged_records') }} as merges
-        on merges.subject_type = 'lead' and everything.lead_id = merges.record_id
+    left join {{ ref('int_merged_records') }} as lead_merges
+        on lead_merges.subject_type = 'lead' and everything.lead_id = lead_merges.record_id
 
 ),
 

@@ -14,8 +14,8 @@ deals as (
 
 fields as (
 
-    select field
-    from (values {% for field in spelled_segments() %}('{{ field }}'){{ ', ' if not loop.last }}{% endfor %}) as names(field)
+    select names.field
+    from (values {% for field in spelled_segments() %}('{{ field }}'){{ ', ' if not loop.last }}{% endfor %}) as names (field)
 
 ),
 

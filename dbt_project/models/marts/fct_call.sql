@@ -5,7 +5,7 @@ with calls as (
         activity_id as call_id,
         lead_id,
         activities.at as called_at,
-        outcome is not distinct from 'answered' as is_answered
+        (outcome is not distinct from 'answered') as is_answered
     from {{ ref('fct_activity') }} as activities
     where type = 'call' and direction = 'inbound' and lead_id is not null and activities.at is not null
 

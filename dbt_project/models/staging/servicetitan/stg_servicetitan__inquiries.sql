@@ -113,7 +113,7 @@ united as (
         parsed_bookings.modified_at,
         not coalesce(parsed_bookings.is_active, true),
         case lower(parsed_bookings.booking.status) when 'dismissed' then 'Dismissed' when 'converted' then 'Converted' else 'Open' end,
-        jobs.job.customerId,
+        parsed_jobs.job.customerId,
         parsed_bookings.booking.campaignId,
         parsed_bookings.booking.jobTypeId,
         parsed_bookings.booking.businessUnitId,
@@ -124,7 +124,7 @@ united as (
         null,
         null
     from parsed_bookings
-    left join parsed_jobs as jobs on parsed_bookings.id = jobs.job.bookingId
+    left join parsed_jobs on parsed_bookings.id = parsed_jobs.job.bookingId
     where parsed_bookings.id not in (select lead.bookingId from parsed_leads where lead.bookingId is not null)
         and (
             parsed_bookings.id not in (select booking_id from service_only where booking_id is not null)
@@ -139,7 +139,7 @@ united as (
         parsed_calls.modified_at,
         not coalesce(parsed_calls.is_active, true),
         case parsed_calls.call.type when 'Booked' then 'Converted' else 'Open' end,
-        coalesce(parsed_calls.call.customer.id, jobs.job.customerId),
+        coalesce(parsed_calls.call.customer.id, parsed_jobs.job.customerId),
         parsed_calls.call.campaign.id,
         null,
         null,
@@ -150,12 +150,12 @@ united as (
         {{ clean('parsed_calls.call."from"') }},
         null
     from parsed_calls
-    left join parsed_jobs as jobs on parsed_calls.id = jobs.job.leadCallId
+    left join parsed_jobs on parsed_calls.id = parsed_jobs.job.leadCallId
     where lower(parsed_calls.call.direction) = 'inbound' and parsed_calls.call.type in ('Booked', 'Unbooked')
         and parsed_calls.call.lead.id is null
         and parsed_calls.id not in (select coalesce(lead.callId, lead.manualCallId) from parsed_leads where coalesce(lead.callId, lead.manualCallId) is not null)
         -- a call about work that was sold or promised before is none
-        and (parsed_calls.call.job.id is null or jobs.job is not null)
+        and (parsed_calls.call.job.id is null or parsed_jobs.job is not null)
         and (
             parsed_calls.id not in (select call_id from service_only where call_id is not null)
             or parsed_calls.id in (select call_id from sellable where call_id is not null)
