@@ -80,8 +80,8 @@ def account(company: Company, as_of: datetime, *, is_tested: bool = False) -> Ac
     """Build the warehouse, with the tests of the models where ``is_tested``, and read what became of the rows. It balances."""
     process = Process.load(company.process_file)
     transform.prepare(company, process, as_of=as_of)
-    chosen = {"exclude": [AFTER_ANALYSIS]} if is_tested else {"select": MODELS}
-    outcome = transform.build(company, process, is_tested=is_tested, **chosen)
+    select, exclude = ((), (AFTER_ANALYSIS,)) if is_tested else (MODELS, ())
+    outcome = transform.build(company, process, select=select, exclude=exclude, is_tested=is_tested)
     assert [model for model in outcome.models if model.status != "success"] == []
     assert bool(outcome.tests) == is_tested
     assert [test for test in outcome.tests if test.status not in ("pass", "warn")] == []

@@ -68,9 +68,8 @@ class Files:
 
     def of_days(self) -> Files:
         """The same without any time of day."""
-        return replace(
-            self, **{kind: [_day(row) for row in getattr(self, kind)] for kind in ("leads", "deals", "calls")}
-        )
+        leads, deals, calls = ([_day(row) for row in rows] for rows in (self.leads, self.deals, self.calls))
+        return replace(self, leads=leads, deals=deals, calls=calls)
 
     def write(self, root: Path) -> Company:
         """A company directory with these files."""
@@ -138,7 +137,9 @@ _OWNERS = st.sampled_from(["ann", "bob", None])
 @st.composite
 def files(draw: st.DrawFn) -> Files:
     """Up to a dozen leads, with up to a deal and a call each; every deal has a lead, and moves on in the order of the process."""
-    leads, deals, calls = [], [], []
+    leads: list[Row] = []
+    deals: list[Row] = []
+    calls: list[Row] = []
     for number in range(draw(st.integers(3, 12))):
         created = draw(_MOMENTS)
         shared = {"channel": draw(_CHANNELS), "branch": draw(_BRANCHES), "owner": draw(_OWNERS)}

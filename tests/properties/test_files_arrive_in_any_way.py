@@ -6,6 +6,7 @@ Of values without their time of day only what needs a time of day may change.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +34,7 @@ TABLES = (
     "kpi_contradictions",
     "kpi_reconciliation",
 )
+_SPELLINGS: tuple[Callable[[str], str], ...] = (str.upper, str.title, lambda text: f" {text} ")
 # A build takes a second or two; the seed is fixed, so that a run is a function of the code.
 few = settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
@@ -49,13 +51,8 @@ def assert_same(found: dict[str, pd.DataFrame], expected: dict[str, pd.DataFrame
 
 def shuffled(company: Files, seed: int) -> Files:
     pick = random.Random(seed)
-    return replace(
-        company,
-        **{
-            kind: pick.sample(list(getattr(company, kind)), len(getattr(company, kind)))
-            for kind in ("leads", "deals", "calls")
-        },
-    )
+    leads, deals, calls = (pick.sample(list(rows), len(rows)) for rows in (company.leads, company.deals, company.calls))
+    return replace(company, leads=leads, deals=deals, calls=calls)
 
 
 @few
@@ -83,11 +80,7 @@ def test_the_case_of_segments_changes_nothing(company: Files, seed: int) -> None
     pick = random.Random(seed)
 
     def other_case(row: dict) -> dict:
-        changed = {
-            name: pick.choice([str.upper, str.title, lambda text: f" {text} "])(row[name])
-            for name in ("branch", "channel")
-            if row.get(name)
-        }
+        changed = {name: pick.choice(_SPELLINGS)(row[name]) for name in ("branch", "channel") if row.get(name)}
         return {**row, **changed}
 
     # a record that comes first says how a segment is written

@@ -6,10 +6,9 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-import small_warehouse as small
-
 import quality
 from salesgauge.settings import Company
+from tests.quality import small_warehouse as small
 
 
 def main(root: str, first: str, last: str) -> None:

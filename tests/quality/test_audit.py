@@ -27,7 +27,7 @@ def audit(con: duckdb.DuckDBPyConnection, company: Company, small: ModuleType) -
 
 
 def test_a_sound_warehouse_passes(audit: Audit, con: duckdb.DuckDBPyConnection) -> None:
-    before = con.execute("select count(*) from duckdb_tables()").fetchone()[0]
+    [(before,)] = con.execute("select count(*) from duckdb_tables()").fetchall()
     outcome = audit(DbtTestResult("unique_deal", "fct_deal", "pass", 0, "error", ""))
     assert outcome.passed and outcome.failures == ()
     assert outcome.scores == {"completeness": 0.6, "validity": 0.0, "uniqueness": 1.0, "timeliness": 0.9}
@@ -37,9 +37,8 @@ def test_a_sound_warehouse_passes(audit: Audit, con: duckdb.DuckDBPyConnection) 
     ).fetchone()
     assert written == (len(outcome.checks), len(outcome.checks) - len(outcome.warnings), 3)
     assert pickle.loads(pickle.dumps(outcome)) == outcome
-    assert con.execute("select count(*) from duckdb_tables()").fetchone()[0] == before + 2, (
-        "scores and checks, nothing temporary"
-    )
+    after = con.execute("select count(*) from duckdb_tables()").fetchall()
+    assert after == [(before + 2,)], "scores and checks, nothing temporary"
     listed = dict(quality.audit_checks())
     assert len(listed) == len(quality.audit_checks())
     assert all(listed[check.suite] == check.table for check in outcome.checks if check.origin == "gx")
@@ -65,9 +64,9 @@ def test_everything_that_is_wrong_is_said_at_once(audit: Audit, con: duckdb.Duck
     ]
     assert {"email_format", "not_null_rep"} <= {check.name for check in outcome.warnings}
     assert not any(failure.action == "" for failure in outcome.failures)
-    stored = con.execute(
+    [stored] = con.execute(
         "select severity, failing_rows, examples from quality.checks where name = 'email_format'"
-    ).fetchone()
+    ).fetchall()
     assert stored[:2] == ("warn", 10) and "hubspot:…000" in stored[2]
 
 

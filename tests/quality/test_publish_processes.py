@@ -17,7 +17,7 @@ from quality.hashes import table_hash
 from salesgauge.settings import Company
 from salesgauge.warehouse import open_published
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 KILLS = 15
 READERS = 4
 PUBLISHES = 30
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.slow
 
 
 def _start(script: str, *arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, str(HERE / script), *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", f"tests.quality.{script}", *map(str, arguments)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def _served_mark(company: Company) -> int:
@@ -48,7 +48,7 @@ def test_kill_at_any_moment(company: Company, small: ModuleType) -> None:
     small.stamped(company, mark)
     _publish(company, small, mark)
     for _ in range(KILLS):
-        process = _start("publisher_process.py", company.root, mark + 1, mark + 50)
+        process = _start("publisher_process", company.root, mark + 1, mark + 50)
         assert process.stdout is not None
         published = [int(process.stdout.readline())]  # it is at work: the next one is killed somewhere in it
         time.sleep(dice.uniform(0, 0.5))
@@ -71,7 +71,7 @@ def test_readers_never_see_an_error_or_a_mixture(company: Company, small: Module
     small.stamped(company, 0)
     _publish(company, small, 0)
     stop = tmp_path / "stop"
-    readers = [_start("reader_process.py", company.pointer, stop) for _ in range(READERS)]
+    readers = [_start("reader_process", company.pointer, stop) for _ in range(READERS)]
     try:
         for mark in range(1, PUBLISHES + 1):
             small.stamped(company, mark)

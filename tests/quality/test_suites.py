@@ -18,7 +18,7 @@ LEADS, DEALS = "intermediate.int_leads", "intermediate.int_deals"
 def _run(
     runner: SuiteRunner, con: duckdb.DuckDBPyConnection, name: str, before: dict | None = None
 ) -> dict[str, Check]:
-    as_of = con.execute("select as_of from process.run").fetchone()[0]
+    [(as_of,)] = con.execute("select as_of from process.run").fetchall()
     measure_volumes(con, as_of=as_of, before=before, accepted=frozenset())
     suites = {**ALL, **{suite.name: suite for suite in crm_suites.required_field_suites(con)}}
     return {check.name: check for check in runner.run(suites[name])}
@@ -139,7 +139,7 @@ def test_a_source_that_lost_more_than_half_is_an_error(con: duckdb.DuckDBPyConne
 
 def test_an_accepted_drop_passes(con: duckdb.DuckDBPyConnection) -> None:
     before = {"sources": {"hubspot": {"records": {"leads": 300}}}}
-    as_of = con.execute("select as_of from process.run").fetchone()[0]
+    [(as_of,)] = con.execute("select as_of from process.run").fetchall()
     volumes = measure_volumes(con, as_of=as_of, before=before, accepted=frozenset({"hubspot"}))
     assert SuiteRunner(con).run(ALL["source_volume"]) == []
     assert volumes["hubspot"] == {"leads": 120, "deals": 60, "activities": 120}
