@@ -170,6 +170,12 @@ CURRENCIES = frozenset(
     ]
 )
 
+# What signs beside amounts stand for: the currencies of which one may be the company's.
+CURRENCY_SIGNS: Mapping[str, tuple[str, ...]] = {
+    "$": ("USD", "CAD", "AUD", "NZD", "MXN", "HKD", "SGD"), "US$": ("USD",), "CA$": ("CAD",), "A$": ("AUD",), "R$": ("BRL",), "€": ("EUR",),
+    "£": ("GBP",), "¥": ("JPY", "CNY"), "₹": ("INR",), "kr": ("SEK", "NOK", "DKK", "ISK"), "zł": ("PLN",), "Kč": ("CZK",), "Fr": ("CHF",),
+}  # fmt: skip
+
 NAMES: Mapping[str, tuple[str, ...]] = {
     "name": ("name", "full name", "title", "subject", "description", "display name"),
     "email": ("email", "email address", "e mail", "e mail address", "mail", "contact email", "customer email", "primary email", "work email", "correo"),

@@ -9,7 +9,7 @@ from ingestion.files.profiles import Profile, shared_numbers
 from ingestion.files.proposing.entry import Entry
 from ingestion.files.proposing.stage_words import proposed_stage
 from ingestion.files.proposing.wording import MOST_WORDS, quoted_text, rows_text, samples, some_of
-from ingestion.files.synonyms import CURRENCIES, plain
+from ingestion.files.synonyms import CURRENCIES, CURRENCY_SIGNS, plain
 from salesgauge.entities import Column
 from salesgauge.process.checks import stage_word
 from salesgauge.yaml_file import as_yaml
@@ -202,6 +202,15 @@ def number_lines(entry: Entry) -> Iterator[str]:
             yield f"    {text}"
     for name in others:
         yield f"    # CHECK: '{name}' is written in another way than the other numbers; its rows will be quarantined"
+    own = entry.process.company.currency
+    if "amount" in entry.fit.columns and "currency" not in entry.fit.columns:
+        for sign in numbers.signs:
+            codes = CURRENCY_SIGNS.get(sign.rstrip("."), (sign,) if sign in CURRENCIES else (own,))
+            if own not in codes:
+                yield (
+                    f"    # CHECK: '{sign}' makes the amounts {codes[0]}, the company's currency is {own}: correct company.currency in process.yml, "
+                    "or add exchange_rates there"
+                )
 
 
 def unmapped_lines(entry: Entry) -> Iterator[str]:

@@ -64,6 +64,18 @@ def test_a_row_for_each_deal_with_its_present_stage(crm: FileCompany, tmp_path: 
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("written", "said"), [("$1,200.50", None), ("€1,200.50", "EUR"), ("1,200.50 GBP", "GBP"), ("CA$1,200.50", "CAD")]
+)
+def test_amounts_of_another_currency_than_the_companys_are_to_be_checked(
+    crm: FileCompany, tmp_path: Path, written: str, said: str | None
+) -> None:
+    crm.data("deals.csv", "Deal ID,Stage,Amount,Created Date\n" + f'1,Won,"{written}",2026-01-05\n' * 20)
+    text, _ = propose(crm, tmp_path, "deals.csv")
+    assert ("correct company.currency in process.yml" in text) == (said is not None)
+    assert said is None or f"makes the amounts {said}, the company's currency is USD" in text
+
+
 def test_a_european_export_with_a_title_and_another_encoding(crm: FileCompany, tmp_path: Path) -> None:
     rows = "".join(f"V{n};Müller {n};Gewonnen;1.{n:03d},50 €;{n + 5}.02.2026\r\n" for n in range(20))
     crm.data("export.csv", ("Bericht\r\n\r\nDeal Id;Name;Stage;Betrag;Erstellt am\r\n" + rows).encode("cp1252"))
