@@ -122,12 +122,12 @@ def company(root: Path, leads: int) -> Company:
 
 
 @contextmanager
-def measured(figures: dict[str, float], name: str) -> Iterator[list[str]]:
-    """The command that is put into the list, as a process: its CPU seconds, its wall time and its largest size are noted. RuntimeError where it fails."""
+def measured(figures: dict[str, float], name: str, **environ: str) -> Iterator[list[str]]:
+    """The command that is put into the list, as a process with ``environ``: its CPU seconds, its wall time and its largest size are noted. RuntimeError where it fails."""
     command: list[str] = []
     yield command
     began = time.perf_counter()
-    environ = {**os.environ, "DO_NOT_TRACK": "1", "PYTHONPATH": str(PROJECT_ROOT), **_DBT}
+    environ = {**os.environ, "DO_NOT_TRACK": "1", "PYTHONPATH": str(PROJECT_ROOT), **environ}
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, env=environ, stdout=output, stderr=subprocess.STDOUT, cwd=PROJECT_ROOT)
         _, status, used = os.wait4(process.pid, 0)
@@ -142,9 +142,6 @@ def measured(figures: dict[str, float], name: str) -> Iterator[list[str]]:
         figures |= {
             f"{name}_{step.replace(' ', '_')}_cpu_seconds": cpu for step, cpu in json.loads(said).items() if cpu > 0.005
         }
-
-
-_DBT: dict[str, str] = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
 
 
 def measure(root: Path, leads: int, repeats: int) -> dict[str, float]:
@@ -199,10 +196,10 @@ def _round(one: Company, cli: list[str]) -> dict[str, float]:
     figures["models_cpu_seconds"] = _cpu() - before
     transform.prepare(one, process, as_of=as_of)
     target = one.root / "var" / "bench-target"
-    _DBT["SALESGAUGE_WAREHOUSE"] = str(one.warehouse_file)
+    environ = {"SALESGAUGE_WAREHOUSE": str(one.warehouse_file), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
     dbt = [str(Path(sys.executable).parent / "dbt"), "--quiet"]
     folders = ["--project-dir", transform.DBT_PROJECT, "--profiles-dir", transform.DBT_PROJECT, "--target-path", target]
-    with measured(figures, "dbt_build") as command:
+    with measured(figures, "dbt_build", **environ) as command:
         command += [*dbt, "build", *map(str, folders), "--log-path", str(target), "--vars", json.dumps(values)]
         command += ["--exclude", transform.AFTER_ANALYSIS, "--exclude-resource-types", "unit_test"]
     return figures

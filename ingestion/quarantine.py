@@ -92,5 +92,5 @@ def _age(one: Waiting) -> tuple[str, int]:
 def _reader_of_days(source: str) -> DayReader:
     known = connector(source)
     if not isinstance(known, DayReader):
-        raise NotImplementedError(f"{source} declares a table of whole days, but has no read_again")
+        raise TypeError(f"{source} declares a table of whole days, but has no read_again")
     return known

@@ -6,7 +6,7 @@ Few, coarse steps: each is one call into the package that does the work.
 import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -15,75 +15,27 @@ import analysis.forecast
 import ingestion
 import quality
 from orchestration import model_assets, transform
+from orchestration.location import OWNERS, SOURCE_NAMES, VARIABLES, freshness
 from orchestration.plan import Outcome, Plan
 from orchestration.resources import CompanyResource, RunLock, load_outcome, run_started, save_outcome
 from quality.results import DbtTestResult
 from salesgauge.errors import AfterPublishingError, AuditError, ConfigurationError, SourceError
-from salesgauge.process import Process
 from salesgauge.progress import Reporter
-from salesgauge.settings import API_SOURCES, PROJECT_ROOT, Company, default_company_root
+from salesgauge.settings import API_SOURCES, PROJECT_ROOT, Company
 from salesgauge.warehouse import connect
 
-DEMO_SOURCES = ("hubspot", "ga4", "typeform")
-
-
-def _location_sources() -> tuple[str, ...]:
-    """The sources of the company which this code location is for; those of the demo where there is no company yet."""
-    try:
-        return transform.company_sources(Company.open(default_company_root())) or DEMO_SOURCES
-    except ConfigurationError:  # the run says what is wrong
-        return DEMO_SOURCES
-
-
-# The graph is that of one company; a run of another one in the same process builds what that one has.
-SOURCE_NAMES = _location_sources()
-RAW_SOURCES = (*SOURCE_NAMES, "files")
 ReporterParam = dg.ResourceParam[Reporter]
 
 
-def _location_vars() -> dict[str, Any]:
-    """The variables with which a run of the company compiles the project, so that it is compiled once; those of the demo's sources without one."""
-    try:
-        company = Company.open(default_company_root())
-        values = transform.project_vars(company, Process.load(company.process_file))
-    except ConfigurationError:  # the run says what is wrong
-        return {"sources": list(SOURCE_NAMES)}
-    return values | {"sources": list(SOURCE_NAMES)}
-
-
-PLAN = transform.plan_of(_location_vars())
+# The graph is that of one company; a run of another one in the same process builds what that one has.
+RAW_SOURCES = (*SOURCE_NAMES, "files")
+PLAN = transform.plan_of(VARIABLES)
 BEFORE_ANALYSIS, AFTER_ANALYSIS = (
     PLAN.select(exclude=[transform.AFTER_ANALYSIS]),
     PLAN.select([transform.AFTER_ANALYSIS]),
 )
 
 
-def _company_of_location() -> Company | None:
-    try:
-        return Company.open(default_company_root())
-    except ConfigurationError:
-        return None
-
-
-def _owners() -> list[str]:
-    company = _company_of_location()
-    try:
-        return company.owners if company else []
-    except ConfigurationError:  # the run says what is wrong
-        return []
-
-
-def _freshness(source: str | None = None) -> dg.FreshnessPolicy:
-    """Stale after the company's time without a success."""
-    company = _company_of_location()
-    try:
-        window = company.stale_after(source) if company else timedelta(hours=26)
-    except ConfigurationError:  # the run says what is wrong
-        window = timedelta(hours=26)
-    return dg.FreshnessPolicy.time_window(fail_window=window)
-
-
-OWNERS = _owners()
 DOCS = PROJECT_ROOT / "docs"
 # A source is fresh when it answered, whether it had anything new or not; ``ingest`` says so.
 SOURCES = [
@@ -92,7 +44,7 @@ SOURCES = [
         group_name="sources",
         description=f"What {name} holds; outside of Salesgauge. Its last success is when it answered last.",
         owners=OWNERS,
-        freshness_policy=_freshness(name if name in API_SOURCES else None),
+        freshness_policy=freshness(name if name in API_SOURCES else None),
     )
     for name in RAW_SOURCES
 ]
@@ -127,6 +79,7 @@ def ingest(
 ) -> Iterator[dg.MaterializeResult]:
     """Load what is new from every configured source into the raw log, side by side (``loaded``: it was done right before the run)."""
     directory, process = company.open(), company.process()
+    directory.check_settings()
     names = company.sources
     if context.is_subset:
         names = [name for name in directory.configured_sources() if _raw(name) in context.selected_asset_keys]
@@ -228,7 +181,7 @@ def process_tables(
 
 @dg.multi_asset(
     name="models",
-    specs=model_assets.specs(BEFORE_ANALYSIS, PLAN, owners=OWNERS, freshness=_freshness()),
+    specs=model_assets.specs(BEFORE_ANALYSIS, PLAN, owners=OWNERS, freshness=freshness()),
     check_specs=model_assets.checks(BEFORE_ANALYSIS),
     can_subset=True,
 )
@@ -267,7 +220,7 @@ def forecast_locks(
 
 @dg.multi_asset(
     name="models_after_analysis",
-    specs=model_assets.specs(AFTER_ANALYSIS, PLAN, owners=OWNERS, freshness=_freshness()),
+    specs=model_assets.specs(AFTER_ANALYSIS, PLAN, owners=OWNERS, freshness=freshness()),
     check_specs=model_assets.checks(AFTER_ANALYSIS),
     can_subset=True,
 )
@@ -412,7 +365,7 @@ def suite_checks(context: dg.AssetCheckExecutionContext, audit: quality.AuditOut
     group_name="published",
     kinds={"duckdb", "parquet"},
     owners=OWNERS,
-    freshness_policy=_freshness(),
+    freshness_policy=freshness(),
     metadata={"docs": dg.MetadataValue.path(str(DOCS / "tables.md"))},
 )
 def published_version(
@@ -460,9 +413,7 @@ def _after_publishing(version: str, what: str, command: str) -> Iterator[None]:
         ) from error
 
 
-@dg.asset(
-    deps=["published_version"], group_name="reports", kinds={"html"}, owners=OWNERS, freshness_policy=_freshness()
-)
+@dg.asset(deps=["published_version"], group_name="reports", kinds={"html"}, owners=OWNERS, freshness_policy=freshness())
 def leadership_report(company: CompanyResource, run_lock: RunLock, reporter: ReporterParam) -> dg.MaterializeResult:
     """The leadership report of the published version."""
     import reporting

@@ -109,6 +109,7 @@ def run(
     last_run.begun(company, trigger=TERMINAL)
     try:
         process = Process.load(company.process_file)
+        company.check_settings()
         _check_sources(company.configured_sources(), sources)
         outcome = _run(company, process, reporter, as_of, sources, is_full)
     except SalesgaugeError as error:

@@ -20,6 +20,7 @@ from salesgauge.errors import ConfigurationError
 from salesgauge.masking import hide
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
+STALE_AFTER_HOURS = 26
 # CRM and field service first: their order is the order of everything that lists sources.
 API_SOURCES = (
     "hubspot",
@@ -236,7 +237,7 @@ class Company:
         """How old what is published, or what ``source`` said last, may be before it counts as stale: ``stale_after_hours``, default 26."""
         where = f"[sources.{source}]" if source else "[salesgauge]"
         value = self.source(source).get("stale_after_hours") if source else None
-        value = self.setting("stale_after_hours", 26) if value is None else value
+        value = self.setting("stale_after_hours", STALE_AFTER_HOURS) if value is None else value
         try:
             hours = float(value)
         except (TypeError, ValueError):
@@ -246,6 +247,10 @@ class Company:
                 f".dlt/config.toml: {where} stale_after_hours = {value!r} must be a number of hours from 0.1 on, for example 26."
             )
         return timedelta(hours=hours)
+
+    def check_settings(self) -> None:
+        """ConfigurationError for the first setting that only the Dagster page or the report would stumble over."""
+        _ = self.owners, self.wants_pdf, [self.stale_after(name) for name in (None, *self.configured_sources())]
 
     def setting(self, key: str, default: Any = None) -> Any:
         """A value of ``[salesgauge]`` in ``config.toml``; the environment's ``SALESGAUGE__<KEY>`` wins."""

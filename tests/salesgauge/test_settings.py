@@ -114,13 +114,14 @@ def test_owners_and_when_data_are_stale(root: Path) -> None:
     assert company.owners == ["ann@example.com", "team:sales_ops"]
     hours = [company.stale_after(source) / timedelta(hours=1) for source in (None, "typeform", "hubspot")]
     assert hours == [3, 3, 0.5]
+    company.check_settings()
     for wrong in ('owners = ["Ann"]', "owners = 7"):
         config.write_text(f"[salesgauge]\n{wrong}\n")
         with pytest.raises(ConfigurationError, match="Write a list of addresses and teams"):
-            Company.open(root, {}).owners  # noqa: B018
+            Company.open(root, {}).check_settings()
     for wrong in ('"soon"', "0.01", "-1", "1e9"):
         config.write_text(f"[sources.hubspot]\nstale_after_hours = {wrong}\n")
         with pytest.raises(
             ConfigurationError, match=r"\[sources.hubspot\] stale_after_hours = .* must be a number of hours"
         ):
-            Company.open(root, {}).stale_after("hubspot")
+            Company.open(root, {}).check_settings()
