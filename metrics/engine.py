@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from metricflow.engine.metricflow_engine import MetricFlowEngine, MetricFlowQueryRequest
 from metricflow.engine.models import Dimension as _Dimension
@@ -19,6 +20,7 @@ from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifest
 
 METRICFLOW_VERSION = "0.213.0"
 TIME = "metric_time"
+TIME_TEMPLATE = f"{{{{ TimeDimension('{TIME}', 'day') }}}}"
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Dimension:
 class Metric:
     """A metric of the semantic manifest. ``is_part``: only a step of another one, not for listing.
 
-    ``defaults``: dimension → what a question is about that does not name the dimension.
+    ``defaults``: dimension → what a question is about that does not name the dimension. ``declared``: ``config.meta``, as ``salesgauge.kpis`` knows it.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Metric:
     description: str
     is_part: bool
     defaults: Mapping[str, str]
+    declared: Mapping[str, Any]
 
 
 class _CompileOnlyClient:
@@ -75,8 +78,13 @@ class Engine:
                 description=metric.description or "",
                 is_part=bool(metric.config and metric.config.meta.get("is_part")),
                 defaults=dict((metric.config and metric.config.meta.get("defaults")) or {}),
+                declared=dict((metric.config and metric.config.meta) or {}),
             )
             for metric in sorted(manifest.metrics, key=lambda metric: metric.name)
+        }
+        self._facts = {
+            model.node_relation.alias: {one.name: one.expr or one.name for one in (*model.entities, *model.dimensions)}
+            for model in manifest.semantic_models
         }
         self._dimensions: dict[str, dict[str, Dimension]] = {}
 
@@ -92,6 +100,10 @@ class Engine:
                     found[item.name] = Dimension(item.name, item.name, is_entity=True)
             self._dimensions[metric] = dict(sorted(found.items()))
         return self._dimensions[metric]
+
+    def columns(self, fact: str) -> Mapping[str, str]:
+        """What the table ``fact`` can be grouped and filtered by → SQL over its columns; empty where no semantic model is of it."""
+        return self._facts.get(fact, {})
 
     def compile(self, metric: str, groups: list[str], where: str | None) -> str:
         """SQL for a known ``metric``: one row per combination of ``groups`` (qualified names, also ``metric_time__month``).

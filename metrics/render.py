@@ -1,37 +1,34 @@
-"""The answer to a question as a table for a terminal, CSV or JSON. Progress, colours and files do not belong here."""
+"""An answer as a table for a terminal, CSV or JSON. Progress, colours and files do not belong here."""
 
 from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from metrics.answers import Answer, Column, Rows
 from salesgauge.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    import pandas as pd
+from salesgauge.numbers import MISSING, change_of, count, in_full, span
 
 FORMATS = ("table", "csv", "json")
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+_LOW_N = "*"
 
 
-Rows = list[list[Any]]
+def render(answer: Answer, format: str, currency: str = "") -> str:
+    """``answer`` as text in one of ``FORMATS``, ending with a newline.
 
-
-def render(answer: pd.DataFrame | tuple[list[str], Rows], format: str) -> str:
-    """``answer`` (a data frame, or names of columns and rows) as text in one of ``FORMATS``, ending with a newline. CSV and JSON keep full precision.
-
-    In CSV a text that a spreadsheet would take for a formula is put behind an apostrophe; numbers stay numbers. Null is empty in CSV and
-    tables and ``null`` in JSON. ConfigurationError for another format.
+    CSV and JSON have every column with full precision. A table shows values as people read them (of those with a unit), n and the interval, and the
+    notes below. In CSV a text that a spreadsheet would take for a formula is put behind an apostrophe; numbers stay numbers. Null is empty in CSV
+    and ``null`` in JSON. ConfigurationError for another format.
     """
-    names, rows = answer if isinstance(answer, tuple) else _of_frame(answer)
-    rows = [[_plain(value) for value in row] for row in rows]
+    rows = [[_plain(value) for value in row] for row in answer.rows]
     if format == "csv":
-        return _csv(names, rows)
+        return _csv(answer.names, rows)
     if format == "json":
-        return _json(names, rows)
+        return _json(answer.names, rows)
     if format == "table":
-        return _table(names, rows)
+        return _table(answer, rows, currency)
     raise ConfigurationError(f"There is no format {format!r}. Formats: {', '.join(FORMATS)}")
 
 
@@ -39,8 +36,6 @@ def _plain(value: Any) -> Any:
     """A cell as int, float, bool, text or None. Whole numbers lose their ``.0``, dates become ISO text."""
     if value is None:
         return None
-    if hasattr(value, "item"):
-        value = value.item()
     if isinstance(value, bool):
         return value
     if isinstance(value, float):
@@ -52,11 +47,6 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "isoformat"):
         return value.isoformat()
     return str(value)
-
-
-def _of_frame(frame: pd.DataFrame) -> tuple[list[str], Rows]:
-    columns = [column.astype(object).where(column.notna(), None).tolist() for _, column in frame.items()]
-    return [str(name) for name in frame.columns], [list(row) for row in zip(*columns, strict=True)]
 
 
 def _safe(value: Any) -> Any:
@@ -83,10 +73,63 @@ def _json(names: list[str], rows: Rows) -> str:
     return json.dumps(records, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
-def _cell(value: Any, is_fraction: bool) -> str:
+def _table(answer: Answer, rows: Rows, currency: str) -> str:
+    places = {column.name: place for place, column in enumerate(answer.columns)}
+    headers, columns, is_right = [], [], []
+    for column, place in zip(answer.columns, places.values(), strict=True):
+        values = [row[place] for row in rows]
+        if column.role in ("high", "is_low_n"):  # shown with the lower end, and beside n
+            continue
+        if column.role == "low":
+            highs = [row[places[f"{column.metric}_high"]] for row in rows]
+            header, cells = (
+                "95 % interval",
+                [_interval(column, *ends, currency) for ends in zip(values, highs, strict=True)],
+            )
+        elif column.role == "n":
+            marks = [row[places[f"{column.metric}_is_low_n"]] for row in rows]
+            header = "n"
+            cells = [count(n) + (_LOW_N if is_low else "") for n, is_low in zip(values, marks, strict=True)]
+        elif column.unit:
+            header = column.name
+            cells = [_in_one_line(_value(column, value, currency)) for value in values]
+        else:
+            header, is_fraction = column.name, any(isinstance(value, float) for value in values)
+            cells = [_cell(value, is_fraction, column.role == "key") for value in values]
+        headers.append(header)
+        columns.append(cells)
+        is_right.append(column.role != "key" or any(_is_number(value) for value in values))
+    notes = list(answer.notes)
+    if any(
+        cell.endswith(_LOW_N) for header, cells in zip(headers, columns, strict=True) if header == "n" for cell in cells
+    ):
+        notes.insert(0, f"{_LOW_N} fewer than 20: do not read much into it.")
+    return _lined_up(headers, columns, is_right) + "".join(f"{note}\n" for note in notes)
+
+
+def _value(column: Column, value: Any, currency: str) -> str:
+    return change_of(value, column.unit, currency) if column.is_change else in_full(value, column.unit, currency)
+
+
+def _interval(column: Column, low: Any, high: Any, currency: str) -> str:
+    if column.is_change and low is not None and high is not None:
+        return _in_one_line(f"{change_of(low, column.unit, currency)} to {change_of(high, column.unit, currency)}")
+    return _in_one_line(span(low, high, column.unit, currency))
+
+
+def _in_one_line(text: str) -> str:
+    """Without the marks that keep a text on one line of a page: terminals count them."""
+    return text.replace("\u202f", " ").replace("\u00a0", " ").replace("\u2060", "")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _cell(value: Any, is_fraction: bool, is_key: bool) -> str:
     """For reading: two decimals from 100 on, else four; control characters can't move the cursor of a terminal."""
     if value is None:
-        return ""
+        return "(none)" if is_key else MISSING
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -96,30 +139,16 @@ def _cell(value: Any, is_fraction: bool) -> str:
     return f"{value:,.2f}" if abs(value) >= 100 else f"{value:.4f}"
 
 
-def _table(names: list[str], rows: Rows) -> str:
-    columns = [[row[place] for row in rows] for place in range(len(names))]
-    is_number = [
-        any(isinstance(value, int | float) and not isinstance(value, bool) for value in column) for column in columns
-    ]
-    cells = [
-        [_cell(value, any(isinstance(other, float) for other in column)) for value in column] for column in columns
-    ]
-    widths = [max([len(name), *map(len, column)]) for name, column in zip(names, cells, strict=True)]
+def _lined_up(headers: list[str], columns: list[list[str]], is_right: list[bool]) -> str:
+    widths = [max([len(header), *map(len, cells)]) for header, cells in zip(headers, columns, strict=True)]
 
     def line(values: list[str]) -> str:
         padded = (
-            value.rjust(width) if number else value.ljust(width)
-            for value, width, number in zip(values, widths, is_number, strict=True)
+            value.rjust(width) if right else value.ljust(width)
+            for value, width, right in zip(values, widths, is_right, strict=True)
         )
         return "  ".join(padded).rstrip()
 
-    return (
-        "\n".join(
-            [
-                line(names),
-                line(["-" * width for width in widths]),
-                *(line(list(row)) for row in zip(*cells, strict=True)),
-            ]
-        )
-        + "\n"
-    )
+    rules = line(["-" * width for width in widths])
+    lines = [line(headers), rules, *(line(list(row)) for row in zip(*columns, strict=True))]
+    return "\n".join(lines) + "\n"

@@ -1,4 +1,7 @@
-"""Questions to a published version: names as people write them in, a data frame out. No SQL of a metric is written here."""
+"""Questions to a published version: names as people write them in, an answer or a data frame out.
+
+No SQL of a metric is written here: ``engine`` writes that of values, ``estimates`` that of what stands beside them.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, time
@@ -17,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 import salesgauge
+from metrics.answers import Answer, Column, Role, merged
+from metrics.estimates import FILES, FOLDER, WITH_INTERVAL, WITHOUT_N, columns_of, estimate_sql, is_known, period_of
 from salesgauge.errors import ConfigurationError
 from salesgauge.names import suggest
 from salesgauge.warehouse import open_published
@@ -44,11 +49,17 @@ class MetricInfo:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A question in SQL. ``columns``: the columns of the answer but the last, with the names that MetricFlow gives them; ``value``: its name of the last."""
+    """A question in SQL. ``columns``: the columns of the answer but the last, with the names that MetricFlow gives them; ``value``: its name of the last.
+
+    ``estimate``: SQL of n and interval for the same columns, empty where the metric is no KPI; ``kind`` and ``unit`` as they are declared.
+    """
 
     sql: str
     columns: dict[str, str]
     value: str
+    estimate: str = ""
+    kind: str = ""
+    unit: str = ""
 
 
 class MetricStore:
@@ -69,14 +80,16 @@ class MetricStore:
                 f"{manifest.name} is missing beside {self._file.name}: publish again with 'salesgauge run'."
             )
         self._manifest = manifest.read_text(encoding="utf-8")
+        self._calendar = _calendar_of(self._con)
         self._compiled: dict[str, Compiled] = {}
         self._kept = kept / self._state() if kept else None
 
     def _state(self) -> str:
         """A name for all that the SQL of a question follows from, but the question: definitions, the company's calendar, the code that makes it."""
-        parts = [self._manifest, json.dumps(_company_granularities(self._con))]
+        parts = [self._manifest, json.dumps(self._calendar)]
         # What is in ``engine`` names the version of MetricFlow.
         code = [*Path(__file__).parent.glob("*.py"), Path(salesgauge.__path__[0]) / "process" / "expressions.py"]
+        code += [FOLDER / name for name in FILES]
         parts += [file.read_text(encoding="utf-8") for file in sorted(code)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -91,6 +104,12 @@ class MetricStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @cached_property
+    def currency(self) -> str:
+        """The company's currency, as ISO 4217."""
+        found = self._con.execute("select currency from process.run").fetchone()
+        return str(found[0]) if found else ""
 
     def close(self) -> None:
         """Close the connection to the version."""
@@ -124,53 +143,98 @@ class MetricStore:
             frame[grain] = frame[grain].dt.date
         return frame
 
-    def rows(
-        self, metric: str, by: list[str] | None = None, grain: str | None = None, where: str | None = None
-    ) -> tuple[list[str], list[list[Any]]]:
-        """The same answer as names of columns and rows of plain values, for those who need no data frame (and no import of pandas)."""
-        compiled, relation = self._ask(metric, by, grain, where)
+    def ask(
+        self,
+        metrics: Sequence[str],
+        by: Sequence[str] = (),
+        grain: str | None = None,
+        where: str | None = None,
+    ) -> Answer:
+        """Several metrics per period of ``grain`` and combination of ``by``, with n and the 95 % interval where they have one; no import of pandas.
+
+        The columns are ``grain``, those of ``by`` and, of each metric, ``<metric>``, ``<metric>_n``, ``<metric>_low``, ``<metric>_high`` and
+        ``<metric>_is_low_n``: what its kind has (``estimates``). Rows are ordered by the first ones, nulls last. ConfigurationError as of ``query``.
+        """
+        twice = sorted({name for name in metrics if list(metrics).count(name) > 1})
+        if twice or not metrics:
+            raise ConfigurationError(f"{twice[0]} is asked for twice." if twice else "No metric is asked for.")
+        return merged([self._answer(metric, list(by), grain, where) for metric in metrics])
+
+    def _answer(self, metric: str, by: list[str], grain: str | None, where: str | None) -> Answer:
+        compiled = self._compiled_question(metric, by, grain, where)
+        beside = _beside(compiled)
         with _told(where):
+            relation = self._con.sql(_with_estimate(compiled) if beside else compiled.sql)
             found = relation.fetchall()
-        places = [relation.columns.index(column) for column in [*compiled.columns.values(), compiled.value]]
         number = int if _is_count(relation, compiled.value) else float
-        answer = []
+        places = [relation.columns.index(name) for name in (*compiled.columns.values(), compiled.value, *beside)]
+        size, rows = len(compiled.columns), []
         for row in found:
-            *groups, value = (row[place] for place in places)
-            groups = [_as_in_a_frame(group) for group in groups]
-            if grain and groups[0] is not None:  # the period is the first column
-                groups[0] = groups[0].date()
-            answer.append([*groups, None if value is None else number(value)])
-        return [*compiled.columns, metric], answer
+            values = [row[place] for place in places]
+            keys = [_as_in_a_frame(key) for key in values[:size]]
+            if grain and keys[0] is not None:  # the period is the first column
+                keys[0] = keys[0].date()
+            value = None if values[size] is None else number(values[size])
+            rows.append([*keys, value, *values[size + 1 :]])
+        columns = [Column(name) for name in compiled.columns]
+        columns.append(Column(metric, "value", metric, compiled.unit))
+        columns += [Column(f"{metric}_{role}", role, metric, compiled.unit) for role in beside]
+        return Answer(tuple(columns), rows)
 
     def _ask(
         self, metric: str, by: list[str] | None, grain: str | None, where: str | None
     ) -> tuple[Compiled, duckdb.DuckDBPyRelation]:
-        where = where if where and where.strip() else None
-        question = json.dumps([metric, by or [], grain, where], ensure_ascii=False)
-        compiled = self._compiled.get(question) or self._recall(question)
-        is_new = compiled is None
-        if compiled is None:
-            compiled = self._compile(metric, by or [], grain, where)
+        compiled = self._compiled_question(metric, by or [], grain, where)
         with _told(where):
-            relation = self._con.sql(compiled.sql)
+            return compiled, self._con.sql(compiled.sql)
+
+    def _compiled_question(self, metric: str, by: list[str], grain: str | None, where: str | None) -> Compiled:
+        """The question in SQL: as it was compiled before, here or by another process, else anew."""
+        where = where if where and where.strip() else None
+        question = json.dumps([metric, by, grain, where], ensure_ascii=False)
+        compiled = self._compiled.get(question) or self._recall(question)
+        if compiled is None:
+            compiled = self._compile(metric, by, grain, where)
+            with _told(where):
+                self._con.sql(compiled.sql)  # what can't be asked is not kept
+            if _can_be_found(where):
+                self._keep(question, compiled)
         if len(self._compiled) >= MOST_COMPILED:
             self._compiled.clear()
         self._compiled[question] = compiled
-        if is_new and _can_be_found(where):
-            self._keep(question, compiled)
-        return compiled, relation
+        return compiled
 
     def _compile(self, metric: str, by: list[str], grain: str | None, where: str | None) -> Compiled:
+        from metrics.engine import TIME, TIME_TEMPLATE
         from metrics.where import render_where
 
         known = self._metric(metric)
         columns = self._groups(known, by, grain)
-        dimensions = self._engine.dimensions(known.name)
-        conditions = [
-            render_where(one, dimensions) for one in ([where] if where else []) + self._left_open(known, by, where)
-        ]
+        templates = {name: one.template for name, one in self._engine.dimensions(known.name).items()}
+        asked = ([where] if where else []) + self._left_open(known, by, where)
+        conditions = [render_where(one, templates | {TIME: TIME_TEMPLATE}, known.name) for one in asked]
         sql = self._engine.compile(known.name, list(columns.values()), " and ".join(conditions) or None)
-        return Compiled(sql, columns, known.name)
+        declared = known.declared
+        if not is_known(declared):
+            return Compiled(sql, columns, known.name)
+        return Compiled(
+            sql, columns, known.name, self._estimate(known, columns, asked), declared["kind"], declared["unit"]
+        )
+
+    def _estimate(self, metric: Metric, columns: dict[str, str], asked: list[str]) -> str:
+        from metrics.engine import TIME
+        from metrics.where import render_where
+
+        declared = metric.declared
+        if declared["kind"] == "per":  # its n are the things that it is per
+            declared = self._engine.metrics[declared["denominator"]].declared
+        of = {**self._engine.columns(columns_of(declared)), TIME: declared["date"]}
+        groups = {
+            qualified: period_of(name, declared["date"], self._calendar) if name in GRAINS else of[name]
+            for name, qualified in columns.items()
+        }
+        conditions = [render_where(one, of, metric.name) for one in asked]
+        return estimate_sql(declared, groups, " and ".join(conditions) or None)
 
     def _left_open(self, metric: Metric, by: list[str], where: str | None) -> list[str]:
         """Conditions on the dimensions that the metric has a default for and the question does not name.
@@ -238,7 +302,7 @@ class MetricStore:
         if grain is not None:
             if grain not in GRAINS:
                 raise ConfigurationError(f"There is no grain {grain!r}{suggest(grain, GRAINS)}")
-            groups[grain] = f"{TIME}__{_company_granularities(self._con).get(grain, grain)}"
+            groups[grain] = f"{TIME}__{_company_granularities(self._calendar).get(grain, grain)}"
         dimensions = self._engine.dimensions(metric.name)
         for name in by:
             if name not in dimensions:
@@ -252,16 +316,40 @@ class MetricStore:
         return [self.describe(metric.name) for metric in self._engine.metrics.values() if not metric.is_part]
 
 
-def _company_granularities(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """MetricFlow's name of each grain that the company counts otherwise than the ISO calendar."""
+def _calendar_of(con: duckdb.DuckDBPyConnection) -> tuple[str, int]:
+    """On which day the company's weeks begin, in which month its years."""
     try:
         found = con.execute("select week_starts_on, fiscal_year_starts_in from process.calendar").fetchone()
     except duckdb.CatalogException:  # published before companies had a calendar
-        return {}
-    first_day, first_month = found or ("mon", 1)
+        found = None
+    return (str(found[0]), int(found[1])) if found else ("mon", 1)
+
+
+def _company_granularities(calendar: tuple[str, int]) -> dict[str, str]:
+    """MetricFlow's name of each grain that the company counts otherwise than the ISO calendar."""
+    first_day, first_month = calendar
     weeks = {"week": "company_week"} if first_day != "mon" else {}
     years = {"quarter": "company_quarter", "year": "company_year"} if first_month != 1 else {}
     return weeks | years
+
+
+def _beside(compiled: Compiled) -> list[Role]:
+    """What stands beside a value of this kind."""
+    if not compiled.estimate or compiled.kind in WITHOUT_N:
+        return []
+    bounds: list[Role] = ["low", "high"] if compiled.kind in WITH_INTERVAL else []
+    return ["n", *bounds, "is_low_n"]
+
+
+def _with_estimate(compiled: Compiled) -> str:
+    """The value and what stands beside it, by the columns of the answer, nulls last; a group without an observation has n = 0."""
+    names = [f'"{name}"' for name in compiled.columns.values()]
+    same = " and ".join(f"answer.{name} is not distinct from estimate.{name}" for name in names) or "true"
+    return (
+        f"with answer as ({compiled.sql}), estimate as ({compiled.estimate}) select answer.*, coalesce(estimate.n, 0) as n, estimate.low, estimate.high, "
+        f"coalesce(estimate.is_low_n, true) as is_low_n from answer left join estimate on {same}"
+        f"{' order by ' + ', '.join(f'answer.{name} nulls last' for name in names) if names else ''}"
+    )
 
 
 def _can_be_found(where: str | None) -> bool:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 
 from sqlglot import expressions as exp
 
-from metrics.engine import TIME, Dimension
 from salesgauge.errors import ConfigurationError
 from salesgauge.names import suggest
 from salesgauge.process.expressions import WORDS, read_condition
@@ -28,13 +27,16 @@ _COMPARISONS: dict[type[exp.Expr], str] = {
 _LIKE: dict[type[exp.Expr], str] = {exp.Like: "like", exp.ILike: "ilike"}
 
 
-def render_where(condition: str, dimensions: Mapping[str, Dimension]) -> str:
-    """``condition`` in MetricFlow's template language. ConfigurationError names what is wrong and what is allowed."""
+def render_where(condition: str, columns: Mapping[str, str], metric: str) -> str:
+    """``condition`` with what ``columns`` has in the place of each dimension (``metric_time`` among them): SQL, or MetricFlow's template language.
+
+    ConfigurationError names what is wrong, and what is allowed for ``metric``.
+    """
     try:
         tree = read_condition(condition)
     except ValueError as error:
         raise _refused(condition, str(error)) from error
-    return _Renderer(condition, dimensions).boolean(tree)
+    return _Renderer(condition, columns, metric).boolean(tree)
 
 
 def names_in(condition: str) -> set[str]:
@@ -54,9 +56,10 @@ def _refused(condition: str, reason: str) -> ConfigurationError:
 class _Renderer:
     """Writes every part of the nodes that ``read_condition`` lets through (``PARTS`` there is the list)."""
 
-    def __init__(self, condition: str, dimensions: Mapping[str, Dimension]) -> None:
+    def __init__(self, condition: str, columns: Mapping[str, str], metric: str) -> None:
         self._condition = condition
-        self._dimensions = dimensions
+        self._columns = columns
+        self._metric = metric
 
     def boolean(self, node: exp.Expr) -> str:
         """A node that is true or false, in brackets where its neighbours could take it apart."""
@@ -102,14 +105,12 @@ class _Renderer:
         name = node.name.lower()
         if node.table:
             raise _refused(self._condition, f"{node.sql(dialect='duckdb')!r} is not a dimension")
-        if name == TIME:
-            return f"{{{{ TimeDimension('{TIME}', 'day') }}}}"
-        if name not in self._dimensions:
-            hint = suggest(name, [*self._dimensions, TIME])
+        if name not in self._columns:
+            hint = suggest(name, self._columns)
             raise ConfigurationError(
-                f"The condition {self._condition!r} names a dimension that does not exist, {name!r}{hint}"
+                f"The condition {self._condition!r} can't be asked of {self._metric}, which has no dimension {name!r}{hint}"
             )
-        return self._dimensions[name].template
+        return self._columns[name]
 
 
 def _number(text: str, condition: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from orchestration.cli_data import erase, quarantine, show
+from orchestration.cli_query import query
 from orchestration.cli_sources import sources
 from salesgauge.errors import SalesgaugeError
 from salesgauge.settings import PROJECT_ROOT, Company
@@ -98,56 +99,6 @@ def _run(company: Company, *, as_of: str | None = None, sources: list[str] | Non
         outcome = pipeline.run(company, reporter=reporter, as_of=as_of, sources=sources, is_full=is_full)
     print_summary(console, company, outcome)
     return outcome.exit_code
-
-
-@main.command()
-@click.argument("metric", required=False)
-@click.option(
-    "--by", multiple=True, help="A dimension (rep, branch, channel, from_stage …); may be given several times."
-)
-@click.option("--grain", type=click.Choice(["day", "week", "month", "quarter", "year"]), help="A row per period.")
-@click.option("--where", help="A condition over dimensions, for example \"service_line = 'hvac'\".")
-@click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
-@click.option("--list", "show_list", is_flag=True, help="List the metrics, or the dimensions of METRIC.")
-@click.pass_obj
-def query(
-    root: Path,
-    metric: str | None,
-    by: tuple[str, ...],
-    grain: str | None,
-    where: str | None,
-    style: str,
-    show_list: bool,
-) -> None:
-    """Ask the published version for METRIC.
-
-    Without --by and --grain the answer is one row. The value is the last column, named as the metric.
-    """
-    from metrics import MetricStore, render
-
-    company = Company.open(root)
-    # In the folder of which an erasure deletes what names the person.
-    store = MetricStore(company.pointer, company.work_dir / "questions")
-    if show_list or metric is None:
-        _print_metrics(store, metric)
-        return
-    by = tuple(name for item in by for name in item.split(",") if name)
-    click.echo(render(store.rows(metric, by=list(by), grain=grain, where=where), style), nl=False)
-
-
-def _print_metrics(store: Any, metric: str | None) -> None:
-    from rich.table import Table
-
-    from orchestration.console import make_console
-
-    console = make_console()
-    table = Table(box=None)
-    for header in ("metric", "what it is", "dimensions"):
-        table.add_column(header, overflow="fold")
-    entries = store.list() if metric is None else [store.describe(metric)]
-    for entry in entries:
-        table.add_row(entry.name, entry.description, ", ".join(entry.dimensions))
-    console.print(table)
 
 
 @main.command()
@@ -347,6 +298,7 @@ def demo_dev(seed: int, crm: str, directory: Path | None, port: int) -> None:
         sys.exit(dev(company, port=port))
 
 
+main.add_command(query)
 main.add_command(sources)
 main.add_command(quarantine)
 main.add_command(erase)

@@ -26,11 +26,13 @@ VALUES = "kpi_value"
 
 @dataclass(frozen=True)
 class Mart:
-    """Which rows and columns of which table in the schema ``kpi`` are the KPI's. ``keys``: further columns of its grain."""
+    """Which rows and columns of which table in the schema ``kpi`` are the KPI's. ``keys``: further columns of its grain; ``low``, ``high``: its interval."""
 
     table: str
     value: str
     n: str = ""
+    low: str = ""
+    high: str = ""
     numerator: str = ""
     where: str = ""
     keys: tuple[str, ...] = ()
@@ -40,7 +42,8 @@ class Mart:
 class Kpi:
     """One KPI as it is declared.
 
-    ``numerator``, ``denominator`` and ``value`` are SQL over the columns of ``fact``, of kind ``per`` the names of two other KPIs. ``pairs``: of stages,
+    ``numerator``, ``denominator`` and ``value`` are SQL over the columns of ``fact``, of kind ``per`` the names of two other KPIs. ``cells``: a finer fact whose rows
+    make those of ``fact``: of which columns (``of``) there is one row, and what its other columns are (``sums``). ``pairs``: of stages,
     ``next`` or ``all``. ``defaults``: what a question that names none of these dimensions is about. ``needs``: canonical entities; of ``a|b`` one is
     enough. ``nothing`` and ``undated`` say in words why there is no value, or none by period. ``is_signed``: it may be below zero. ``tile``: its place
     among the headlines of the report; 0 = none.
@@ -65,6 +68,7 @@ class Kpi:
     value: str = ""
     where: str = ""
     undated: str = ""
+    cells: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     pairs: Literal["", "next", "all"] = ""
     is_signed: bool = False
     tile: int = 0
@@ -103,7 +107,15 @@ def _meta(metric: Mapping[str, Any]) -> dict[str, Any]:
 
 def _kpi(metric: Mapping[str, Any]) -> Kpi:
     name, meta = metric["name"], {key: value for key, value in _meta(metric).items() if value is not None}
-    where = {"table": VALUES, "value": "value", "n": "n", "numerator": "numerator", "where": f"kpi = '{name}'"}
+    where = {
+        "table": VALUES,
+        "value": "value",
+        "n": "n",
+        "low": "low",
+        "high": "high",
+        "numerator": "numerator",
+        "where": f"kpi = '{name}'",
+    }
     mart = meta.pop("mart", where)
     try:
         kpi = Kpi(

@@ -101,6 +101,36 @@ def value_of(value: float | None, unit: str | None, currency: str) -> str:
     return f"{value:,.2f}"
 
 
+def in_full(value: float | Decimal | None, unit: str | None, currency: str) -> str:
+    """As ``value_of``, but money to the unit, below 1,000 to the cent: ``$447,539``, ``$85.50``."""
+    if value is None or unit != "money":
+        return value_of(None if value is None else float(value), unit, currency)
+    symbol, size = _SYMBOLS.get(currency, f"{currency}{_THIN}" if currency else ""), abs(float(value))
+    return f"{'−' if value < 0 else ''}{symbol}{size:,.{0 if size >= 999.995 else 2}f}"
+
+
+def change_of(value: float | None, unit: str | None, currency: str) -> str:
+    """A difference by the unit of what differs, with its sign: ``+3.1 points`` of shares, ``−$1,250``, ``+2.5 days``."""
+    if value is None:
+        return MISSING
+    if unit == "share":
+        return _signed(f"{value * 100:+.1f}", f"{_THIN}points")
+    if unit == "points":
+        return _signed(f"{value:+.0f}", f"{_THIN}points")
+    if unit == "count":
+        return _signed(f"{value:+,.0f}")
+    if unit == "ratio":
+        return _signed(f"{value:+,.2f}")
+    text = in_full(abs(value), unit, currency)
+    return f"{'−' if value < 0 else '+'}{text}" if value else text
+
+
+def _signed(number: str, unit: str = "") -> str:
+    """A number with its sign, which nothing has."""
+    is_nothing = float(number.replace(",", "")) == 0
+    return (number.lstrip("+-") if is_nothing else _minus(number)) + unit
+
+
 def span(low: float | None, high: float | None, unit: str | None, currency: str) -> str:
     """An interval, ``35.1–46.8 %``; a dash where it has no ends."""
     if low is None or high is None:

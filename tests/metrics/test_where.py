@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 
-from metrics.engine import Dimension
+from metrics.engine import TIME, TIME_TEMPLATE, Dimension
 from metrics.where import render_where
 from salesgauge.errors import ConfigurationError
 from tests.conditions import CONDITIONS, ROWS, Condition
 
-DIMENSIONS = {name: Dimension(name, name, is_entity=False) for name in ("name", "other", "size", "flag")}
+DIMENSIONS = {name: Dimension(name, name, is_entity=False).template for name in ("name", "other", "size", "flag")}
 FRAME = pd.DataFrame({"place": range(len(ROWS)), **{name: [row[name] for row in ROWS] for name in DIMENSIONS}}).astype(
     {"size": "Int64", "flag": "boolean"}
 )
@@ -22,7 +22,7 @@ FRAME = pd.DataFrame({"place": range(len(ROWS)), **{name: [row[name] for row in 
 
 def rendered(condition: str) -> str:
     """The condition as DuckDB gets it: MetricFlow puts the column in the place of each template."""
-    return re.sub(r"\{\{ Dimension\('(\w+)'\) \}\}", r'"\1"', render_where(condition, DIMENSIONS))
+    return re.sub(r"\{\{ Dimension\('(\w+)'\) \}\}", r'"\1"', render_where(condition, DIMENSIONS, "win_rate"))
 
 
 @settings(max_examples=250, deadline=None)
@@ -87,11 +87,11 @@ def test_not_like_finds_the_others(word: str) -> None:
 )  # fmt: skip
 def test_what_is_not_written_out_is_refused(condition: str, words: str) -> None:
     with pytest.raises(ConfigurationError, match=r"(?s)can't be used.*Allowed: = <>") as caught:
-        render_where(condition, DIMENSIONS)
+        render_where(condition, DIMENSIONS, "win_rate")
     assert words in str(caught.value)
 
 
 def test_a_date_is_one_that_exists() -> None:
-    assert render_where("metric_time >= date '2026-02-28'", {}) == (
+    assert render_where("metric_time >= date '2026-02-28'", {TIME: TIME_TEMPLATE}, "win_rate") == (
         "({{ TimeDimension('metric_time', 'day') }} >= cast('2026-02-28' as date))"
     )

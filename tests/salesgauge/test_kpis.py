@@ -31,9 +31,9 @@ def test_declarations_name_what_there_is() -> None:
     facts, marts = _columns("marts"), _columns("kpi")
     for name, kpi in kpis().items():
         assert {one for need in kpi.needs for one in need.split("|")} <= set(ENTITIES), name
-        assert {kpi.mart.value, kpi.mart.n, kpi.mart.numerator, *kpi.mart.keys} - {""} <= set(marts[kpi.mart.table]), (
-            name
-        )
+        mart = kpi.mart
+        named = {mart.value, *mart.n.split(" - "), mart.numerator, mart.low, mart.high, *mart.keys} - {""}
+        assert named <= set(marts[mart.table]), name
         if kpi.kind == "per":
             assert [kpis()[part].kind for part in (kpi.numerator, kpi.denominator)] == ["count", "count"], name
         else:

@@ -1,0 +1,91 @@
+"""The command ``query``: questions to the published version. Added to ``salesgauge`` in ``cli``; what is asked is answered by ``metrics``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from salesgauge.settings import Company
+
+if TYPE_CHECKING:
+    from metrics import MetricStore
+
+
+def _names(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """``a,b`` is the same as both given."""
+    return tuple(name.strip() for item in value for name in item.split(",") if name.strip())
+
+
+@click.command()
+@click.argument("metrics", metavar="[METRIC]...", nargs=-1, callback=_names)
+@click.option(
+    "--by",
+    multiple=True,
+    callback=_names,
+    help="A dimension (rep, branch, channel, from_stage …); may be given several times.",
+)
+@click.option("--grain", type=click.Choice(["day", "week", "month", "quarter", "year"]), help="A row per period.")
+@click.option("--where", help="A condition over dimensions, for example \"service_line = 'hvac'\".")
+@click.option("--sort", multiple=True, callback=_names, help="A column to sort by; -COLUMN: the largest first.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only so many rows.")
+@click.option("--plain", is_flag=True, help="Only the value, as a bare number: no n, no interval.")
+@click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option("--list", "show_list", is_flag=True, help="List the metrics, or the dimensions of METRIC.")
+@click.pass_obj
+def query(
+    root: Path,
+    metrics: tuple[str, ...],
+    by: tuple[str, ...],
+    grain: str | None,
+    where: str | None,
+    sort: tuple[str, ...],
+    limit: int | None,
+    plain: bool,
+    style: str,
+    show_list: bool,
+) -> None:
+    """Ask the published version for METRIC, or for several.
+
+    Beside each value stand its n and 95 % interval. Without --by and --grain the answer is one row. CSV and JSON have the columns METRIC, METRIC_n,
+    METRIC_low, METRIC_high and METRIC_is_low_n (n below 20), in full precision.
+
+    \b
+    salesgauge query --list                                     which metrics there are
+    salesgauge query --list win_rate                            what it can be asked by
+    salesgauge query win_rate won_amount --by rep --sort -win_rate --limit 5
+    salesgauge query win_rate --grain month --where "service_line = 'hvac' and metric_time >= '2026-01-01'"
+    salesgauge query leads_created --grain week --plain --format csv
+    """
+    from metrics import MetricStore, render
+
+    company = Company.open(root)
+    # In the folder of which an erasure deletes what names the person.
+    with MetricStore(company.pointer, company.work_dir / "questions") as store:
+        if show_list or not metrics:
+            _print_metrics(store, metrics)
+            return
+        answer = store.ask(metrics, by=by, grain=grain, where=where)
+        if plain:
+            answer = answer.plain()
+        answer = answer.sorted_by(sort)
+        if limit is not None:
+            answer = answer.first(limit)
+        click.echo(render(answer, style, store.currency), nl=False)
+
+
+def _print_metrics(store: MetricStore, metrics: Sequence[str]) -> None:
+    from rich.table import Table
+
+    from orchestration.console import make_console
+
+    console = make_console()
+    table = Table(box=None)
+    for header in ("metric", "what it is", "dimensions"):
+        table.add_column(header, overflow="fold")
+    entries = [store.describe(metric) for metric in metrics] or store.list()
+    for entry in entries:
+        table.add_row(entry.name, entry.description, ", ".join(entry.dimensions))
+    console.print(table)
