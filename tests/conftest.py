@@ -4,6 +4,7 @@ to the folders.
 
 from __future__ import annotations
 
+import gc
 import os
 import pwd
 import shutil
@@ -16,6 +17,10 @@ from typing import Any
 
 import pytest
 
+from orchestration.cli import COLLECTING_RARELY
+
+# As in the command: a process of tests holds several companies' graphs.
+gc.set_threshold(*COLLECTING_RARELY)
 # A run prints its report in some seconds; tests of the report, and the runs of tests/orchestration/test_secrets.py, print theirs.
 os.environ.setdefault("SALESGAUGE__REPORT_PDF", "false")
 
