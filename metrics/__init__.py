@@ -6,7 +6,8 @@ MetricFlow runs in process. Definitions of metrics do not belong here, nor anyth
 from __future__ import annotations
 
 from metrics.answers import Answer, Column
+from metrics.compare import COMPARISONS, compared
 from metrics.render import FORMATS, render
 from metrics.store import GRAINS, MetricStore
 
-__all__ = ["FORMATS", "GRAINS", "Answer", "Column", "MetricStore", "render"]
+__all__ = ["COMPARISONS", "FORMATS", "GRAINS", "Answer", "Column", "MetricStore", "compared", "render"]

@@ -15,17 +15,17 @@ Rows = list[list[Any]]
 
 @dataclass(frozen=True)
 class Column:
-    """A column of an answer. ``metric``: whose value, n … it is, empty for keys. ``unit``: one of ``salesgauge.kpis.Unit``, empty where none is declared."""
+    """A column of an answer. ``metric``: whose value, n … it is, empty for keys. ``unit``: one of ``salesgauge.kpis.Unit``, empty where none is declared.
+
+    ``is_change``: the difference of two values of this unit. ``short``: its name in tables, where it stands beside the metric.
+    """
 
     name: str
     role: Role = "key"
     metric: str = ""
     unit: str = ""
-
-    @property
-    def is_change(self) -> bool:
-        """Whether it is the difference of two values."""
-        return self.metric.endswith("_change")
+    is_change: bool = False
+    short: str = ""
 
 
 @dataclass(frozen=True)

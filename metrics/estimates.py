@@ -1,4 +1,4 @@
-"""SQL of what stands beside a value: n and the 95 % interval, over the fact that the KPI is declared of.
+"""SQL of what stands beside a value: n and the 95 % interval, over the fact that the KPI is declared of; and the days that the scorecard compares.
 
 The formulas are those of the marts: the macros of ``dbt_project/macros`` that dbt renders for them are rendered here too, so that each stands once. The
 declaration is that of the asked version (``config.meta`` in its manifest). The value itself is MetricFlow's (``engine``).
@@ -13,10 +13,11 @@ from typing import Any
 from salesgauge.settings import PROJECT_ROOT
 
 FOLDER = PROJECT_ROOT / "dbt_project" / "macros"
-FILES = ("statistics.sql", "kpi_rollup.sql", "kpis.sql")
+FILES = ("statistics.sql", "kpi_rollup.sql", "kpis.sql", "scorecard.sql")
 # What has an interval, and what an n: of a count the value is its n.
 WITH_INTERVAL = frozenset({"share", "odds", "mean", "points", "median", "weighted"})
 WITHOUT_N = frozenset({"count"})
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # Prefix of the sums that the macros name.
 _SUMS = "sums"
 
@@ -68,17 +69,23 @@ def _rows(declared: Mapping[str, Any], keys: Mapping[str, str], condition: str |
 
 def period_of(grain: str, date: str, calendar: tuple[str, int]) -> str:
     """The first day of the period of ``date``. ``calendar``: on which day weeks begin, in which month years."""
-    first_day, first_month = calendar
-    days = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-    told = {"week_starts_on": days.index(first_day) + 1, "fiscal_year_starts_in": first_month}
-    return str(_macros(tuple(told.items())).period_start(grain, date)).strip()
+    return str(_macros(calendar).period_start(grain, date)).strip()
+
+
+def scorecard_windows(calendar: tuple[str, int]) -> str:
+    """The days that the scorecard compares: ``window_id`` (current, baseline), ``start_date``, ``end_date``."""
+    return str(
+        _macros(calendar).scorecard_windows("process.run", "process.versions", "marts.fct_lead", "marts.fct_deal")
+    )
 
 
 @cache
-def _macros(told: tuple[tuple[str, int], ...] = (("week_starts_on", 1), ("fiscal_year_starts_in", 1))) -> Any:
+def _macros(calendar: tuple[str, int] = ("mon", 1)) -> Any:
     """The macros as functions. dbt's own words are not at hand: macros that ask the graph or for a relation can't be called."""
     from jinja2 import Environment
 
+    first_day, first_month = calendar
+    told = {"week_starts_on": _DAYS.index(first_day) + 1, "fiscal_year_starts_in": first_month}
     environment = Environment(extensions=["jinja2.ext.do"])
-    environment.globals["var"] = dict(told).__getitem__
+    environment.globals["var"] = told.__getitem__
     return environment.from_string("\n".join((FOLDER / name).read_text(encoding="utf-8") for name in FILES)).module

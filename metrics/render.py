@@ -91,10 +91,10 @@ def _table(answer: Answer, rows: Rows, currency: str) -> str:
             header = "n"
             cells = [count(n) + (_LOW_N if is_low else "") for n, is_low in zip(values, marks, strict=True)]
         elif column.unit:
-            header = column.name
+            header = column.short or column.name
             cells = [_in_one_line(_value(column, value, currency)) for value in values]
         else:
-            header, is_fraction = column.name, any(isinstance(value, float) for value in values)
+            header, is_fraction = column.short or column.name, any(isinstance(value, float) for value in values)
             cells = [_cell(value, is_fraction, column.role == "key") for value in values]
         headers.append(header)
         columns.append(cells)
@@ -112,9 +112,11 @@ def _value(column: Column, value: Any, currency: str) -> str:
 
 
 def _interval(column: Column, low: Any, high: Any, currency: str) -> str:
-    if column.is_change and low is not None and high is not None:
-        return _in_one_line(f"{change_of(low, column.unit, currency)} to {change_of(high, column.unit, currency)}")
-    return _in_one_line(span(low, high, column.unit, currency))
+    if not column.is_change or low is None or high is None:
+        return _in_one_line(span(low, high, column.unit, currency))
+    first, last = (_in_one_line(change_of(end, column.unit, currency)) for end in (low, high))
+    number, _, unit = first.partition(" ")
+    return f"{number if unit and last.endswith(f' {unit}') else first} to {last}"
 
 
 def _in_one_line(text: str) -> str:

@@ -21,7 +21,18 @@ import duckdb
 
 import salesgauge
 from metrics.answers import Answer, Column, Role, merged
-from metrics.estimates import FILES, FOLDER, WITH_INTERVAL, WITHOUT_N, columns_of, estimate_sql, is_known, period_of
+from metrics.compare import Target
+from metrics.estimates import (
+    FILES,
+    FOLDER,
+    WITH_INTERVAL,
+    WITHOUT_N,
+    columns_of,
+    estimate_sql,
+    is_known,
+    period_of,
+    scorecard_windows,
+)
 from salesgauge.errors import ConfigurationError
 from salesgauge.names import suggest
 from salesgauge.warehouse import open_published
@@ -106,6 +117,30 @@ class MetricStore:
         self.close()
 
     @cached_property
+    def as_of_date(self) -> date:
+        """The day on which the data end, on the company's clock."""
+        ((found,),) = self._con.execute("select cast(as_of_date as date) from process.run").fetchall()
+        assert isinstance(found, date)
+        return found
+
+    def scorecard_windows(self) -> dict[str, tuple[date, date]]:
+        """The first and last day of ``current`` and ``baseline``; one that can't be known is left out."""
+        found = self._con.execute(scorecard_windows(self._calendar)).fetchall()
+        return {name: (first, last) for name, first, last, _ in found if first and last}
+
+    def targets(self, metric: str) -> list[Target]:
+        """What ``process.yml`` wants of ``metric``: of several targets for the same the newest that is in force."""
+        found = self._con.execute(
+            "select target_value, direction, from_stage, to_stage, segment_type, segment from process.targets, process.run "
+            "where kpi = ? and (effective_from is null or effective_from <= as_of_date) order by effective_from desc nulls last",
+            [metric],
+        ).fetchall()
+        return [
+            Target(value, direction, (first, last), (None if kind == "total" else kind, name))
+            for value, direction, first, last, kind, name in found
+        ]
+
+    @cached_property
     def currency(self) -> str:
         """The company's currency, as ISO 4217."""
         found = self._con.execute("select currency from process.run").fetchone()
@@ -149,19 +184,21 @@ class MetricStore:
         by: Sequence[str] = (),
         grain: str | None = None,
         where: str | None = None,
+        moved: str = "",
     ) -> Answer:
         """Several metrics per period of ``grain`` and combination of ``by``, with n and the 95 % interval where they have one; no import of pandas.
 
         The columns are ``grain``, those of ``by`` and, of each metric, ``<metric>``, ``<metric>_n``, ``<metric>_low``, ``<metric>_high`` and
-        ``<metric>_is_low_n``: what its kind has (``estimates``). Rows are ordered by the first ones, nulls last. ConfigurationError as of ``query``.
+        ``<metric>_is_low_n``: what its kind has (``estimates``). Rows are ordered by the first ones, nulls last. ``moved``: by how much a day comes before
+        the one that ``where`` is about (``1 months``). ConfigurationError as of ``query``.
         """
         twice = sorted({name for name in metrics if list(metrics).count(name) > 1})
         if twice or not metrics:
             raise ConfigurationError(f"{twice[0]} is asked for twice." if twice else "No metric is asked for.")
-        return merged([self._answer(metric, list(by), grain, where) for metric in metrics])
+        return merged([self._answer(metric, list(by), grain, where, moved) for metric in metrics])
 
-    def _answer(self, metric: str, by: list[str], grain: str | None, where: str | None) -> Answer:
-        compiled = self._compiled_question(metric, by, grain, where)
+    def _answer(self, metric: str, by: list[str], grain: str | None, where: str | None, moved: str) -> Answer:
+        compiled = self._compiled_question(metric, by, grain, where, moved)
         beside = _beside(compiled)
         with _told(where):
             relation = self._con.sql(_with_estimate(compiled) if beside else compiled.sql)
@@ -188,13 +225,15 @@ class MetricStore:
         with _told(where):
             return compiled, self._con.sql(compiled.sql)
 
-    def _compiled_question(self, metric: str, by: list[str], grain: str | None, where: str | None) -> Compiled:
+    def _compiled_question(
+        self, metric: str, by: list[str], grain: str | None, where: str | None, moved: str = ""
+    ) -> Compiled:
         """The question in SQL: as it was compiled before, here or by another process, else anew."""
         where = where if where and where.strip() else None
-        question = json.dumps([metric, by, grain, where], ensure_ascii=False)
+        question = json.dumps([metric, by, grain, where, moved], ensure_ascii=False)
         compiled = self._compiled.get(question) or self._recall(question)
         if compiled is None:
-            compiled = self._compile(metric, by, grain, where)
+            compiled = self._compile(metric, by, grain, where, moved)
             with _told(where):
                 self._con.sql(compiled.sql)  # what can't be asked is not kept
             if _can_be_found(where):
@@ -204,7 +243,7 @@ class MetricStore:
         self._compiled[question] = compiled
         return compiled
 
-    def _compile(self, metric: str, by: list[str], grain: str | None, where: str | None) -> Compiled:
+    def _compile(self, metric: str, by: list[str], grain: str | None, where: str | None, moved: str) -> Compiled:
         from metrics.engine import TIME, TIME_TEMPLATE
         from metrics.where import render_where
 
@@ -212,23 +251,24 @@ class MetricStore:
         columns = self._groups(known, by, grain)
         templates = {name: one.template for name, one in self._engine.dimensions(known.name).items()}
         asked = ([where] if where else []) + self._left_open(known, by, where)
-        conditions = [render_where(one, templates | {TIME: TIME_TEMPLATE}, known.name) for one in asked]
+        templates[TIME] = _moved(TIME_TEMPLATE, moved)
+        conditions = [render_where(one, templates, known.name) for one in asked]
         sql = self._engine.compile(known.name, list(columns.values()), " and ".join(conditions) or None)
         declared = known.declared
         if not is_known(declared):
             return Compiled(sql, columns, known.name)
         return Compiled(
-            sql, columns, known.name, self._estimate(known, columns, asked), declared["kind"], declared["unit"]
+            sql, columns, known.name, self._estimate(known, columns, asked, moved), declared["kind"], declared["unit"]
         )
 
-    def _estimate(self, metric: Metric, columns: dict[str, str], asked: list[str]) -> str:
+    def _estimate(self, metric: Metric, columns: dict[str, str], asked: list[str], moved: str) -> str:
         from metrics.engine import TIME
         from metrics.where import render_where
 
         declared = metric.declared
         if declared["kind"] == "per":  # its n are the things that it is per
             declared = self._engine.metrics[declared["denominator"]].declared
-        of = {**self._engine.columns(columns_of(declared)), TIME: declared["date"]}
+        of = {**self._engine.columns(columns_of(declared)), TIME: _moved(declared["date"], moved)}
         groups = {
             qualified: period_of(name, declared["date"], self._calendar) if name in GRAINS else of[name]
             for name, qualified in columns.items()
@@ -331,6 +371,10 @@ def _company_granularities(calendar: tuple[str, int]) -> dict[str, str]:
     weeks = {"week": "company_week"} if first_day != "mon" else {}
     years = {"quarter": "company_quarter", "year": "company_year"} if first_month != 1 else {}
     return weeks | years
+
+
+def _moved(day: str, by: str) -> str:
+    return f"cast({day} + interval '{by}' as date)" if by else day
 
 
 def _beside(compiled: Compiled) -> list[Role]:

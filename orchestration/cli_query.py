@@ -29,6 +29,11 @@ def _names(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tup
 )
 @click.option("--grain", type=click.Choice(["day", "week", "month", "quarter", "year"]), help="A row per period.")
 @click.option("--where", help="A condition over dimensions, for example \"service_line = 'hvac'\".")
+@click.option(
+    "--compare",
+    type=click.Choice(["previous_period", "previous_year", "before", "target"]),
+    help="Beside the period before, the same one a year before, the scorecard's baseline, or the target.",
+)
 @click.option("--sort", multiple=True, callback=_names, help="A column to sort by; -COLUMN: the largest first.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many rows.")
 @click.option("--plain", is_flag=True, help="Only the value, as a bare number: no n, no interval.")
@@ -41,6 +46,7 @@ def query(
     by: tuple[str, ...],
     grain: str | None,
     where: str | None,
+    compare: str | None,
     sort: tuple[str, ...],
     limit: int | None,
     plain: bool,
@@ -57,9 +63,11 @@ def query(
     salesgauge query --list win_rate                            what it can be asked by
     salesgauge query win_rate won_amount --by rep --sort -win_rate --limit 5
     salesgauge query win_rate --grain month --where "service_line = 'hvac' and metric_time >= '2026-01-01'"
+    salesgauge query leads_created won_amount --grain month --compare previous_year
+    salesgauge query win_rate --by branch --compare target
     salesgauge query leads_created --grain week --plain --format csv
     """
-    from metrics import MetricStore, render
+    from metrics import MetricStore, compared, render
 
     company = Company.open(root)
     # In the folder of which an erasure deletes what names the person.
@@ -67,7 +75,9 @@ def query(
         if show_list or not metrics:
             _print_metrics(store, metrics)
             return
-        answer = store.ask(metrics, by=by, grain=grain, where=where)
+        answer = (
+            compared(store, metrics, by, grain, where, compare) if compare else store.ask(metrics, by, grain, where)
+        )
         if plain:
             answer = answer.plain()
         answer = answer.sorted_by(sort)

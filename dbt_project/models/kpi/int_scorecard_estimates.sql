@@ -3,55 +3,25 @@
 {# One row per target and window (current, baseline, every process version): the estimate with its interval. Every KPI is a list of
    observations (int_kpi_observations); its kind says which statistic of them it is (macros/kpis.sql). #}
 with run as (
-    select as_of_date, {{ period_start('week', 'as_of_date') }} as this_monday
-    from {{ source('process', 'run') }}
+    select as_of_date from {{ source('process', 'run') }}
 ),
 
-newest_version as (
-    select max(versions.effective_from) as effective_from
-    from {{ source('process', 'versions') }} as versions
-    cross join run
-    where versions.effective_from <= run.as_of_date
-),
-
-data_begin as (
-    select min(created_date) as first_date
-    from (
-        select created_date from {{ ref('fct_lead') }}
-        union all
-        select created_date from {{ ref('fct_deal') }}
-    ) as created
-),
-
-spans as (
-    select
-        run.as_of_date,
-        run.this_monday - 91 as current_start_date,
-        coalesce(data_begin.first_date <= run.this_monday - 91 - 364, false) as is_season_matched,
-        {{ period_start('week', 'newest_version.effective_from') }} as change_monday
-    from run
-    cross join newest_version
-    cross join data_begin
+compared_windows as (
+    {{ scorecard_windows(source('process', 'run'), source('process', 'versions'), ref('fct_lead'), ref('fct_deal')) }}
 ),
 
 windows as (
-    select 'current' as window_id, current_start_date as start_date, current_start_date + 90 as end_date, is_season_matched
-    from spans
-    union all
-    select
-        'baseline',
-        case when is_season_matched then current_start_date - 364 else change_monday - 91 end,
-        case when is_season_matched then current_start_date - 364 + 90 else change_monday - 1 end,
-        is_season_matched
-    from spans
+    select * from compared_windows
     union all
     select
         'version:' || versions.process_version,
         versions.effective_from,
-        least(coalesce(versions.effective_to - 1, spans.as_of_date), spans.as_of_date),
-        spans.is_season_matched
+        least(coalesce(versions.effective_to - 1, run.as_of_date), run.as_of_date),
+        compared_windows.is_season_matched
     from {{ source('process', 'versions') }} as versions
-    cross join spans
+    cross join run
+    cross join compared_windows
+    where compared_windows.window_id = 'current'
 ),
 
 effective_targets as (
