@@ -86,6 +86,10 @@ class Engine:
             model.node_relation.alias: {one.name: one.expr or one.name for one in (*model.entities, *model.dimensions)}
             for model in manifest.semantic_models
         }
+        self._ids: dict[str, list[str]] = {
+            model.node_relation.alias: list(model.config.meta.get("ids") or []) if model.config else []
+            for model in manifest.semantic_models
+        }
         self._dimensions: dict[str, dict[str, Dimension]] = {}
 
     def dimensions(self, metric: str) -> dict[str, Dimension]:
@@ -104,6 +108,10 @@ class Engine:
     def columns(self, fact: str) -> Mapping[str, str]:
         """What the table ``fact`` can be grouped and filtered by → SQL over its columns; empty where no semantic model is of it."""
         return self._facts.get(fact, {})
+
+    def ids(self, fact: str) -> list[str]:
+        """The columns of ``fact`` that name the records of a row; none where the version does not say."""
+        return self._ids.get(fact, [])
 
     def compile(self, metric: str, groups: list[str], where: str | None) -> str:
         """SQL for a known ``metric``: one row per combination of ``groups`` (qualified names, also ``metric_time__month``).

@@ -1,4 +1,5 @@
-"""SQL of what stands beside a value: n and the 95 % interval, over the fact that the KPI is declared of; and the days that the scorecard compares.
+"""SQL of what stands beside a value: n and the 95 % interval, over the fact that the KPI is declared of; the rows behind both; and the days that the scorecard
+compares.
 
 The formulas are those of the marts: the macros of ``dbt_project/macros`` that dbt renders for them are rendered here too, so that each stands once. The
 declaration is that of the asked version (``config.meta`` in its manifest). The value itself is MetricFlow's (``engine``).
@@ -43,6 +44,16 @@ def estimate_sql(declared: Mapping[str, Any], groups: Mapping[str, str], conditi
     by = f" group by {', '.join(keys)}" if keys else ""
     rows = _rows(declared, dict(zip(keys, groups.values(), strict=True)), condition)
     return f"select {', '.join(columns)} from (select {', '.join([*keys, sums])} from ({rows}) as fact{by}) as summed"
+
+
+def observations_sql(declared: Mapping[str, Any], columns: Mapping[str, str], condition: str | None) -> str:
+    """The rows behind a value: what counts in it, with ``columns`` (name → SQL over the fact), the day, and ``y`` and ``x`` as macros/kpis.sql says of each kind."""
+    macros, keys = _macros(), {f"key_{place}": name for place, name in enumerate(columns)}
+    rows = _rows(declared, dict(zip(keys, columns.values(), strict=True)), condition)
+    shown = [f'{key} as "{name}"' for key, name in keys.items()]
+    y, x = macros.kpi_y(declared), macros.kpi_x(declared)
+    shown += [f"{declared['date']} as on_date", f"{y} as y", f"{x} as x"]
+    return f"select {', '.join(shown)} from ({rows}) as fact where ({y}) is not null and ({x}) is not null order by on_date desc nulls last, {', '.join(keys)}"
 
 
 def columns_of(declared: Mapping[str, Any]) -> str:

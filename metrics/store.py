@@ -5,13 +5,10 @@ No SQL of a metric is written here: ``engine`` writes that of values, ``estimate
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
@@ -19,20 +16,19 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-import salesgauge
 from metrics.answers import Answer, Column, Role, merged
 from metrics.compare import Target
 from metrics.estimates import (
-    FILES,
-    FOLDER,
     WITH_INTERVAL,
     WITHOUT_N,
     columns_of,
     estimate_sql,
     is_known,
+    observations_sql,
     period_of,
     scorecard_windows,
 )
+from metrics.kept import Compiled, Kept, can_be_found
 from salesgauge.errors import ConfigurationError
 from salesgauge.names import suggest
 from salesgauge.warehouse import open_published
@@ -59,18 +55,16 @@ class MetricInfo:
 
 
 @dataclass(frozen=True)
-class Compiled:
-    """A question in SQL. ``columns``: the columns of the answer but the last, with the names that MetricFlow gives them; ``value``: its name of the last.
+class Explanation:
+    """A question explained. ``declared``: what ``config.meta`` of the metric holds in the version ``version``, whose data end at ``as_of_date``."""
 
-    ``estimate``: SQL of n and interval for the same columns, empty where the metric is no KPI; ``kind`` and ``unit`` as they are declared.
-    """
-
+    metric: str
+    label: str
+    description: str
+    declared: Mapping[str, Any]
     sql: str
-    columns: dict[str, str]
-    value: str
-    estimate: str = ""
-    kind: str = ""
-    unit: str = ""
+    version: str
+    as_of_date: date
 
 
 class MetricStore:
@@ -93,16 +87,7 @@ class MetricStore:
         self._manifest = manifest.read_text(encoding="utf-8")
         self._calendar = _calendar_of(self._con)
         self._compiled: dict[str, Compiled] = {}
-        self._kept = kept / self._state() if kept else None
-
-    def _state(self) -> str:
-        """A name for all that the SQL of a question follows from, but the question: definitions, the company's calendar, the code that makes it."""
-        parts = [self._manifest, json.dumps(self._calendar)]
-        # What is in ``engine`` names the version of MetricFlow.
-        code = [*Path(__file__).parent.glob("*.py"), Path(salesgauge.__path__[0]) / "process" / "expressions.py"]
-        code += [FOLDER / name for name in FILES]
-        parts += [file.read_text(encoding="utf-8") for file in sorted(code)]
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+        self._kept = Kept(kept, self._manifest, json.dumps(self._calendar)) if kept else None
 
     @cached_property
     def _engine(self) -> Engine:
@@ -231,13 +216,13 @@ class MetricStore:
         """The question in SQL: as it was compiled before, here or by another process, else anew."""
         where = where if where and where.strip() else None
         question = json.dumps([metric, by, grain, where, moved], ensure_ascii=False)
-        compiled = self._compiled.get(question) or self._recall(question)
+        compiled = self._compiled.get(question) or (self._kept.recall(question) if self._kept else None)
         if compiled is None:
             compiled = self._compile(metric, by, grain, where, moved)
             with _told(where):
                 self._con.sql(compiled.sql)  # what can't be asked is not kept
-            if _can_be_found(where):
-                self._keep(question, compiled)
+            if self._kept and can_be_found(where):
+                self._kept.keep(question, compiled)
         if len(self._compiled) >= MOST_COMPILED:
             self._compiled.clear()
         self._compiled[question] = compiled
@@ -262,19 +247,81 @@ class MetricStore:
         )
 
     def _estimate(self, metric: Metric, columns: dict[str, str], asked: list[str], moved: str) -> str:
-        from metrics.engine import TIME
-        from metrics.where import render_where
-
         declared = metric.declared
         if declared["kind"] == "per":  # its n are the things that it is per
             declared = self._engine.metrics[declared["denominator"]].declared
+        groups, condition = self._over_the_fact(declared, metric.name, columns, asked, moved)
+        return estimate_sql(declared, groups, condition)
+
+    def _over_the_fact(
+        self, declared: Mapping[str, Any], metric: str, columns: dict[str, str], asked: list[str], moved: str = ""
+    ) -> tuple[dict[str, str], str | None]:
+        """Columns of the answer (by the names that MetricFlow gives them) and conditions, as SQL over the fact of a declaration."""
+        from metrics.engine import TIME
+        from metrics.where import render_where
+
         of = {**self._engine.columns(columns_of(declared)), TIME: _moved(declared["date"], moved)}
         groups = {
             qualified: period_of(name, declared["date"], self._calendar) if name in GRAINS else of[name]
             for name, qualified in columns.items()
         }
-        conditions = [render_where(one, of, metric.name) for one in asked]
-        return estimate_sql(declared, groups, " and ".join(conditions) or None)
+        return groups, " and ".join(render_where(one, of, metric) for one in asked) or None
+
+    def explain(
+        self, metric: str, by: Sequence[str] = (), grain: str | None = None, where: str | None = None
+    ) -> Explanation:
+        """What the version that is asked says of ``metric``, and the SQL that answers the question. ConfigurationError as of ``query``."""
+        import sqlglot
+
+        compiled, known = self._compiled_question(metric, list(by), grain, where), self._metric(metric)
+        sql = _with_estimate(compiled) if _beside(compiled) else compiled.sql
+        return Explanation(
+            known.name,
+            known.label,
+            known.description,
+            known.declared,
+            sqlglot.transpile(sql, read="duckdb", write="duckdb", pretty=True)[0],
+            self._file.parent.name,
+            self.as_of_date,
+        )
+
+    def drill(self, metric: str, by: Sequence[str] = (), grain: str | None = None, where: str | None = None) -> Answer:
+        """The rows behind a number, a row each: the ids of its records, the day, the columns of ``grain`` and ``by``, and what it adds, the newest first.
+
+        Of a share ``is_counted`` says whether it is in the numerator; of means, medians and sums there is ``value``, of weighted shares ``numerator`` and
+        ``denominator``. As many rows as n. ConfigurationError as of ``query``, and for a metric that can't be drilled into.
+        """
+        known = self._metric(metric)
+        declared = known.declared
+        if declared.get("kind") == "per":
+            parts = f"{declared['numerator']} or {declared['denominator']}"
+            raise ConfigurationError(f"{metric} is one number per another: drill into {parts}.")
+        ids = self._engine.ids(columns_of(declared)) if is_known(declared) else []
+        if not ids:
+            raise ConfigurationError(
+                f"{metric} has no rows that could be shown: it is a part of another metric, or this version does not say."
+            )
+        columns = self._groups(known, list(by), grain)
+        asked = ([where] if where else []) + self._left_open(known, list(by), where)
+        groups, condition = self._over_the_fact(declared, known.name, columns, asked)
+        named = {name: groups[qualified] for name, qualified in columns.items()}
+        shown = {**{name: name for name in ids}, **{name: sql for name, sql in named.items() if name not in ids}}
+        with _told(where):
+            relation = self._con.sql(observations_sql(declared, shown, condition))
+            found = relation.fetchall()
+        kind, unit = declared["kind"], declared["unit"]
+        beside = {
+            "share": [Column("is_counted", "value")], "odds": [Column("is_counted", "value")], "count": [],
+            "weighted": [Column("numerator", "value"), Column("denominator", "value")],
+            "quotient": [Column("numerator", "value"), Column("denominator", "value")],
+        }.get(kind, [Column("value", "value", metric, unit)])  # fmt: skip
+        size = len(shown)
+        rows = []
+        for *keys, day, y, x in found:
+            values = {0: [], 1: [bool(y) if kind in ("share", "odds") else y], 2: [y, x]}[len(beside)]
+            rows.append([*keys[:size], *([] if declared["date"] in shown else [day]), *values])
+        names = dict.fromkeys([*shown, declared["date"]])
+        return Answer((*(Column(name) for name in names), *beside), rows)
 
     def _left_open(self, metric: Metric, by: list[str], where: str | None) -> list[str]:
         """Conditions on the dimensions that the metric has a default for and the question does not name.
@@ -295,31 +342,6 @@ class MetricStore:
                 )
             defaults["level"] = levels[0] if levels else defaults["level"]
         return [f"{name} = '{value}'" for name, value in defaults.items()]
-
-    def _recall(self, question: str) -> Compiled | None:
-        """What another process compiled for the same question in the same state."""
-        if self._kept is None:
-            return None
-        try:
-            content = json.loads(_file_of(self._kept, question).read_text(encoding="utf-8"))
-            return Compiled(**content["compiled"]) if content["question"] == question else None
-        except (OSError, ValueError, TypeError, KeyError):  # none, or half of one
-            return None
-
-    def _keep(self, question: str, compiled: Compiled) -> None:
-        """Keep it for other processes, in the place of what was kept of other states; where nothing can be written, nothing is kept."""
-        if self._kept is None:
-            return
-        with suppress(OSError):
-            if not self._kept.is_dir():
-                shutil.rmtree(self._kept.parent, ignore_errors=True)
-                self._kept.mkdir(parents=True)
-            file = _file_of(self._kept, question)
-            draft = file.with_suffix(f".{os.getpid()}")
-            draft.write_text(
-                json.dumps({"question": question, "compiled": asdict(compiled)}, ensure_ascii=False), encoding="utf-8"
-            )
-            draft.replace(file)
 
     def _metric(self, name: str) -> Metric:
         if name in self._engine.metrics:
@@ -394,17 +416,6 @@ def _with_estimate(compiled: Compiled) -> str:
         f"coalesce(estimate.is_low_n, true) as is_low_n from answer left join estimate on {same}"
         f"{' order by ' + ', '.join(f'answer.{name} nulls last' for name in names) if names else ''}"
     )
-
-
-def _can_be_found(where: str | None) -> bool:
-    """Whether a value of the condition stands in a file as it is: an erasure deletes the files of the working folder that name the person."""
-    return where is None or (
-        where.isascii() and where.isprintable() and not any(mark in where for mark in ("''", '"', "\\"))
-    )
-
-
-def _file_of(folder: Path, question: str) -> Path:
-    return folder / f"{hashlib.sha256(question.encode()).hexdigest()}.json"
 
 
 @contextmanager

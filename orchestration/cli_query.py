@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,11 @@ import click
 from salesgauge.settings import Company
 
 if TYPE_CHECKING:
-    from metrics import MetricStore
+    from metrics import Answer, MetricStore
+    from metrics.store import Explanation
+
+# Of the rows behind a number a table shows so many, where nothing else is asked for.
+_MOST_ROWS = 25
 
 
 def _names(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -37,6 +42,8 @@ def _names(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tup
 @click.option("--sort", multiple=True, callback=_names, help="A column to sort by; -COLUMN: the largest first.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many rows.")
 @click.option("--plain", is_flag=True, help="Only the value, as a bare number: no n, no interval.")
+@click.option("--explain", is_flag=True, help="Definition, version and SQL instead of the answer.")
+@click.option("--drill", is_flag=True, help="The records behind the number, with links into their source.")
 @click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @click.option("--list", "show_list", is_flag=True, help="List the metrics, or the dimensions of METRIC.")
 @click.pass_obj
@@ -50,6 +57,8 @@ def query(
     sort: tuple[str, ...],
     limit: int | None,
     plain: bool,
+    explain: bool,
+    drill: bool,
     style: str,
     show_list: bool,
 ) -> None:
@@ -66,24 +75,82 @@ def query(
     salesgauge query leads_created won_amount --grain month --compare previous_year
     salesgauge query win_rate --by branch --compare target
     salesgauge query leads_created --grain week --plain --format csv
+    salesgauge query win_rate --explain
+    salesgauge query win_rate --drill --where "rep = 'Ann Lee' and metric_time >= '2026-06-01'"
     """
     from metrics import MetricStore, compared, render
 
+    if len([one for one in (compare, explain, drill) if one]) > 1:
+        raise click.UsageError("--compare, --explain and --drill are three questions: ask one of them.")
     company = Company.open(root)
     # In the folder of which an erasure deletes what names the person.
     with MetricStore(company.pointer, company.work_dir / "questions") as store:
         if show_list or not metrics:
             _print_metrics(store, metrics)
             return
-        answer = (
-            compared(store, metrics, by, grain, where, compare) if compare else store.ask(metrics, by, grain, where)
-        )
+        if explain:
+            for metric in metrics:
+                _print_explanation(store.explain(metric, by, grain, where), style)
+            return
+        if drill:
+            answer = _rows_behind(company, store, metrics, by, grain, where)
+            limit = _MOST_ROWS if limit is None and style == "table" else limit
+        elif compare:
+            answer = compared(store, metrics, by, grain, where, compare)
+        else:
+            answer = store.ask(metrics, by, grain, where)
         if plain:
             answer = answer.plain()
         answer = answer.sorted_by(sort)
         if limit is not None:
             answer = answer.first(limit)
         click.echo(render(answer, style, store.currency), nl=False)
+
+
+def _rows_behind(
+    company: Company,
+    store: MetricStore,
+    metrics: Sequence[str],
+    by: Sequence[str],
+    grain: str | None,
+    where: str | None,
+) -> Answer:
+    from orchestration.links import with_links
+
+    if len(metrics) > 1:
+        raise click.UsageError("--drill shows the records behind one metric.")
+    return with_links(company, store.drill(metrics[0], by, grain, where))
+
+
+def _print_explanation(one: Explanation, style: str) -> None:
+    if style == "json":
+        found = {**vars(one), "declared": dict(one.declared), "as_of_date": one.as_of_date.isoformat()}
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    declared = one.declared
+    click.echo(f"{one.label}: {one.metric}")
+    for name, value in (
+        ("definition", declared.get("definition") or one.description),
+        ("unit", declared.get("unit")),
+        ("better", {"up": "higher", "down": "lower"}.get(declared.get("better", ""))),
+        ("statistic", declared.get("kind")),
+        ("numerator", declared.get("numerator")),
+        ("denominator", declared.get("denominator")),
+        ("value", declared.get("value")),
+        (
+            "rows",
+            f"marts.{declared['fact']}" + (f" where {declared['where']}" if declared.get("where") else "")
+            if declared.get("fact")
+            else None,
+        ),
+        ("period by", declared.get("date")),
+        ("needs", ", ".join(declared.get("needs", []))),
+        ("version", f"definition {declared['version']}" if "version" in declared else None),
+        ("data", f"published version {one.version}, as of {one.as_of_date}"),
+    ):
+        if value:
+            click.echo(f"{name:<12} {value}")
+    click.echo(f"sql, for duckdb var/published/salesgauge.duckdb\n{one.sql};\n")
 
 
 def _print_metrics(store: MetricStore, metrics: Sequence[str]) -> None:

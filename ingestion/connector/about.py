@@ -5,7 +5,7 @@ Each connector states it as ``ABOUT`` and ``check``; showing it belongs to the c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -45,7 +45,8 @@ class About:
 
     ``provides``: canonical entity → what of it there is (exact history, derived from time stamps, ...). ``limits``: metric → why this source's
     data does not allow it, or not exactly. ``scopes``: rights to grant, in the vendor's words. ``requests_when_unchanged``: the cost of a sync
-    that finds nothing new.
+    that finds nothing new. ``pages``: column of ids (``deal_id``, …) → address of the record's page for people, with ``{id}`` and names of settings; of
+    records that are not named no address is known.
     """
 
     name: str
@@ -56,6 +57,7 @@ class About:
     requests_when_unchanged: str
     scopes: tuple[str, ...] = ()
     limits: Mapping[str, str] = field(default_factory=dict)
+    pages: Callable[[SourceSettings], Mapping[str, str]] = lambda _: {}
 
     def missing(self, settings: SourceSettings) -> list[Setting]:
         """The settings and secrets that this source can't do without and that are not there."""

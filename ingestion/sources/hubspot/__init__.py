@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 
 __all__ = ["ABOUT", "TABLES", "check", "extract", "provides"]
 
+
+def _pages(settings: SourceSettings) -> dict[str, str]:
+    """Records' pages go by the number of the object's type: contacts 0-1, companies 0-2, deals 0-3, leads 0-136."""
+    lead = "0-136" if settings.get("lead_object") == "leads" else "0-1"
+    return {
+        column: f"https://app.hubspot.com/contacts/{{portal_id}}/record/{kind}/{{id}}"
+        for column, kind in (("lead_id", lead), ("deal_id", "0-3"), ("account_id", "0-2"))
+    }
+
+
 ABOUT = About(
     name="hubspot",
     label="HubSpot CRM",
@@ -41,7 +51,9 @@ ABOUT = About(
             "hours between two listings of all ids, at least, while the number of records is off; default 24",
         ),
         Setting("accept_deletions", "true for one run: most records of a type really were deleted"),
+        Setting("portal_id", "number of the account, for the links of query --drill"),
     ),
+    pages=_pages,
     provides={
         "leads": "contacts, or the leads object with its pipeline; exact status and owner history",
         "contacts": "contacts, if leads are objects of their own",

@@ -29,6 +29,7 @@ ABOUT = About(
         Setting("overlap_minutes", "minutes back that each sync reads, default 10"),
         Setting("bulk_from_rows", "objects with at least so many rows to read go through the Bulk API, default 50000"),
     ),
+    pages=lambda _: dict.fromkeys(("lead_id", "deal_id", "account_id", "call_id"), "{instance_url}/{id}"),
     provides={
         "leads": "exact status and owner history where LeadHistory is on",
         "deals": "opportunities; exact history of stage, amount and close date; owner history where it is tracked",

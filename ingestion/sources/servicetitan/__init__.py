@@ -48,6 +48,7 @@ ABOUT = About(
         Setting("base_url", "default https://api.servicetitan.io"),
         Setting("token_url", "default https://auth.servicetitan.io/connect/token"),
     ),
+    pages=lambda _: {"deal_id": "https://go.servicetitan.com/#/Job/Index/{id}"},
     provides={
         "leads": "leads, online bookings and lead calls, each inquiry once; the present status, and the status at each sync",
         "deals": "jobs that did not come from a sold estimate",
