@@ -22,6 +22,9 @@ METRICFLOW_VERSION = "0.213.0"
 TIME = "metric_time"
 TIME_TEMPLATE = f"{{{{ TimeDimension('{TIME}', 'day') }}}}"
 
+# Dimensions that people know by a name that is a word of MetricFlow's own.
+_WRITTEN: dict[str, str] = {"hour_of_day": "hour"}
+
 
 @dataclass(frozen=True)
 class Dimension:
@@ -82,8 +85,11 @@ class Engine:
             )
             for metric in sorted(manifest.metrics, key=lambda metric: metric.name)
         }
-        self._facts = {
-            model.node_relation.alias: {one.name: one.expr or one.name for one in (*model.entities, *model.dimensions)}
+        self._facts: dict[str, dict[str, str]] = {
+            model.node_relation.alias: {
+                _WRITTEN.get(str(one.name), str(one.name)): one.expr or str(one.name)
+                for one in (*model.entities, *model.dimensions)
+            }
             for model in manifest.semantic_models
         }
         self._ids: dict[str, list[str]] = {
@@ -99,7 +105,8 @@ class Engine:
             for item in self._engine.list_group_bys([metric]):
                 if isinstance(item, _Dimension):
                     if item.type.value != "time":
-                        found[item.name] = Dimension(item.name, item.dunder_name, is_entity=False)
+                        name = _WRITTEN.get(item.name, item.name)
+                        found[name] = Dimension(name, item.dunder_name, is_entity=False)
                 else:
                     found[item.name] = Dimension(item.name, item.name, is_entity=True)
             self._dimensions[metric] = dict(sorted(found.items()))

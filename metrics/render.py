@@ -13,6 +13,7 @@ from salesgauge.numbers import MISSING, change_of, count, in_full, span
 FORMATS = ("table", "csv", "json")
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 _LOW_N = "*"
+_WEEKDAYS = dict(enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), start=1))
 
 
 def render(answer: Answer, format: str, currency: str = "") -> str:
@@ -95,6 +96,8 @@ def _table(answer: Answer, rows: Rows, currency: str) -> str:
             cells = [_in_one_line(_value(column, value, currency)) for value in values]
         else:
             header, is_fraction = column.short or column.name, any(isinstance(value, float) for value in values)
+            if column.role == "key" and column.name == "weekday":
+                values = [_WEEKDAYS.get(value, value) for value in values]
             cells = [_cell(value, is_fraction, column.role == "key") for value in values]
         headers.append(header)
         columns.append(cells)

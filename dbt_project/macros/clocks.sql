@@ -36,6 +36,16 @@
     end as date)
 {%- endmacro %}
 
+{# The hour of a moment on the wall clock where it happened, 0 to 23; null of one of which only the day is known. #}
+{% macro business_hour(at, timezone) -%}
+    case when not {{ is_day_only(at) }} then cast(extract(hour from {{ to_local(at, timezone) }}) as integer) end
+{%- endmacro %}
+
+{# 1 = Monday to 7 = Sunday #}
+{% macro weekday_of(date) -%}
+    cast(isodow({{ date }}) as integer)
+{%- endmacro %}
+
 {# Whether a moment is certainly later than another: what is known to the day is neither before nor after another moment of that day. #}
 {% macro is_after(at, other, timezone) -%}
     case

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from demo.truth import METRICS
 from metrics import MetricStore
+from salesgauge.errors import ConfigurationError
 from salesgauge.warehouse import open_published
 from tests.e2e.comparison import differences
 from tests.e2e.conftest import Published
@@ -60,6 +63,55 @@ def test_every_row_says_when_and_by_which_definition(published: Published) -> No
             if table.startswith("kpi_"):
                 stamps = con.sql(f"select distinct definition_version, as_of from kpi.{table}").fetchall()
                 assert stamps == [(1, published.log.as_of)], table
+
+
+MOMENTS = {"fct_lead": "created", "fct_deal": "created", "fct_closed_deal": "closed", "fct_speed_to_lead": "created", "fct_call": "called",
+           "fct_stage_conversion": "entered", "fct_survey_response": "submitted"}  # fmt: skip
+
+
+@pytest.mark.parametrize("fact", MOMENTS)
+def test_hour_and_weekday_are_those_of_the_branchs_clock(published: Published, fact: str) -> None:
+    """By Python's own zones. At midnight the company's systems write what is known to the day only, so a moment then has no hour."""
+    name = MOMENTS[fact]
+    with open_published(published.pointer) as con:
+        zones = dict(con.sql("select branch, timezone from process.branches").fetchall())
+        ((company,),) = con.sql("select timezone from process.run").fetchall()
+        rows = con.sql(
+            f"select {name}_at, branch, {name}_date, {name}_hour, {name}_weekday from marts.{fact}"
+        ).fetchall()
+    hours = 0
+    for at, branch, day, hour, weekday in rows:
+        if at is None:
+            assert hour is None and weekday is None
+            continue
+        utc = at.replace(tzinfo=UTC)
+        local = utc.astimezone(ZoneInfo(zones.get(branch) or company))
+        if utc.astimezone(ZoneInfo(company)).time() == time():
+            assert hour is None
+            continue
+        assert (day, hour, weekday) == (local.date(), local.hour, local.isoweekday())
+        hours += 1
+    assert hours > 0.9 * len(rows) > 0
+
+
+def test_questions_by_hour_and_weekday_are_answered_of_every_fact_with_a_moment(store: MetricStore) -> None:
+    for metric in (
+        "leads_created",
+        "deals_created",
+        "win_rate",
+        "speed_to_lead_median_minutes",
+        "stage_conversion_rate",
+        "nps",
+    ):
+        answer = store.ask([metric], by=["weekday", "hour"])
+        total = store.ask([metric])
+        assert {row[0] for row in answer.rows} >= {1, 5} and all(
+            row[1] is None or 0 <= row[1] <= 23 for row in answer.rows
+        )
+        n = f"{metric}_n" if f"{metric}_n" in answer.names else metric
+        assert sum(row[answer.names.index(n)] for row in answer.rows) == total.rows[0][total.names.index(n)]
+    with pytest.raises(ConfigurationError, match="has no dimension 'hour'"):
+        store.ask(["crm_completeness"], by=["hour"])
 
 
 @pytest.fixture(scope="module")

@@ -232,8 +232,11 @@ def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> 
     con.execute(
         """
         insert into marts.fct_closed_deal by name
-        select * exclude (rep, rep_id, process_version, is_open, is_undated, rep_closed, rep_closed_id, team_closed, rep_current, rep_current_id),
-            rep_closed as rep, rep_closed_id as rep_id,
+        select * exclude (
+                rep, rep_id, process_version, is_open, is_undated, created_hour, created_weekday, closed_hour, rep_closed, rep_closed_id, team_closed,
+                rep_current, rep_current_id
+            ),
+            hour(closed_at) as closed_hour, isodow(closed_date) as closed_weekday, rep_closed as rep, rep_closed_id as rep_id,
             case when closed_date < date '2026-01-05' then 'baseline' else 'optimized' end as process_version,
             case when is_won then amount end as won_amount, case when is_lost then amount end as lost_amount
         from marts.fct_deal where is_won or is_lost
@@ -415,6 +418,7 @@ def _fill_others(
         "VARCHAR": lambda name: [f"{name}:{number}" for number in range(size)],
         "BOOLEAN": lambda name: rng.choice(np.array([True, False, None], dtype=object), size),
         "BIGINT": lambda name: rng.integers(0, 50, size),
+        "INTEGER": lambda name: rng.integers(1, 8, size),
         "DOUBLE": lambda name: np.round(rng.exponential(20, size), 2),
     }
     for name in sorted({kpi.fact for kpi in kpis().values() if kpi.fact}):

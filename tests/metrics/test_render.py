@@ -101,3 +101,15 @@ def test_a_table_is_written_for_people_and_the_others_for_programs() -> None:
     assert json.loads(render(answer, "json", "USD"))[0]["won_amount"] == 1250.5
     bare = render(answer.plain(), "table", "USD").splitlines()
     assert bare[2].split() == ["Ann", "0.5125", "1,250.50", "-3"]
+
+
+def test_weekdays_have_names_in_a_table_and_numbers_elsewhere() -> None:
+    answer = Answer(
+        (Column("weekday"), Column("hour"), Column("leads", "value")), [[1, 0, 3], [7, 23, 4], [None, None, 1]]
+    )
+    assert [line.split() for line in render(answer, "table").splitlines()[2:]] == [
+        ["Mon", "0", "3"],
+        ["Sun", "23", "4"],
+        ["(none)", "(none)", "1"],
+    ]
+    assert render(answer, "csv").splitlines()[2] == "7,23,4"

@@ -47,7 +47,8 @@ dated as (
     select
         judged.*,
         {{ record_segments('records') }},
-        {{ business_date('judged.called_at', 'records.timezone') }} as called_date
+        {{ business_date('judged.called_at', 'records.timezone') }} as called_date,
+        {{ business_hour('judged.called_at', 'records.timezone') }} as called_hour
     from judged
     inner join {{ ref('int_segments') }} as records on records.subject_type = 'lead' and judged.lead_id = records.subject_id
 
@@ -60,6 +61,8 @@ final as (
         dated.lead_id,
         dated.called_at,
         dated.called_date,
+        dated.called_hour,
+        {{ weekday_of('dated.called_date') }} as called_weekday,
         dated.is_answered,
         dated.is_lead_call,
         case when dated.is_lead_call then dated.booked_at end as booked_at,

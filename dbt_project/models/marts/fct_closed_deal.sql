@@ -25,6 +25,8 @@ final as (
         deals.is_lost,
         deals.closed_at,
         deals.closed_date,
+        deals.closed_hour,
+        {{ weekday_of('deals.closed_date') }} as closed_weekday,
         deals.close_precision,
         deals.first_closed_at,
         deals.amount,

@@ -2,7 +2,8 @@ with deals as (
 
     select
         *,
-        {{ business_date('created_at', 'timezone') }} as created_date
+        {{ business_date('created_at', 'timezone') }} as created_date,
+        {{ business_hour('created_at', 'timezone') }} as created_hour
     from {{ ref('int_deals') }}
     where is_counted
 
@@ -51,6 +52,7 @@ timed as (
         stood.close_precision,
         stood.first_closed_at,
         {{ business_date('stood.closed_at', 'deals.timezone') }} as closed_date,
+        case when stood.close_precision = 'moment' then {{ business_hour('stood.closed_at', 'deals.timezone') }} end as closed_hour,
         cases.case_id,
         leads.first_touch_at,
         run.as_of,
@@ -115,6 +117,8 @@ final as (
         timed.name,
         timed.created_at,
         timed.created_date,
+        timed.created_hour,
+        {{ weekday_of('timed.created_date') }} as created_weekday,
         timed.expected_close_date,
         timed.current_stage,
         timed.outcome,
@@ -124,6 +128,7 @@ final as (
         timed.is_undated,
         timed.closed_at,
         timed.closed_date,
+        timed.closed_hour,
         timed.close_precision,
         timed.first_closed_at,
         cast(case

@@ -2,7 +2,8 @@ with leads as (
 
     select
         *,
-        {{ business_date('created_at', 'timezone') }} as created_date
+        {{ business_date('created_at', 'timezone') }} as created_date,
+        {{ business_hour('created_at', 'timezone') }} as created_hour
     from {{ ref('int_leads') }}
     where is_counted
 
@@ -31,6 +32,8 @@ final as (
         {{ id_source('leads.lead_id') }} as source,
         leads.created_at,
         leads.created_date,
+        leads.created_hour,
+        {{ weekday_of('leads.created_date') }} as created_weekday,
         leads.created_by,
         coalesce(leads.created_by = 'rep', false) as is_rep_created,
         first_owners.first_set_at as first_assigned_at,

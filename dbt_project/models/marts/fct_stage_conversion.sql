@@ -64,6 +64,8 @@ final as (
         pairs.is_next_stage,
         visits.entered_at,
         visits.entered_date,
+        visits.entered_hour,
+        {{ weekday_of('visits.entered_date') }} as entered_weekday,
         reached.is_ever_won or reached.reached_order >= pairs.to_order as is_reached,
         case when pairs.is_next_stage then direct_moves.case_id is not null end as is_adjacent,
         outcomes.outcome = 'open' as is_open,

@@ -22,6 +22,7 @@ visits as (
         {{ record_segments('records') }},
         coalesce(moves.moved_at, {{ as_of() }}) as owned_at,
         {{ business_date('moves.moved_at', 'records.timezone') }} as entered_date,
+        case when moves.time_precision = 'moment' then {{ business_hour('moves.moved_at', 'records.timezone') }} end as entered_hour,
         {{ business_date('moves.left_at', 'records.timezone') }} as left_date,
         row_number() over (partition by moves.case_id, moves.to_stage order by moves.sequence) as visit_number
     from moves
@@ -55,6 +56,7 @@ final as (
         visits.visit_number,
         visits.moved_at as entered_at,
         visits.entered_date,
+        visits.entered_hour,
         visits.left_at,
         visits.left_date,
         visits.exit_kind,

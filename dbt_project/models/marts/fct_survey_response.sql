@@ -17,7 +17,8 @@ counted as (
     select
         answers.*,
         {{ record_segments('records') }},
-        {{ business_date('answers.submitted_at', 'coalesce(records.timezone, run.timezone)') }} as submitted_date
+        {{ business_date('answers.submitted_at', 'coalesce(records.timezone, run.timezone)') }} as submitted_date,
+        {{ business_hour('answers.submitted_at', 'coalesce(records.timezone, run.timezone)') }} as submitted_hour
     from answers
     cross join {{ source('process', 'run') }} as run
     left join {{ ref('int_segments') }} as records
@@ -33,6 +34,8 @@ final as (
         counted.form_id,
         counted.submitted_at,
         counted.submitted_date,
+        counted.submitted_hour,
+        {{ weekday_of('counted.submitted_date') }} as submitted_weekday,
         leads.lead_id,
         counted.deal_id,
         counted.nps_score,
