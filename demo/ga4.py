@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,8 @@ def write_events(folder: Path, log: CompanyLog, *, with_late: bool = True, compr
     if not with_late:
         events = events[~(events["is_late"] & events["event_date"].isin(newest))]
     written = []
-    for day, rows in events.groupby("event_date", sort=True):
-        content = "".join(_lines(rows)).encode()
+    for day, lines in _by_day(events):
+        content = "".join(lines).encode()
         path = folder / f"events_{day}.jsonl{'.gz' if compress else ''}"
         if compress:
             content = gzip.compress(content, compresslevel=3, mtime=0)
@@ -49,9 +50,16 @@ def write_events(folder: Path, log: CompanyLog, *, with_late: bool = True, compr
     return written
 
 
-def _lines(rows: pd.DataFrame) -> Iterator[str]:
-    columns = (rows[name].tolist() for name in _COLUMNS)
-    for place, values in zip(rows.index, zip(*columns, strict=True), strict=True):
+def _by_day(events: pd.DataFrame) -> Iterator[tuple[str, Iterator[str]]]:
+    """Each day with its lines. Columns become lists once: there are more days than many a company has rows a day."""
+    ordered = events.sort_values("event_date", kind="stable")
+    rows = zip(ordered.index.tolist(), *(ordered[name].tolist() for name in _COLUMNS), strict=True)
+    for day, of_day in groupby(rows, key=lambda row: row[1]):
+        yield day, _lines(of_day)
+
+
+def _lines(rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
+    for place, *values in rows:
         line = _line(*values)
         yield line
         if place % TWICE_EVERY == TWICE_EVERY - 1:

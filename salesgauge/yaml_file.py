@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,31 +38,38 @@ _Constructor.add_constructor("tag:yaml.org,2002:timestamp", _Constructor.day_or_
 
 
 def load_yaml(path: Path) -> Any:
-    """The document in ``path`` with line numbers kept (ruamel's round-trip types); None if it is empty.
+    """The document in ``path`` with line numbers kept (ruamel's round-trip types); None if it is empty. Not to be changed: who reads the same
+    text again gets the same document.
 
     ConfigurationError names file and line where it is no YAML, or says something that nobody can mean.
     """
-    lines: list[str] = []
     try:
-        yaml = YAML(typ="rt")
-        yaml.Constructor = _Constructor
         text = path.read_text(encoding="utf-8-sig")
-        lines = text.split("\n")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"{path.name}: it is no UTF-8 text ({error.reason}). Save it as UTF-8 in your editor."
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(f"{path.name} can't be read: {error.strerror}") from error
+    return _document(path.name, text)
+
+
+# A run asks the same few files some thirty times, and reading one with its line numbers takes 30 ms.
+@lru_cache(maxsize=32)
+def _document(name: str, text: str) -> Any:
+    lines = text.split("\n")
+    yaml = YAML(typ="rt")
+    yaml.Constructor = _Constructor
+    try:
         document = yaml.load(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         begins = error.context_mark.line + 1 if error.context_mark else None
         place, words = explained(str(error.problem or error), line, begins, lines)
-        raise ConfigurationError(f"{path.name}:{place}: not valid YAML: {words}.") from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(
-            f"{path.name}: it is no UTF-8 text ({error.reason}). Save it as UTF-8 in your editor."
-        ) from error
+        raise ConfigurationError(f"{name}:{place}: not valid YAML: {words}.") from error
     except YAMLError as error:
-        raise ConfigurationError(f"{path.name}: not valid YAML: {error}") from error
-    except OSError as error:
-        raise ConfigurationError(f"{path.name} can't be read: {error.strerror}") from error
-    if problems := [f"{path.name}:{line}: {text}." for line, text in unintended(lines)]:
+        raise ConfigurationError(f"{name}: not valid YAML: {error}") from error
+    if problems := [f"{name}:{line}: {problem}." for line, problem in unintended(lines)]:
         raise ConfigurationError("\n".join(problems))
     return document
 

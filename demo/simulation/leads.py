@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from demo.simulation.deals import Customer, DealJourneys
 from demo.simulation.people import Clerk, Person, home_branch, new_person
 from demo.simulation.record import Recorder
 from demo.simulation.world import (
+    AS_OF,
     BRANCH_WEIGHTS,
     BRANCHES,
     CAMPAIGNS,
@@ -26,15 +27,12 @@ from demo.simulation.world import (
     JOBS,
     LINE_WEIGHTS,
     SEASON,
-    START,
     WEEKDAY,
     Regime,
     Rep,
     regime_at,
     reps_at,
 )
-
-DAYS = 730
 
 
 @dataclass(frozen=True)
@@ -60,13 +58,13 @@ class LeadSummary:
     duplicates: list[int] = field(default_factory=list)
 
 
-def arrivals(rng: np.random.Generator, count: int) -> Iterator[Arrival]:
-    """``count`` inquiries over the two years in order: season by service line, weekday, hour of the branch's local day."""
-    days = pd.date_range(START.date(), periods=DAYS, freq="D")
+def arrivals(rng: np.random.Generator, count: int, start: datetime) -> Iterator[Arrival]:
+    """``count`` inquiries from ``start`` on in order: season by service line, weekday, hour of the branch's local day."""
+    days = pd.date_range(start.date(), AS_OF.date(), freq="D", inclusive="left")
     lines = list(LINE_WEIGHTS)
     season = np.array([[SEASON[line][month - 1] for month in days.month] for line in lines])
     weekday = np.array(WEEKDAY)[days.dayofweek]
-    growth = np.linspace(0.94, 1.06, DAYS)
+    growth = np.linspace(0.94, 1.06, len(days))
     weight = season * weekday * growth * np.array(list(LINE_WEIGHTS.values()))[:, None]
     cell = rng.choice(weight.size, size=count, p=(weight / weight.sum()).ravel())
     hour = rng.choice(24, size=count, p=np.array(HOUR_OF_DAY) / sum(HOUR_OF_DAY))
@@ -74,7 +72,7 @@ def arrivals(rng: np.random.Generator, count: int) -> Iterator[Arrival]:
     names = np.array(BRANCH_WEIGHTS.values)[
         np.searchsorted(np.array(BRANCH_WEIGHTS.limits), branch_rolls, side="right")
     ]
-    wall = days.to_numpy()[cell % DAYS].astype("datetime64[ms]") + (hour * HOUR).astype("timedelta64[ms]")
+    wall = days.to_numpy()[cell % len(days)].astype("datetime64[ms]") + (hour * HOUR).astype("timedelta64[ms]")
     wall = wall + rng.integers(0, HOUR, size=count).astype("timedelta64[ms]")
     ms = np.zeros(count, dtype="int64")
     for key, branch in BRANCHES.items():
@@ -84,7 +82,7 @@ def arrivals(rng: np.random.Generator, count: int) -> Iterator[Arrival]:
         )
         ms[here] = zoned.tz_convert("UTC").tz_localize(None).astype("datetime64[ms]").astype("int64")
     for index in np.argsort(ms, kind="stable"):
-        yield Arrival(int(ms[index]), lines[cell[index] // DAYS], str(names[index]))
+        yield Arrival(int(ms[index]), lines[cell[index] // len(days)], str(names[index]))
 
 
 class LeadJourneys:

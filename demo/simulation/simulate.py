@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 
-from demo.log import CompanyLog
+from demo.log import CompanyLog, to_ms
 from demo.simulation import aftermath, surveys, web
 from demo.simulation.clock import DAY, HOUR, MINUTE, Dice
 from demo.simulation.deals import Customer, DealJourneys
@@ -23,11 +24,10 @@ from demo.simulation.world import (
     BRANCHES,
     CHANGE_AT,
     COMPANY_ZONE,
+    DAYS,
     JOBS,
     LINE_WEIGHTS,
     REPS,
-    START,
-    START_MS,
     open_hours,
     regime_at,
     reps_at,
@@ -38,13 +38,14 @@ DEALS_WITHOUT_LEAD = 95
 QUIET = HOUR  # nothing happens in the last hour before as_of: it is left for ``mutate``
 
 
-def simulate(seed: int, scale: float = 1.0) -> CompanyLog:
-    """Two years of the company. Pure: the same arguments give the same log.
+def simulate(seed: int, scale: float = 1.0, days: int = DAYS) -> CompanyLog:
+    """Two years of the company, or its last ``days``. Pure: the same arguments give the same log.
 
-    ``scale`` multiplies the volumes (1.0: some 6,000 leads); ValueError unless 0 < scale.
+    ``scale`` multiplies the volumes (1.0: some 6,000 leads in two years); ValueError unless 0 < scale.
     """
     if scale <= 0:
         raise ValueError(f"scale must be above 0, not {scale}")
+    start, share = AS_OF - timedelta(days=days), scale * days / DAYS
     arriving, living, asking, browsing = (
         np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(4)
     )
@@ -52,9 +53,9 @@ def simulate(seed: int, scale: float = 1.0) -> CompanyLog:
     hours, clerk = open_hours(), Clerk(dice)
     deals = DealJourneys(dice, rec, clerk, hours)
     leads = LeadJourneys(dice, rec, clerk, hours, deals)
-    for arrival in arrivals(arriving, max(1, round(INQUIRIES * scale))):
+    for arrival in arrivals(arriving, max(1, round(INQUIRIES * share)), start):
         _come_back(dice, leads, leads.play(arrival), arrival)
-    _deals_without_lead(dice, deals, clerk, max(1, round(DEALS_WITHOUT_LEAD * scale)))
+    _deals_without_lead(dice, deals, clerk, max(1, round(DEALS_WITHOUT_LEAD * share)), to_ms(start))
     surveys.play(Dice(asking), rec, deals.deals, leads.leads)
     lead_plan, deal_plan = aftermath.plan_leads(dice, leads.leads), aftermath.plan_deals(dice, deals.deals)
     aftermath.reassign(dice, rec, leads.leads, lead_plan)
@@ -65,14 +66,14 @@ def simulate(seed: int, scale: float = 1.0) -> CompanyLog:
     return CompanyLog(
         seed=seed,
         scale=scale,
-        start=START,
+        start=start,
         change_at=CHANGE_AT,
         as_of=AS_OF,
         timezone=COMPANY_ZONE,
         reps=_reps(),
         branches=pd.DataFrame([{"branch": b.key, "label": b.label, "timezone": b.timezone} for b in BRANCHES.values()]),
         events=close(rows, AS_OF_MS - QUIET),
-        web_events=web.play(browsing, forms, scale),
+        web_events=web.play(browsing, forms, scale, to_ms(start)),
     )
 
 
@@ -95,12 +96,12 @@ def _come_back(dice: Dice, leads: LeadJourneys, first: LeadSummary, arrival: Arr
             leads.play(Arrival(ms, line, arrival.branch, of=first.person))
 
 
-def _deals_without_lead(dice: Dice, deals: DealJourneys, clerk: Clerk, count: int) -> None:
+def _deals_without_lead(dice: Dice, deals: DealJourneys, clerk: Clerk, count: int, start_ms: int) -> None:
     """Reps open deals for customers they know, without a lead."""
     hours = open_hours()
     for number in range(count):
         branch = dice.weighted(BRANCH_WEIGHTS)
-        ms = hours[branch].after(int(dice.between(START_MS, AS_OF_MS - 2 * HOUR)), dice.between(1, 60) * MINUTE)
+        ms = hours[branch].after(int(dice.between(start_ms, AS_OF_MS - 2 * HOUR)), dice.between(1, 60) * MINUTE)
         line = dice.pick(tuple(LINE_WEIGHTS))
         truth = {"branch": branch, "service_line": line, "job_type": dice.weighted(JOBS[line])}
         person = new_person(dice, home_branch(branch), 900_000 + number)

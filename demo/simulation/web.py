@@ -7,7 +7,7 @@ import pandas as pd
 
 from demo.log import WEB_COLUMNS
 from demo.simulation.clock import DAY
-from demo.simulation.world import AS_OF_MS, COMPANY_ZONE, HOUR_OF_DAY, LINE_WEIGHTS, SEASON, START_MS, WEEKDAY
+from demo.simulation.world import AS_OF_MS, COMPANY_ZONE, DAYS, HOUR_OF_DAY, LINE_WEIGHTS, SEASON, START_MS, WEEKDAY
 
 SITE = "https://www.northside.example"
 PAGES = (
@@ -38,9 +38,9 @@ SESSIONS = 31_000  # without those in which a form is sent, at scale 1
 LATE_SHARE = 0.03
 
 
-def play(rng: np.random.Generator, forms: list[tuple[int, str | None]], scale: float) -> pd.DataFrame:
-    """All events of the website. ``forms``: (ms, channel) of every lead that came by form: its session ends with the form."""
-    plain = _plain_sessions(rng, round(SESSIONS * scale))
+def play(rng: np.random.Generator, forms: list[tuple[int, str | None]], scale: float, start_ms: int) -> pd.DataFrame:
+    """All events of the website from ``start_ms`` on. ``forms``: (ms, channel) of every lead that came by form: its session ends with the form."""
+    plain = _plain_sessions(rng, scale, start_ms)
     sent = _form_sessions(rng, [form for form in forms if form[0] <= AS_OF_MS])
     sessions = pd.concat([plain, sent], ignore_index=True)
     frame = _events(rng, sessions)
@@ -50,13 +50,19 @@ def play(rng: np.random.Generator, forms: list[tuple[int, str | None]], scale: f
     ]
 
 
-def _plain_sessions(rng: np.random.Generator, count: int) -> pd.DataFrame:
-    days = pd.date_range(pd.Timestamp(START_MS, unit="ms").normalize(), periods=730, freq="D")
+def _plain_sessions(rng: np.random.Generator, scale: float, start_ms: int) -> pd.DataFrame:
+    days = pd.date_range(
+        pd.Timestamp(start_ms, unit="ms").normalize(),
+        pd.Timestamp(AS_OF_MS, unit="ms").normalize(),
+        freq="D",
+        inclusive="left",
+    )
+    count = round(SESSIONS * scale * len(days) / DAYS)
     season = sum(np.array(SEASON[line])[days.month - 1] * weight for line, weight in LINE_WEIGHTS.items())
     weight = season * (0.5 + 0.5 * np.array(WEEKDAY)[days.dayofweek])
-    day = rng.choice(730, size=count, p=weight / weight.sum())
+    day = rng.choice(len(days), size=count, p=weight / weight.sum())
     hour = rng.choice(24, size=count, p=np.array(HOUR_OF_DAY) / sum(HOUR_OF_DAY))
-    start = START_MS + day * DAY + hour * 3_600_000 + rng.integers(0, 3_600_000, size=count)
+    start = start_ms + day * DAY + hour * 3_600_000 + rng.integers(0, 3_600_000, size=count)
     traffic = rng.choice(len(TRAFFIC), size=count, p=[row[3] for row in TRAFFIC])
     return pd.DataFrame(
         {

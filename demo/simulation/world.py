@@ -17,6 +17,7 @@ COMPANY_ZONE = "America/Chicago"
 START = datetime(2024, 7, 1, 5)  # midnight in Chicago
 CHANGE_AT = datetime(2025, 6, 30, 5)  # a Monday, midnight in Chicago
 AS_OF = datetime(2026, 7, 1, 5)
+DAYS = (AS_OF - START).days  # two years
 START_MS, CHANGE_MS, AS_OF_MS = to_ms(START), to_ms(CHANGE_AT), to_ms(AS_OF)
 
 _HOLIDAYS = (

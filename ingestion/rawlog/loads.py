@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,17 @@ def cursors_of(company: Company, source: str, loads: list[str], where: str = "tr
     files = files_of(company, source, "_accounting", loads[-1:])
     if not files:
         return {}
+    states = tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+    return {table: json.loads(cursor) for table, cursor in _cursor_texts(states, where)}
+
+
+# A load asks several times for the same cursors, and a connection alone takes 10 ms.
+@lru_cache(maxsize=64)
+def _cursor_texts(files: tuple[tuple[Path, int, int], ...], where: str) -> list[tuple[str, str]]:
+    """The cursors as text in ``files`` (path, and when and how large it was written), by table."""
     with connect(":memory:") as con:
-        rows = con.execute(
-            f"select table_name, cursor from {columns_of(files)} where cursor is not null and {where}"
-        ).fetchall()
-    return {table: json.loads(cursor) for table, cursor in rows}
+        relation = columns_of([file for file, *_ in files])
+        return con.execute(f"select table_name, cursor from {relation} where cursor is not null and {where}").fetchall()
 
 
 def fingerprint(company: Company) -> str:
@@ -120,6 +127,8 @@ def unfinished_files(company: Company) -> list[Path]:
 
 def files_of(company: Company, source: str, table: str, loads: list[str]) -> list[Path]:
     """The files of a table that are of ``loads``, oldest load first."""
+    if not loads:
+        return []
     wanted = set(loads)
     files = (company.raw_dir / source / table).glob("*.parquet")
     return sorted(file for file in files if _load_id_of(file) in wanted)

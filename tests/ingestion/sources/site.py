@@ -13,7 +13,8 @@ import demo.company
 from demo.crms import Server
 from demo.log import CompanyLog
 from demo.serve import DemoServers
-from ingestion.catalogue import create_views
+from ingestion import rawlog
+from ingestion.catalogue import raw_tables
 from ingestion.rawlog.accounting import SourceResult
 from ingestion.run import extract
 from salesgauge.settings import Company, SourceSettings
@@ -64,9 +65,9 @@ class Site:
         return extract(self.company, None, received_at=self.now, names=[self.name])[0]  # type: ignore[arg-type]
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """Rows of the raw log."""
+        """Rows of the raw log, as far as the source's own tables and ``raw_log`` say it."""
         with connect(":memory:") as con:
-            create_views(con, self.company)
+            rawlog.create_views(con, self.company, {self.name: raw_tables()[self.name]})
             return con.execute(sql).fetchall()
 
     def newest(self, table: str) -> dict[str, dict[str, Any]]:
