@@ -30,6 +30,9 @@ MANY = "So many point to a mistake in the source's mapping (sources/*.yml, or th
 _COUNTS_ONLY = {"result_format": "BASIC", "exclude_unexpected_values": True, "partial_unexpected_count": 0}
 _WITH_KEYS = {"result_format": "SUMMARY", "exclude_unexpected_values": True, "partial_unexpected_count": EXAMPLES}
 
+# The expectations of the suite that is being run, by their identity, with what they held and their configuration.
+_KEPT: dict[int, tuple[Any, dict[str, Any], Any]] = {}
+
 
 class SuiteRunner:
     """Runs suites on one connection, on the tables that are there when this is made. Great Expectations is imported with the first of these."""
@@ -63,6 +66,7 @@ class SuiteRunner:
         return self._validate(suite, frame)
 
     def _validate(self, suite: Suite, frame: pd.DataFrame) -> list[Check]:
+        _KEPT.clear()
         batch = self._frame.get_batch(batch_parameters={"dataframe": frame})
         by_name = {expect.name: expect for expect in suite.expects}
         answer = batch.validate(self._suite(suite.name, suite.expects), result_format=_COUNTS_ONLY)
@@ -173,8 +177,30 @@ def _great_expectations() -> Any:
         warnings.simplefilter("ignore")
         import great_expectations as gx
         import great_expectations.expectations
+    from great_expectations.expectations.expectation import Expectation
+
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    _keep_configurations(Expectation)
     return gx
+
+
+def _keep_configurations(kind: Any) -> None:
+    """Let an expectation of the class ``kind`` put its configuration together once for a suite, as long as nothing in it changes.
+
+    Great Expectations does it whenever it asks for a single argument, 17,000 times in an audit: a fifth of the audit's time.
+    """
+    made = kind.configuration.fget
+    if made.__module__ == __name__:
+        return
+
+    def configuration(self: Any) -> Any:
+        one, values, found = _KEPT.get(id(self), (None, None, None))
+        if one is not self or values != vars(self):
+            found = made(self)
+            _KEPT[id(self)] = (self, dict(vars(self)), found)
+        return found
+
+    kind.configuration = property(configuration)
 
 
 def _import_when_used(package: str, name: str) -> None:

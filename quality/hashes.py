@@ -25,12 +25,12 @@ def table_hash(con: duckdb.DuckDBPyConnection, table: str) -> tuple[str, int]:
     """
     columns = [(name, kind) for name, kind, *_ in con.execute(f"describe {table}").fetchall()]
     # A length before each text and a mark for null: no two different rows share a text.
-    cells = " || ".join(
+    cells = ", ".join(
         f"coalesce(strlen({text}) || ':' || {text}, '~')" for text in (_text(name, kind) for name, kind in columns)
     )
     rows, low, high = con.execute(
         f"""
-        with digests as (select md5({cells}) as digest from {table})
+        with digests as (select md5(concat({cells})) as digest from {table})
         select
             count(*),
             coalesce(sum(cast('0x' || digest[1:15] as bigint)), 0),
