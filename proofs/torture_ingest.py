@@ -159,15 +159,17 @@ def torture(folder: Path, *, step: int = 1, processes: int = 2) -> dict[str, flo
     """Every ``step``-th point of every scenario. Figures with the number of points, of bad ones, and the time."""
     began, tested, bad = time.monotonic(), 0, 0
     figures: dict[str, float] = {}
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork")) as pool:
-        for number, scenario in enumerate(SCENARIOS):
-            work = folder / scenario.name
-            work.mkdir(parents=True)
-            scenario.prepare(work / "base")
-            # imports that happen late happen once, in this process
-            scenario.load(Company.open(shutil.copytree(work / "base", work / "warm"), {}), SECOND)
-            total, expected = _count(scenario, work / "base", work)
-            points = [(point, is_wiped) for point in range(1, total + 1, step) for is_wiped in (False, True)]
+    for number, scenario in enumerate(SCENARIOS):
+        work = folder / scenario.name
+        work.mkdir(parents=True)
+        scenario.prepare(work / "base")
+        # imports that happen late happen once, in this process, before others are forked from it
+        warm = Company.open(shutil.copytree(work / "base", work / "warm"), {})
+        scenario.load(warm, SECOND)
+        scenario.seen(warm)
+        total, expected = _count(scenario, work / "base", work)
+        points = [(point, is_wiped) for point in range(1, total + 1, step) for is_wiped in (False, True)]
+        with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork")) as pool:
             futures = [
                 pool.submit(attempt, number, work / "base", work, point, is_wiped, expected)
                 for point, is_wiped in points
@@ -176,12 +178,12 @@ def torture(folder: Path, *, step: int = 1, processes: int = 2) -> dict[str, flo
                 _in_order(futures), length=len(points), label=scenario.name, file=sys.stderr
             ) as outcomes:
                 found = list(zip(points, outcomes, strict=True))
-            reached = [(point, problem) for point, problem in found if problem != _UNREACHED]
-            problems = [(point, problem) for point, problem in reached if problem]
-            for (point, is_wiped), problem in problems[:20]:
-                click.echo(f"  {scenario.name} point {point}{' (wiped)' if is_wiped else ''}: {problem}", err=True)
-            tested, bad = tested + len(reached), bad + len(problems)
-            figures[f"crash_points_{scenario.name.replace('-', '_')}"] = len(reached)
+        reached = [(point, problem) for point, problem in found if problem != _UNREACHED]
+        problems = [(point, problem) for point, problem in reached if problem]
+        for (point, is_wiped), problem in problems[:20]:
+            click.echo(f"  {scenario.name} point {point}{' (wiped)' if is_wiped else ''}: {problem}", err=True)
+        tested, bad = tested + len(reached), bad + len(problems)
+        figures[f"crash_points_{scenario.name.replace('-', '_')}"] = len(reached)
     return {
         "crash_points_tested": tested,
         "crash_points_bad": bad,
