@@ -161,7 +161,8 @@
     {%- elif kind == 'share' -%}
         {{ wilson_low(y, n) if part == 'low' else wilson_high(y, n) }}
     {%- elif kind == 'odds' -%}
-        {{ odds_of(wilson_low(y, n) if part == 'low' else wilson_high(y, n)) }}
+        {#- without a value no interval: of wins alone nobody knows the odds #}
+        case when {{ n }} > {{ y }} then {{ odds_of(wilson_low(y, n) if part == 'low' else wilson_high(y, n)) }} end
     {%- elif kind == 'mean' -%}
         {{ mean_bound(sign, name ~ '_mean', name ~ '_deviation', n) }}
     {%- elif kind == 'points' -%}

@@ -260,7 +260,7 @@ def _estimate(kind: int, y: np.ndarray, x: np.ndarray) -> Estimate:
     if kind == SHARE:
         return Estimate(quotient(total, n), wilson(int(total), n), n)
     if kind == ODDS:
-        low, high = wilson(int(total), n)
+        low, high = wilson(int(total), n) if n > total else (None, None)
         return Estimate(quotient(total, n - total), (odds(low), odds(high)), n)
     if kind == WEIGHTED:
         return Estimate(quotient(total, float(x.sum())), ratio_interval(y, x), n)
