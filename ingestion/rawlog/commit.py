@@ -56,18 +56,15 @@ def _run(raw_dir: Path, work_dir: Path, source: str, load_id: str, files: Mappin
     from dlt.common.runtime.run_context import switched_run_context
 
     with switched_run_context(_context(work_dir)):
-        pipeline = dlt.pipeline(
-            pipeline_name=source,
-            pipelines_dir=str(work_dir),
-            destination=dlt.destinations.filesystem(bucket_url=raw_dir.resolve().as_uri(), layout=LAYOUT),
-            dataset_name=source,
-        )
-        try:
-            resources = [_resource(table, paths) for table, paths in files.items()]
-            with _load_id(load_id), _files_as_they_are():
-                pipeline.run(resources, loader_file_format="parquet")
-        finally:
-            pipeline.deactivate()
+        destination = dlt.destinations.filesystem(bucket_url=raw_dir.resolve().as_uri(), layout=LAYOUT)
+        with _load_id(load_id), _files_as_they_are(), _told_once(destination):
+            pipeline = dlt.pipeline(
+                pipeline_name=source, pipelines_dir=str(work_dir), destination=destination, dataset_name=source
+            )
+            try:
+                pipeline.run([_resource(table, paths) for table, paths in files.items()], loader_file_format="parquet")
+            finally:
+                pipeline.deactivate()
     loaded = list((raw_dir / source / "_dlt_loads").glob(f"*__{load_id}.jsonl"))
     if len(loaded) != 1:
         raise SourceError(f"dlt did not mark load {load_id}")
@@ -151,6 +148,40 @@ def _files_as_they_are() -> Iterator[None]:
         yield
     finally:
         worker.ArrowItemsNormalizer = original  # type: ignore[misc]
+
+
+@contextmanager
+def _told_once(destination: Any) -> Iterator[None]:
+    """Let dlt work out once what it asks again and again: what ``destination`` can do, and the types of dlt's own dictionaries.
+
+    It is the same at each of ten and of eighty times, and was a quarter of what a small load does.
+    """
+    from dlt.common import validation
+
+    found: dict[Any, Any] = {}
+    original, hints = destination.capabilities, validation.get_type_hints
+
+    def capabilities(config: Any = None, naming: Any = None) -> Any:
+        if config is not None:
+            return original(config, naming)
+        if (key := type(naming)) not in found:
+            found[key] = original(None, naming)
+        return found[key].copy()
+
+    types: dict[Any, Any] = {}
+
+    def types_of(spec: Any, globalns: Any = None) -> Any:
+        if spec not in types:
+            types[spec] = hints(spec, globalns=globalns)
+        return types[spec]
+
+    destination.capabilities = capabilities
+    validation.get_type_hints = types_of  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del destination.capabilities
+        validation.get_type_hints = hints
 
 
 def _context(work_dir: Path) -> Any:
