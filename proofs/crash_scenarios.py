@@ -18,7 +18,7 @@ from openpyxl import Workbook
 
 import ingestion
 from ingestion import rawlog
-from ingestion.catalogue import create_views
+from ingestion.catalogue import raw_tables
 from ingestion.landing.changes import Changes, absences_table
 from ingestion.landing.load import Landing
 from ingestion.rawlog.declarations import RawColumn, RawTable
@@ -26,7 +26,7 @@ from ingestion.sources import ga4
 from ingestion.sources.salesforce import bulk
 from ingestion.sources.salesforce.tables import SOBJECTS
 from salesgauge.process import Process
-from salesgauge.settings import Company
+from salesgauge.settings import API_SOURCES, Company
 from salesgauge.warehouse import connect
 
 FIRST, SECOND = datetime(2026, 7, 1), datetime(2026, 7, 2)
@@ -279,7 +279,8 @@ def _company(root: Path, sources: dict[str, str]) -> None:
 
 def _rows(company: Company, queries: dict[str, str]) -> dict[str, list[str]]:
     with connect(":memory:") as con:
-        create_views(con, company)
+        connected = {name: raw_tables()[name] for name in rawlog.sources(company) if name in API_SOURCES}
+        rawlog.create_views(con, company, connected)
         return {name: sorted(map(str, con.execute(sql).fetchall())) for name, sql in queries.items()}
 
 
