@@ -9,7 +9,7 @@ import csv
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from demo.simulation.simulate import simulate
 from orchestration import pipeline, transform
 from orchestration.pipeline import RunOutcome
 from salesgauge.errors import AuditError
+from salesgauge.process import Process
 from salesgauge.settings import Company
 from salesgauge.warehouse import open_published
 from tests.mutate import mutate
@@ -55,7 +56,7 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     root = tmp_path_factory.mktemp("company")
-    log = simulate(7, scale=0.08)
+    log = simulate(7, scale=0.08, days=400)  # a second year of periods would take a third of each run
     with DemoServers(log) as servers:
         write(root, log, crm_url=servers.crm_url, typeform_url=servers.typeform_url)
         yield Scene(root, log, servers)
@@ -168,17 +169,16 @@ def test_after_the_fix_it_is_published_again(scene: Scene) -> None:
     assert (outcome.exit_code, outcome.sources["old"]["loaded"]) == (0, 100)
 
 
-def test_a_model_that_breaks_ends_the_run_with_an_error(
-    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_that_breaks_ends_the_run_with_an_error(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """What follows from it is skipped: that must not look like a run that went well."""
     served = scene.company.pointer.resolve()
-    project = tmp_path / "dbt_project"
-    shutil.copytree(transform.DBT_PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
-    model = project / "models" / "intermediate" / "int_deals.sql"
-    model.write_text(f"{model.read_text(encoding='utf-8')}\nwhere cast('nothing' as integer) = 1\n", encoding="utf-8")
-    monkeypatch.setattr(transform, "DBT_PROJECT", project)
-    outcome = scene.run()
+    plan = transform.plan_of(transform.project_vars(scene.company, Process.load(scene.company.process_file)))
+    models = [
+        replace(model, sql=f"{model.sql}\nwhere cast('nothing' as integer) = 1") if model.name == "int_deals" else model
+        for model in plan.models
+    ]
+    monkeypatch.setattr(transform, "plan_of", lambda values: replace(plan, models=tuple(models)))
+    outcome = pipeline.run(scene.company, is_full=True)
     assert outcome.exit_code == AuditError.exit_code
     assert outcome.error is not None and "int_deals" in outcome.error and "still served" in outcome.error
     assert scene.company.pointer.resolve() == served
