@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from graphlib import TopologicalSorter
 from typing import Any, Literal
@@ -141,7 +141,7 @@ class Plan:
         return cls(
             tuple(_model(found[name], parents[name], types) for name in ordered),
             tuple(
-                _test(node)
+                _test(node, found)
                 for node in sorted(nodes, key=lambda one: one.unique_id)
                 if node.resource_type.value == "test"
             ),
@@ -362,13 +362,16 @@ def _model(node: Any, parents: list[str], types: _Types) -> Model:
     )
 
 
-def _test(node: Any) -> Test:
+def _test(node: Any, models_by_id: Mapping[str, Any]) -> Test:
     generic = getattr(node, "test_metadata", None)
     models = [one for one in node.depends_on.nodes if one.startswith("model.")]
     attached = getattr(node, "attached_node", None) or (models[0] if models else node.unique_id)
+    arguments = generic.kwargs if generic else {}
+    if generic and generic.name == "grain":
+        arguments = arguments | {"columns": models_by_id[attached].config.meta["grain"]}
     return Test(
         unique_id=node.unique_id,
-        name=node.name,
+        name=node.name.rstrip("_"),  # dbt puts arguments behind it, none too
         table=attached.split(".")[-1],
         sql=node.compiled_code,
         severity=node.config.severity.lower(),
@@ -377,7 +380,7 @@ def _test(node: Any) -> Test:
         error_if=node.config.error_if,
         limit=node.config.limit,
         parents=tuple(models),
-        rule=rule_of(generic.name if generic else "", generic.kwargs if generic else {}, node.raw_code or ""),
+        rule=rule_of(generic.name if generic else "", arguments, node.raw_code or ""),
     )
 
 

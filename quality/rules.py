@@ -16,8 +16,9 @@ def rule_of(kind: str, arguments: Mapping[str, Any], sql: str = "") -> str:
     columns = ", ".join(str(column) for column in arguments.get("columns") or [])
     column = arguments.get("column_name", "")
     words = {
-        "grain": f"{columns} {'is' if ',' not in columns else 'are'} never empty and {'names' if ',' not in columns else 'name'} one row",
-        "kpi_grain": f"{columns} together name one row",
+        "grain": f"{columns} together name one row"
+        if arguments.get("nullable")
+        else f"{columns} {'is' if ',' not in columns else 'are'} never empty and {'names' if ',' not in columns else 'name'} one row",
         "kpi_segments_sum": f"the segments of each type add up to the total ({columns})",
         "kpi_share": f"{columns} {'is a share' if ',' not in columns else 'are shares'} from 0 to 1",
         "kpi_interval": "every interval holds its estimate",

@@ -1,13 +1,5 @@
 {# Generic tests of the KPI marts. Each returns the rows that break its rule. #}
 
-{# The columns together identify a row; nulls are equal to each other. #}
-{% test kpi_grain(model, columns) %}
-select {{ columns | join(', ') }}, count(*) as copies
-from {{ model }}
-group by {{ columns | join(', ') }}
-having count(*) > 1
-{% endtest %}
-
 {# Counts and sums over the segments of one type give the total of the same period and keys. #}
 {% test kpi_segments_sum(model, columns, keys=[], dated=true) %}
 {% set groups = (['period_grain', 'period_start_date'] if dated else []) + keys %}

@@ -16,7 +16,7 @@ from orchestration import transform
 from salesgauge.process import Process
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
-from tests.dbt.project import PROCESS_FILE, variables
+from tests.dbt.project import EVERY_SOURCE, PROCESS_FILE, variables
 
 
 @pytest.fixture(scope="session")
@@ -27,8 +27,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def manifest() -> dict[str, Any]:
-    """The project as dbt reads it."""
-    values = variables()
+    """The project as dbt reads it for a company that has every source."""
+    values = variables(EVERY_SOURCE)
     assert transform.parse(values).success
     return json.loads((transform.parse_target(values) / "manifest.json").read_text(encoding="utf-8"))
 

@@ -13,11 +13,11 @@ import pandas as pd
 
 from analysis.forecast import write_forecasts
 from demo.simulation.simulate import simulate
-from orchestration.transform import AFTER_ANALYSIS
+from orchestration.transform import AFTER_ANALYSIS, plan_of
 from quality.hashes import table_hash
 from salesgauge.entities import ENTITIES
 from salesgauge.warehouse import connect
-from tests.dbt.project import build, run_dbt
+from tests.dbt.project import build, run_dbt, variables
 from tests.dbt.raw_rows import disturbed, fill, raw_rows
 
 AS_OF = datetime(2026, 6, 17, 12)
@@ -36,6 +36,19 @@ def test_every_model_builds_without_any_source_and_keeps_the_rules(bench: Path, 
             columns = {row[0] for row in con.execute(f"describe staging.stg_files__{entity.name}").fetchall()}
             assert {column.name for column in entity.columns} <= columns, entity.name
     assert build(bench, AFTER_ANALYSIS, is_tested=True).tests
+
+
+def test_a_grain_that_is_broken_is_named(tmp_path: Path) -> None:
+    plan = plan_of(variables())
+    one = replace(plan, models=(), tests=tuple(test for test in plan.tests if test.name == "grain_stg_hubspot__deals"))
+    with connect(tmp_path / "salesgauge.duckdb") as con:
+        con.execute("create schema staging")
+        con.execute(
+            "create table staging.stg_hubspot__deals as select * from (values ('a'), ('a'), (null), ('b')) as t(deal_id)"
+        )
+        (result,) = one.run(con).tests
+    assert (result.status, result.failures, result.table) == ("fail", 2, "stg_hubspot__deals")
+    assert result.rule == "deal_id is never empty and names one row"
 
 
 def test_the_rules_in_examples(bench: Path, new_warehouse: NewWarehouse) -> None:

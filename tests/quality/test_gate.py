@@ -61,6 +61,7 @@ def test_a_failed_dbt_test_says_its_rule_and_names_three_rows(con: duckdb.DuckDB
     ("kind", "arguments", "sql", "words"),
     [
         ("grain", {"columns": ["a", "b"]}, "", "a, b are never empty and name one row"),
+        ("grain", {"columns": ["a", "b"], "nullable": True}, "", "a, b together name one row"),
         ("accepted_values", {"column_name": "kind", "values": ["won", "lost"]}, "", "kind is one of: won, lost"),
         ("relationships", {"column_name": "lead_id", "to": "ref('fct_lead')", "field": "lead_id"}, "", "every lead_id is a lead_id of fct_lead"),
         ("kpi_share", {"columns": ["win_rate"]}, "", "win_rate is a share from 0 to 1"),
