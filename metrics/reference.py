@@ -87,8 +87,6 @@ def marts() -> str:
             model for file in files for model in yaml.safe_load(file.read_text(encoding="utf-8")).get("models", [])
         ]
         for model in sorted(models, key=lambda model: str(model["name"])):
-            if model["name"].startswith("int_"):
-                continue
             rows = [
                 f"| `{one['name']}` | {one['data_type']} | {_cell(one.get('description', ''))} |"
                 for one in model["columns"]

@@ -84,7 +84,7 @@ def _relations(warehouse: Path) -> dict[str, tuple[object, ...]]:
             """
             select concat(table_schema, '.', table_name), string_agg(concat_ws(' ', column_name, data_type, is_nullable, table_type), ', ' order by ordinal_position)
             from information_schema.columns join information_schema.tables using (table_schema, table_name)
-            where table_schema in ('staging', 'intermediate', 'marts', 'kpi') group by 1
+            where table_schema in ('staging', 'intermediate', 'marts', 'statistics', 'kpi') group by 1
             """
         ).fetchall()
         return {

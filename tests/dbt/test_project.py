@@ -10,19 +10,28 @@ from quality.rules import rule_of
 from tests.dbt.project import EVERY_SOURCE, PROJECT, variables
 
 Model = dict[str, Any]
-LAYERS = ("staging", "intermediate", "marts", "kpi")
+# Each with the beginning of its models' names; the one other name is MetricFlow's.
+LAYERS = {
+    "staging": ("stg_",),
+    "intermediate": ("int_",),
+    "marts": ("dim_", "fct_", "metricflow_time_spine"),
+    "statistics": ("stat_",),
+    "kpi": ("kpi_",),
+}
 # The raw log is staging's alone; the process file shapes every layer; what Python models wrote is read from the marts on.
 SOURCES_OF = {
     "staging": {f"raw_{source}" for source in (*EVERY_SOURCE, "files", "log")} | {"process"},
     "intermediate": {"process"},
     "marts": {"process", "analysis"},
+    "statistics": {"process"},
     "kpi": {"process", "raw_log"},
 }
 BELOW = {
     "staging": {"staging"},
     "intermediate": {"staging", "intermediate"},
     "marts": {"intermediate", "marts"},
-    "kpi": {"intermediate", "marts", "kpi"},
+    "statistics": {"marts", "statistics"},
+    "kpi": {"intermediate", "marts", "statistics", "kpi"},
 }
 # Counts what was received where it came in, so that a record that gets lost on the way shows.
 SEES_STAGING = {"kpi_accounting", "kpi_reconciliation"}
@@ -50,9 +59,11 @@ def test_metrics_are_not_silently_empty(manifest: dict[str, Any]) -> None:
     assert manifest["semantic_models"] and manifest["metrics"]
 
 
-def test_schema_is_the_folder(models: dict[str, Model]) -> None:
-    expected = {name: "intermediate" if name.startswith("int_") else layer(model) for name, model in models.items()}
-    assert {name: model["schema"] for name, model in models.items()} == expected
+def test_schema_and_name_are_the_folders(models: dict[str, Model]) -> None:
+    assert {name: model["schema"] for name, model in models.items()} == {
+        name: layer(model) for name, model in models.items()
+    }
+    assert [name for name, model in models.items() if not name.startswith(LAYERS[layer(model)])] == []
 
 
 def test_every_model_says_its_grain(models: dict[str, Model]) -> None:
@@ -61,7 +72,8 @@ def test_every_model_says_its_grain(models: dict[str, Model]) -> None:
 
 
 def test_every_model_has_a_twin_and_a_grain(models: dict[str, Model]) -> None:
-    assert [name for name, model in models.items() if not model["patch_path"]] == []
+    twins = {name: (model["patch_path"] or "").partition("://")[2] for name, model in models.items()}
+    assert twins == {name: model["original_file_path"].replace(".sql", ".yml") for name, model in models.items()}
     assert [name for name, model in models.items() if "grain" not in model["config"]["meta"]] == []
 
 
@@ -74,8 +86,10 @@ def test_grains_are_tested(manifest: dict[str, Any], models: dict[str, Model]) -
     }
     assert set(tested) == {name for name, model in models.items() if model["config"]["meta"]["grain"]}
     assert len(tested) > 200
-    # A row of a KPI mart may lack a date, or the thing that it is not about; all other keys are never empty.
-    assert [name for name, is_nullable in tested.items() if is_nullable and layer(models[name]) != "kpi"] == []
+    # A row about a KPI may lack a date, or a stage that it is not about; all other keys are never empty.
+    assert [
+        name for name, is_nullable in tested.items() if is_nullable and layer(models[name]) not in ("statistics", "kpi")
+    ] == []
 
 
 def test_contracts_are_enforced_on_what_people_query(models: dict[str, Model]) -> None:

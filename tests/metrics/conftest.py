@@ -35,7 +35,7 @@ def pointer(tmp_path_factory: pytest.TempPathFactory) -> Path:
         facts.create_tables(con)
         facts.fill(con)
         facts.insert(con, "process.targets", facts.TARGETS)
-    build(folder, *facts.BUILT, "kpi", exclude=NOT_FROM_FACTS, is_tested=True)
+    build(folder, *facts.BUILT, "int_process_events", "statistics", "kpi", exclude=NOT_FROM_FACTS, is_tested=True)
     version = folder / "published" / "version-1"
     version.mkdir(parents=True)
     shutil.copy(warehouse, version / "salesgauge.duckdb")

@@ -38,6 +38,7 @@ def test_every_layer_is_in_the_graph(definitions: dg.Definitions) -> None:
         "staging",
         "intermediate",
         "marts",
+        "statistics",
         "kpi",
         "analysis",
         "quality",

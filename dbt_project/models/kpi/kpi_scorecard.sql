@@ -1,7 +1,7 @@
 {{ config(tags=['after_analysis']) }}
 
 with estimates as (
-    select * from {{ ref('int_scorecard_estimates') }}
+    select * from {{ ref('stat_scorecard_estimates') }}
 ),
 
 compared as (

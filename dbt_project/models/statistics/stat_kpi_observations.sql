@@ -1,4 +1,4 @@
-{{ config(schema='intermediate', materialized='view', contract={'enforced': false}, tags=['after_analysis']) }}
+{{ config(materialized='view', tags=['after_analysis']) }}
 
 {#- while dbt parses there are no declarations: it must see the facts #}
 {%- do kpi_facts() %}

@@ -1,5 +1,3 @@
-{{ config(schema='intermediate') }}
-
 {# The stage events of counted cases as received, in order, repeated and unmapped ones too; without a lead's events after the creation of its
    deal (docs/kpis.md, "Process map"). int_case_events is the ledger's view of the same events: mapped and collapsed. #}
 with subjects as (

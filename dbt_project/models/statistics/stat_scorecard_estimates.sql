@@ -1,7 +1,7 @@
-{{ config(schema='intermediate', tags=['after_analysis']) }}
+{{ config(tags=['after_analysis']) }}
 
 {# One row per target and window (current, baseline, every process version): the estimate with its interval. Every KPI is a list of
-   observations (int_kpi_observations); its kind says which statistic of them it is (macros/kpis.sql). #}
+   observations (stat_kpi_observations); its kind says which statistic of them it is (macros/kpis.sql). #}
 with run as (
     select as_of_date from {{ source('process', 'run') }}
 ),
@@ -45,14 +45,14 @@ wanted as (
         effective_targets.before_value, effective_targets.target_value, effective_targets.direction,
         kpis.kind, kpis.unit
     from effective_targets
-    left join {{ ref('int_kpis') }} as kpis on effective_targets.kpi = kpis.kpi
+    left join {{ ref('stat_kpis') }} as kpis on effective_targets.kpi = kpis.kpi
     where effective_targets.newness = 1
 ),
 
 matched as (
     select windows.window_id, wanted.kpi, wanted.kind, wanted.from_stage, wanted.to_stage, wanted.segment_type, wanted.segment, observations.y, observations.x
     from wanted
-    inner join {{ ref('int_kpi_observations') }} as observations
+    inner join {{ ref('stat_kpi_observations') }} as observations
         on wanted.kpi = observations.kpi
         and (wanted.from_stage is null or wanted.from_stage = observations.from_stage)
         and (wanted.to_stage is null or wanted.to_stage = observations.to_stage)
