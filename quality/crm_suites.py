@@ -1,7 +1,7 @@
 """What we expect of the records that the sources delivered, after staging has renamed and united them.
 
 Realistic dirt is a warning; a share so bad that a column must have been shifted or mapped wrongly is an error. Which fields people should fill
-is ``process.yml``'s matter, how well they do it the completeness KPI's.
+is ``process.yml``'s matter, how well they do it the completeness KPI's. Keys and grains are dbt's tests.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from datetime import datetime
 import duckdb
 
 from quality.suites import (
-    INVARIANT,
     Expect,
     Suite,
     between,
@@ -22,7 +21,6 @@ from quality.suites import (
     one_of,
     ordered,
     present,
-    unique,
 )
 
 EARLIEST = datetime(1990, 1, 1)
@@ -58,7 +56,6 @@ LEADS = Suite(
     "crm_leads",
     "intermediate.int_leads",
     {
-        "lead_id": "lead_id",
         "created_at": "created_at",
         "email": "email",
         "phone": "phone",
@@ -68,8 +65,6 @@ LEADS = Suite(
         "branch_known": _BRANCH,
     },
     (
-        present("lead_id", action=INVARIANT),
-        unique("lead_id", action=INVARIANT),
         present(
             "created_at",
             severity="warn",
@@ -92,7 +87,6 @@ DEALS = Suite(
     "crm_deals",
     "intermediate.int_deals",
     {
-        "deal_id": "deal_id",
         "amount": "amount",
         "currency": "currency",
         "created_at": "created_at",
@@ -104,8 +98,6 @@ DEALS = Suite(
         "lead_exists": "linked_lead_id is null or lead_id is not null",
     },
     (
-        present("deal_id", action=INVARIANT),
-        unique("deal_id", action=INVARIANT),
         between("amount", 0, POSSIBLE_AMOUNT, severity="warn", mostly=0.99, error_below=0.8, action=_CORRECT),
         replace(
             between("amount", None, PLAUSIBLE_AMOUNT, severity="warn", mostly=0.99, action=_CORRECT),
@@ -134,7 +126,6 @@ ACTIVITIES = Suite(
     "crm_activities",
     "intermediate.int_activities",
     {
-        "activity_id": "activity_id",
         "type": "type",
         "direction": "direction",
         "at": '"at"',
@@ -143,8 +134,6 @@ ACTIVITIES = Suite(
         "is_linked": "lead_id is not null or deal_id is not null",
     },
     (
-        present("activity_id", action=INVARIANT),
-        unique("activity_id", action=INVARIANT),
         one_of(
             "type",
             ("call", "email", "text", "meeting", "task", "note"),
@@ -167,10 +156,8 @@ ACTIVITIES = Suite(
 USERS = Suite(
     "crm_users",
     "intermediate.int_users",
-    {"user_id": "user_id", "name": "name", "branch_known": _BRANCH},
+    {"name": "name", "branch_known": _BRANCH},
     (
-        present("user_id", action=INVARIANT),
-        unique("user_id", action=INVARIANT),
         present("name", severity="warn", action=_CORRECT),
         holds("branch_known", "the branch is one of process.yml", severity="warn", action=_CORRECT),
     ),
@@ -183,14 +170,12 @@ STAGE_EVENTS = Suite(
     "intermediate.int_stage_events",
     {
         "subject_type": "subject_type",
-        "subject_id": "subject_id",
         # what process.yml ignores needs no stage
         "stage_key": "coalesce(stage_key, case when is_ignored then 'ignore' end)",
         "at": '"at"',
     },
     (
         one_of("subject_type", ("lead", "deal"), severity="warn", error_below=0.9, action=_MAPPING),
-        present("subject_id", action=INVARIANT),
         between("at", EARLIEST, severity="warn", error_below=0.9, action=_MAPPING),
         present(
             "stage_key",
@@ -202,21 +187,11 @@ STAGE_EVENTS = Suite(
     key="subject_id",
 )
 
-OWNER_PERIODS = Suite(
-    "crm_owner_periods",
-    "intermediate.int_owner_periods",
-    {"subject_id": "subject_id", "valid_from": "valid_from", "valid_to": "valid_to"},
-    (present("subject_id", action=INVARIANT), ordered("valid_to", "valid_from", action=INVARIANT)),
-    key="subject_id",
-)
-
 SURVEYS = Suite(
     "crm_survey_answers",
     "intermediate.int_survey_answers",
-    {"response_id": "response_id", "nps_score": "nps_score", "csat_score": "csat_score"},
+    {"nps_score": "nps_score", "csat_score": "csat_score"},
     (
-        present("response_id", action=INVARIANT),
-        unique("response_id", action=INVARIANT),
         between("nps_score", 0, 10, severity="warn", mostly=1.0, error_below=0.9, action=_MAPPING),
         between("csat_score", 1, 5, severity="warn", mostly=1.0, error_below=0.9, action=_MAPPING),
     ),
@@ -280,7 +255,7 @@ UNMAPPED = Suite(
     checks_empty=True,
 )
 
-SUITES = (LEADS, DEALS, ACTIVITIES, USERS, STAGE_EVENTS, OWNER_PERIODS, SURVEYS, VOLUME, FRESHNESS, UNMAPPED)
+SUITES = (LEADS, DEALS, ACTIVITIES, USERS, STAGE_EVENTS, SURVEYS, VOLUME, FRESHNESS, UNMAPPED)
 
 _REQUIRED = {
     "lead": ("crm_required_lead", "intermediate.int_leads", "lead_id"),

@@ -20,7 +20,8 @@ def rule_of(kind: str, arguments: Mapping[str, Any], sql: str = "") -> str:
         if arguments.get("nullable")
         else f"{columns} {'is' if ',' not in columns else 'are'} never empty and {'names' if ',' not in columns else 'name'} one row",
         "kpi_segments_sum": f"the segments of each type add up to the total ({columns})",
-        "kpi_share": f"{columns} {'is a share' if ',' not in columns else 'are shares'} from 0 to 1",
+        "within": f"{columns} {'is' if ',' not in columns else 'are'} {_limits(arguments)}",
+        "holds": str(arguments.get("rule", "")),
         "kpi_interval": "every interval holds its estimate",
         "kpi_reconciles": "received = the sum of all other reasons",
         "kpi_accounts": "of every source and entity, received = the sum of all other reasons",
@@ -30,6 +31,14 @@ def rule_of(kind: str, arguments: Mapping[str, Any], sql: str = "") -> str:
         "relationships": f"every {column} is a {arguments.get('field')} of {_table(str(arguments.get('to', '')))}",
     }
     return words.get(kind) or _comment(sql)
+
+
+def _limits(arguments: Mapping[str, Any]) -> str:
+    """``from 0 to 1``, ``at least 0``, ``at most 90``."""
+    low, high = arguments.get("low"), arguments.get("high")
+    if low is None or high is None:
+        return f"at least {low}" if high is None else f"at most {high}"
+    return f"from {low} to {high}"
 
 
 def _comment(sql: str) -> str:

@@ -79,13 +79,6 @@ def present(column: str, **options: Any) -> Expect:
     )
 
 
-def unique(column: str, **options: Any) -> Expect:
-    """No value of ``column`` twice."""
-    return Expect(
-        f"{column}_unique", "ExpectColumnValuesToBeUnique", {"column": column}, f"{column} is unique", **options
-    )
-
-
 def between(column: str, low: Any = None, high: Any = None, **options: Any) -> Expect:
     """``low`` ≤ ``column`` ≤ ``high``; null passes."""
     limits = " and ".join(

@@ -23,13 +23,6 @@ inner join sums on true {% for column in groups %} and totals.{{ column }} is no
 where {% for column in columns %}total_{{ column }} <> sum_{{ column }}{{ '' if loop.last else ' or ' }}{% endfor %}
 {% endtest %}
 
-{# Shares are between 0 and 1 where they are known. #}
-{% test kpi_share(model, columns) %}
-select {{ columns | join(', ') }}
-from {{ model }}
-where {% for column in columns %}not ({{ column }} between 0 and 1){{ '' if loop.last else ' or ' }}{% endfor %}
-{% endtest %}
-
 {# An interval (low, value, high) holds its estimate, and needs one. #}
 {% test kpi_interval(model, intervals) %}
 {% for low, value, high in intervals %}

@@ -45,7 +45,7 @@ def test_a_sound_warehouse_passes(audit: Audit, con: duckdb.DuckDBPyConnection) 
 
 
 def test_everything_that_is_wrong_is_said_at_once(audit: Audit, con: duckdb.DuckDBPyConnection) -> None:
-    con.execute("update kpi.kpi_win_loss set win_rate = 35")
+    con.execute("update kpi.kpi_volume set leads_created = 35")
     con.execute("update raw_log.loads set loaded = 59 where table_name = 'deals'")
     con.execute("update intermediate.int_leads set email = 'nobody' where lead_id < 'hubspot:1010'")
     outcome = audit(
@@ -58,7 +58,7 @@ def test_everything_that_is_wrong_is_said_at_once(audit: Audit, con: duckdb.Duck
     assert [str(failure).removesuffix(f". {failure.action}") for failure in outcome.failures] == [
         "fct_deal: the dbt test unique_deal failed (3 rows)",
         "kpi_volume: the dbt test builds could not be run (Binder Error: no such column)",
-        "kpi.kpi_win_loss: win_rate_in_range: 1 of 1 rows fail (100.0%), expected win_rate ≥ 0 and ≤ 1; e.g. all total",
+        "kpi.kpi_volume: in_marts_equals_in_kpis: 1 of 4 rows fail (25.0%), expected in_marts = in_kpis; e.g. leads total",
         "raw_log.loads: accounting: does not add up in hubspot.deals, expected received = loaded + quarantined + duplicates (1 row)",
         "kpi_0, kpi_1, kpi_2, kpi_3, kpi_4 and 2 more: 9 dbt tests were not run",
     ]
@@ -95,9 +95,9 @@ def test_a_model_is_to_blame_only_where_the_same_data_passed_before(
 ) -> None:
     def action_of(con: duckdb.DuckDBPyConnection) -> str:
         failures = quality.audit(con, company, as_of=small.AS_OF, dbt_results=[]).failures
-        return next(failure.action for failure in failures if failure.where == "marts.fct_deal")
+        return next(failure.action for failure in failures if failure.where == "kpi.kpi_volume")
 
-    defect = "update marts.fct_deal set is_won = true where deal_id = 'hubspot:5002'"
+    defect = "update kpi.kpi_volume set leads_created = 119"
     con.execute("begin transaction")
     con.execute(defect)
     assert "mistake of a model" not in action_of(con) and "salesgauge show KEY" in action_of(con)

@@ -26,8 +26,6 @@ def _run(
 
 # suite, expectation, what breaks it, severity, failing rows
 DEFECTS = [
-    ("crm_leads", "lead_id_present", f"update {LEADS} set lead_id = null where lead_id = 'hubspot:1000'", "error", 1),
-    ("crm_leads", "lead_id_unique", f"insert into {LEADS} select * from {LEADS} limit 1", "error", 2),
     ("crm_leads", "created_at_in_range", f"update {LEADS} set created_at = '1970-01-01' where lead_id = 'hubspot:1003'", "warn", 1),
     ("crm_leads", "email_format", f"update {LEADS} set email = 'jane at home' where lead_id <= 'hubspot:1009'", "warn", 10),
     ("crm_leads", "email_format", f"update {LEADS} set email = phone", "error", 120),
@@ -56,36 +54,16 @@ DEFECTS = [
     ("crm_activities", "direction_known", "update intermediate.int_activities set direction = 'sideways' where activity_id = 'hubspot:c1'", "warn", 1),
     ("crm_activities", "duration_seconds_in_range", "update intermediate.int_activities set duration_seconds = -1", "error", 120),
     ("crm_activities", "is_linked", "update intermediate.int_activities set lead_id = null", "warn", 120),
-    ("crm_users", "user_id_unique", "insert into intermediate.int_users select * from intermediate.int_users limit 1", "error", 2),
     ("crm_stage_events", "stage_key_present", "update intermediate.int_stage_events set stage_key = null where subject_id = 'hubspot:5001'", "warn", 1),
     ("crm_stage_events", "stage_key_present", "update intermediate.int_stage_events set stage_key = null", "error", 60),
-    ("crm_owner_periods", "valid_to_not_before_valid_from", "update intermediate.int_owner_periods set valid_to = '1800-01-01' where subject_id = 'hubspot:1001'", "error", 1),
     ("crm_survey_answers", "nps_score_in_range", "update intermediate.int_survey_answers set nps_score = 11 where response_id = 'typeform:r1'", "warn", 1),
     ("stage_mapping", "no_unmapped_stages", "insert into kpi.kpi_unmapped_stages values ('hubspot', 'default', 'secret', 3)", "warn", 1),
     ("source_freshness", "days_behind_in_range", "delete from intermediate.int_survey_answers where submitted_at > '2026-06-20 05:00'", "warn", 2),
-    ("deal_values", "cycle_days_in_range", "update marts.fct_deal set cycle_days = -3 where deal_id = 'hubspot:5000'", "error", 1),
-    ("deal_values", "amount_in_range", "update marts.fct_deal set amount = -3 where deal_id = 'hubspot:5000'", "error", 1),
-    ("deal_values", "negative_only_when_marked", "update marts.fct_deal set cycle_days = -3 where deal_id = 'hubspot:5000'", "error", 1),
-    ("deal_values", "one_state", "update marts.fct_deal set is_won = true where deal_id = 'hubspot:5002'", "error", 1),
-    ("deal_values", "outcome_known", "update marts.fct_deal set outcome = 'maybe' where deal_id = 'hubspot:5002'", "error", 1),
-    ("closed_deal_values", "won_amount_only_when_won", "update marts.fct_closed_deal set won_amount = 5 where deal_id = 'hubspot:5001'", "error", 1),
-    ("speed_to_lead_values", "minutes_in_range", "update marts.fct_speed_to_lead set minutes = -1 where lead_id = 'hubspot:1001'", "error", 1),
     ("speed_to_lead_values", "minutes_not_too_long", "update marts.fct_speed_to_lead set minutes = 1e7 where lead_id = 'hubspot:1001'", "warn", 1),
     ("speed_to_lead_values", "minutes_not_too_long", "update marts.fct_speed_to_lead set minutes = 1e7", "error", 120),
     ("stage_visit_values", "days_not_too_long", "update marts.fct_stage_visit set days = 9999 where case_id = 'hubspot:1001'", "warn", 1),
-    ("speed_to_lead_values", "contacted_has_minutes", "update marts.fct_speed_to_lead set is_contacted = false where lead_id = 'hubspot:1001'", "error", 1),
-    ("speed_to_lead_values", "touch_at_not_before_created_at", "update marts.fct_speed_to_lead set touch_at = '2020-01-01' where lead_id = 'hubspot:1001'", "error", 1),
-    ("stage_visit_values", "days_in_range", "update marts.fct_stage_visit set days = -1 where case_id = 'hubspot:1001'", "error", 1),
-    ("stage_conversion_values", "adjacent_is_reached", "update marts.fct_stage_conversion set is_reached = false where case_id = 'hubspot:1001'", "error", 1),
-    ("field_completeness_values", "weight_counts_when_filled", "update marts.fct_field_completeness set filled_weight = 9 where record_id = 'hubspot:1001'", "error", 2),
-    ("survey_values", "nps_points_known", "update marts.fct_survey_response set nps_points = 50 where response_id = 'typeform:r1'", "error", 1),
-    ("forecast_values", "low_not_above_high", "update marts.fct_forecast set low_amount = 200", "error", 1),
-    ("kpi_win_loss_values", "win_rate_in_range", "update kpi.kpi_win_loss set win_rate = 50", "error", 1),
-    ("kpi_stage_conversion_values", "conversion_rate_in_range", "update kpi.kpi_stage_conversion set conversion_rate = 1.01", "error", 1),
-    ("nps_range", "nps_in_range", "update kpi.kpi_satisfaction set nps = 101", "error", 1),
     ("money_agrees", "in_marts_equals_in_kpis", "update kpi.kpi_win_loss set won_amount = won_amount + 0.01", "error", 2),
     ("counts_agree", "in_marts_equals_in_kpis", "update kpi.kpi_volume set leads_created = 119", "error", 1),
-    ("reconciliation", "received_equals_accounted", "update kpi.kpi_reconciliation set records = 3 where reason = 'deleted'", "error", 1),
     ("counted_records", "counted_equals_in_marts", "delete from marts.fct_lead where lead_id = 'hubspot:1000'", "error", 1),
 ]  # fmt: skip
 
@@ -105,7 +83,7 @@ def test_a_defect_is_caught(
 
 def test_sound_data_passes_every_suite(runner: SuiteRunner, con: duckdb.DuckDBPyConnection) -> None:
     found = [check for suite in ALL for check in _run(runner, con, suite).values()]
-    assert len(found) > 130
+    assert len(found) > 35
     assert [check.name for check in found if not check.passed] == ["days_behind_in_range"]
 
 
@@ -154,16 +132,16 @@ def test_a_missing_table_fails_and_an_empty_one_does_not(runner: SuiteRunner, co
 
 
 def test_a_missing_column_is_named(runner: SuiteRunner, con: duckdb.DuckDBPyConnection) -> None:
-    con.execute("alter table marts.fct_stage_visit drop column open_hours")
+    con.execute("alter table marts.fct_stage_visit drop column days")
     (check,) = _run(runner, con, "stage_visit_values").values()
     assert not check.passed and check.severity == "error"
-    assert "open_hours" in check.observed
+    assert "days" in check.observed
 
 
 def test_a_column_of_another_type_fails_without_showing_a_value(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("alter table marts.fct_stage_visit alter days type varchar")
     con.execute("update marts.fct_stage_visit set days = 'jane@example.com'")
-    check = _run(SuiteRunner(con), con, "stage_visit_values")["days_in_range"]
+    check = _run(SuiteRunner(con), con, "stage_visit_values")["days_not_too_long"]
     assert not check.passed and check.severity == "error"
     assert "jane" not in repr(check)
 
@@ -216,3 +194,13 @@ def test_names_are_unique_and_every_suite_can_fail() -> None:
         names = [expect.name for expect in suite.expects]
         assert names and len(names) == len(set(names)), suite.name
         assert all(expect.action for expect in suite.expects), suite.name
+
+
+def test_a_rule_that_every_row_of_one_table_keeps_is_no_suites() -> None:
+    """It is a dbt test. Here is what tables say together, and what a share of the rows decides."""
+    strict = {
+        suite.name
+        for suite in ALL.values()
+        if suite.source is None and any(e.severity == "error" and e.mostly == 1 for e in suite.expects)
+    }
+    assert strict == set()
