@@ -56,7 +56,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         return None
     from xdist.scheduler import LoadScopeScheduling
 
-    class ByGroup(LoadScopeScheduling):
+    class ByGroup(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
         """xdist's own groups are lost in pytest 9.2: it writes them into a field that is gone."""
 
         def _split_scope(self, nodeid: str) -> str:
@@ -102,7 +102,7 @@ def postgres() -> Iterator[str]:
     (folder / "password").write_text("pg-secret-1234")
     (folder / "password").chmod(0o644)
     before, data = _unprivileged(), folder / "data"
-    options = {"cwd": "/", "check": True, "capture_output": True}
+    options: dict[str, Any] = {"cwd": "/", "check": True, "capture_output": True}
     subprocess.run(
         [*before, str(binaries / "initdb"), "-D", str(data), "-U", "salesgauge", "-A", "scram-sha-256", f"--pwfile={folder}/password", "-N"],
         **options,

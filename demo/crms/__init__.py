@@ -14,9 +14,10 @@ CRMS = ("hubspot", "salesforce", "servicetitan", "housecall_pro", "jobber")
 
 
 class Server(Protocol):
-    """A loopback system: ``app`` is its ASGI application, ``replace`` makes it answer from another log."""
+    """A loopback system: ``app`` is its ASGI application, ``state`` what it answers from, ``replace`` makes it answer from another log."""
 
     app: Any
+    state: Any
     traffic: Traffic
 
     def replace(self, log: CompanyLog) -> None: ...
@@ -32,7 +33,7 @@ class Crm(Protocol):
 
     DIALECT: Dialect
 
-    def server(self, log: CompanyLog) -> Server: ...
+    def server(self, log: CompanyLog, options: Any = ...) -> Server: ...
 
     def config(self, url: str) -> str: ...
 

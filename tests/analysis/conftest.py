@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -67,7 +68,8 @@ def random_company(seed: int, deals: int = 60, days: int = 300) -> Company:
     company = Company()
     for number in range(deals):
         created = START + timedelta(seconds=0 if number == 0 else rng.randrange(days * 86_400))
-        at, moves = created - timedelta(days=rng.choice([0, 0, 3])), []
+        at = created - timedelta(days=rng.choice([0, 0, 3]))
+        moves: list[Any] = []
         stages = ["inquiry", "consultation", "quote", rng.choice(["won", "won", "lost", "quote"])]
         if rng.random() < 0.25:
             stages += ["quote", rng.choice(["won", "lost"])]
@@ -180,7 +182,7 @@ class Known:
     segments: dict[str, str]
 
 
-def newest(entries: list, moment: datetime) -> object:
+def newest(entries: list, moment: datetime) -> Any:
     found = [value for at, value in entries if at <= moment]
     return found[-1] if found else None
 
@@ -194,7 +196,7 @@ def known(deal: Deal, moment: datetime) -> Known | None:
     state = STAGES[stage]
     won_at = None
     if state in ("won", "post_sale"):
-        stay = []
+        stay: list[Any] = []
         for move in reversed(moves):
             if STAGES[move[1]] not in ("won", "post_sale"):
                 break
@@ -339,7 +341,8 @@ def ends(key: tuple, value: tuple, locks: dict, states: dict) -> tuple[int | Non
             errors.append(actual - other[0])
     if len(errors) < 8:
         return None, None
-    return tuple(half_even(value[0] + quantile(errors, Fraction(tenths, 10))) for tenths in (1, 9))
+    low, high = (half_even(value[0] + quantile(errors, Fraction(tenths, 10))) for tenths in (1, 9))
+    return low, high
 
 
 @dataclass(frozen=True)

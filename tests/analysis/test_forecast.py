@@ -10,6 +10,7 @@ import pytest
 
 from analysis.forecast import write_forecasts
 from analysis.grid import lock_grid
+from tests.analysis.conftest import Tools
 
 _ROWS = """
     select
@@ -29,7 +30,7 @@ def forecast(con: duckdb.DuckDBPyConnection, as_of: datetime, zone: str) -> dict
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_equals_the_definition_computed_slowly(tools, seed):
+def test_equals_the_definition_computed_slowly(tools: Tools, seed: int) -> None:
     company = tools.random_company(seed, deals=40, days=230)
     as_of = tools.start + timedelta(days=250, hours=5)
     company = company.until(as_of)
@@ -40,7 +41,7 @@ def test_equals_the_definition_computed_slowly(tools, seed):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_nothing_after_a_lock_changes_it(tools, seed):
+def test_nothing_after_a_lock_changes_it(tools: Tools, seed: int) -> None:
     rng = random.Random(seed)
     company = tools.random_company(seed + 100, deals=150, days=420)
     end = tools.start + timedelta(days=440)
@@ -52,7 +53,7 @@ def test_nothing_after_a_lock_changes_it(tools, seed):
     assert without == {key: row for key, row in with_future.items() if key[0] <= last}
 
 
-def test_as_of_hides_what_the_tables_hold_beyond_it(tools):
+def test_as_of_hides_what_the_tables_hold_beyond_it(tools: Tools) -> None:
     company = tools.random_company(7, deals=80, days=300)
     for deal in (
         company.deals
@@ -65,12 +66,12 @@ def test_as_of_hides_what_the_tables_hold_beyond_it(tools):
     )
 
 
-def test_segments_sum_to_the_total(tools):
+def test_segments_sum_to_the_total(tools: Tools) -> None:
     company = tools.random_company(3, deals=150, days=420)
     as_of = tools.start + timedelta(days=430)
     con = tools.warehouse(company.until(as_of))
     write_forecasts(con, timezone=tools.zone, as_of=as_of)
-    off = con.execute("""
+    ((off,),) = con.execute("""
         select max(abs(total - parts) - 0.01 * segments) from (
             select
                 lock_date, period_start_date, method, other.level, sum(other.forecast_amount) as parts, count(*) as segments,
@@ -80,17 +81,17 @@ def test_segments_sum_to_the_total(tools):
             where whole.level = 'total' and other.level <> 'total'
             group by all
         )
-    """).fetchone()[0]
+    """).fetchall()
     assert off <= 0
 
 
-def test_no_data_is_no_rows(tools):
+def test_no_data_is_no_rows(tools: Tools) -> None:
     con = tools.warehouse(tools.Company())
     assert write_forecasts(con, timezone=tools.zone, as_of=datetime(2026, 1, 1)) == 0
     assert con.execute("select count(*) from analysis.forecast_locks").fetchone() == (0,)
 
 
-def test_one_deal(tools):
+def test_one_deal(tools: Tools) -> None:
     created = datetime(2024, 3, 1, 18)
     deal = tools.Deal("crm:1", created, None, None, [(created, "quote")], [], [], amount_now=500_00)
     con = tools.warehouse(tools.Company([deal]))
@@ -101,13 +102,13 @@ def test_one_deal(tools):
     assert {row[0] for row in locks.values()} == {0}
 
 
-def test_before_the_first_monday_there_is_no_lock(tools):
+def test_before_the_first_monday_there_is_no_lock(tools: Tools) -> None:
     created = datetime(2024, 3, 6)
     con = tools.warehouse(tools.Company([tools.Deal("crm:1", created, None, None, [(created, "quote")], [], [])]))
     assert write_forecasts(con, timezone=tools.zone, as_of=datetime(2024, 3, 8)) == 0
 
 
-def test_a_win_is_known_from_its_own_moment_on(tools):
+def test_a_win_is_known_from_its_own_moment_on(tools: Tools) -> None:
     """A win at exactly Monday 00:00 company time is known at that lock; a second later it is not."""
     monday = datetime(2024, 4, 8, 5)  # 00:00 in Chicago, summer time
     for delay, expected in ((0, 700_00), (1, 0)):
@@ -119,7 +120,7 @@ def test_a_win_is_known_from_its_own_moment_on(tools):
         assert (forecast_cents, opened) == (expected, 0 if delay == 0 else 1)
 
 
-def test_another_currency_is_converted_as_todays_amount_is(tools):
+def test_another_currency_is_converted_as_todays_amount_is(tools: Tools) -> None:
     early, won_at = datetime(2024, 1, 10), datetime(2024, 4, 3)
     deal = tools.Deal(
         "crm:1", early, None, None, [(early, "quote"), (won_at, "won")], [(early, 100_00)], [], amount_now=120_00
@@ -133,19 +134,19 @@ def test_another_currency_is_converted_as_todays_amount_is(tools):
     assert locks[date(2024, 4, 8), date(2024, 4, 1), "stage_age_pipeline", "total", "total"][0] == 120_00
 
 
-def test_money_has_type_and_cents(tools):
+def test_money_has_type_and_cents(tools: Tools) -> None:
     as_of = tools.start + timedelta(days=120)
     con = tools.warehouse(tools.random_company(1).until(as_of))
     write_forecasts(con, timezone=tools.zone, as_of=as_of)
     types = dict(con.execute("select column_name, column_type from (describe analysis.forecast_locks)").fetchall())
     assert {types[name] for name in ("forecast_amount", "low_amount", "high_amount")} == {"DECIMAL(18,2)"}
-    horizons = con.execute(
+    ((shortest, longest, are_mondays),) = con.execute(
         "select min(horizon_days), max(horizon_days), bool_and(isodow(lock_date) = 1) from analysis.forecast_locks"
-    ).fetchone()
-    assert horizons[0] >= 0 and horizons[1] <= 90 and horizons[2]
+    ).fetchall()
+    assert shortest >= 0 and longest <= 90 and are_mondays
 
 
-def test_two_years_take_seconds(tools):
+def test_two_years_take_seconds(tools: Tools) -> None:
     import time
 
     company = tools.random_company(5, deals=2_500, days=730)

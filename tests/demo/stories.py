@@ -89,13 +89,13 @@ class Story:
     def touch(self, moment: str, kind: str, lead: str | None, deal: str | None = None, **data: Any) -> Story:
         """An activity; calls and e-mails are outbound by hand and answered unless said otherwise."""
         self._activities += 1
-        defaults: dict[str, Any] = {
+        defaults: dict[str, dict[str, Any]] = {
             "call": {"direction": "outbound", "outcome": "answered", "duration_seconds": 60.0},
             "email": {"direction": "outbound", "is_automated": False},
             "meeting_set": {"by": "person"},
             "task": {},
-        }[kind]
-        return self.add(moment, kind, lead, deal, activity_id=str(self._activities), **{**defaults, **data})
+        }
+        return self.add(moment, kind, lead, deal, activity_id=str(self._activities), **{**defaults[kind], **data})
 
     def answer(
         self, moment: str, nps: int | None, csat: int | None, lead: str | None = None, deal: str | None = None

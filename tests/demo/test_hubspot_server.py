@@ -125,7 +125,7 @@ def test_a_token_is_needed(hubspot: Call) -> None:
 
 def test_batch_read_answers_207_for_unknown_ids(hubspot: Call, servers: DemoServers) -> None:
     known = [record.id for record in servers.crm.state.records["deals"].values() if record.archived_at is None][:3]
-    body = {
+    body: dict[str, Any] = {
         "inputs": [{"id": one} for one in [*known, "1"]],
         "properties": ["amount"],
         "propertiesWithHistory": ["dealstage"],
@@ -184,7 +184,8 @@ def test_search_by_id_within_one_millisecond_and_from_the_epoch(hubspot: Call, s
 def test_search_stops_at_ten_thousand(full: CompanyLog) -> None:
     from demo.servers.hubspot.state import HubSpotState
 
-    calls, cache = HubSpotState(full).records["calls"], {}
+    calls = HubSpotState(full).records["calls"]
+    cache: dict[Any, Any] = {}
     assert len(calls) > CAP
     page, total, following = search(calls, {"limit": 200, "after": "9800"}, cache)
     assert (len(page), total, following) == (200, len(calls), 10_000)
@@ -307,7 +308,10 @@ def running_threads(servers: DemoServers) -> list[threading.Thread]:
 @pytest.mark.parametrize("version", ["v3", "2026-03"])
 def test_what_not_every_account_has(small: CompanyLog, caller: Callable[[str, str], Call], version: str) -> None:
     """Objects that were not bought are refused; forms page with an opaque cursor, newest first; deleted stages keep their audit."""
-    area = (lambda name: f"/crm/v3/{name}") if version == "v3" else (lambda name: f"/crm/{name}/{version}")
+
+    def area(name: str) -> str:
+        return f"/crm/v3/{name}" if version == "v3" else f"/crm/{name}/{version}"
+
     options = HubSpotOptions(
         burst=PLENTY, search=PLENTY, extras=frozenset({"leads", "forms"}), deleted_stages=frozenset({"quote_sent"})
     )

@@ -33,16 +33,17 @@ LOG = simulate(3, 0.02)
 
 def _server(name: str, log: CompanyLog) -> Any:
     if name == "hubspot":
-        return crm(name).server(log, hubspot.HubSpotOptions(burst=PLENTY, search=PLENTY))  # type: ignore[call-arg]
+        return crm(name).server(log, hubspot.HubSpotOptions(burst=PLENTY, search=PLENTY))
     if name == "salesforce":
-        return crm(name).server(log, salesforce.SalesforceOptions(page=200))  # type: ignore[call-arg]
+        return crm(name).server(log, salesforce.SalesforceOptions(page=200))
     if name in CRMS:
         return crm(name).server(log)
-    return {
+    others: dict[str, Callable[[], Any]] = {
         "typeform": lambda: typeform.TypeformServer(typeform.TypeformState(log), typeform.TypeformOptions(rate=PLENTY)),
         "calendly": lambda: calendly.CalendlyServer(log, calendly.CalendlyOptions(rate=PLENTY)),
         "twilio": lambda: twilio.TwilioServer(log),
-    }[name]()
+    }
+    return others[name]()
 
 
 SHAPES = {"hubspot": hubspot_answers.shapes, "salesforce": salesforce_shape.shapes}

@@ -69,16 +69,16 @@ def test_second_deals_and_deals_from_before_the_lead_are_cases_of_their_own(tmp_
     story.deal("d3", "01-05 11:00", "1").deal("d2", "01-07 12:00", "1").deal("d10", "01-07 12:00", "1")
     journeys = story.truth(tmp_path).facts.journeys
     assert sorted(case.id for case in journeys.cases) == ["1", "d2", "d3"]
-    assert journeys.of_lead["1"].deal.id == "d10", "of two at one moment the smaller id as text"
+    assert getattr(journeys.of_lead["1"].deal, "id", None) == "d10", "of two at one moment the smaller id as text"
 
 
 def test_an_archived_deal_leaves_its_place_to_the_next(tmp_path: Path) -> None:
     story = Story().lead("1", "01-05 12:00").deal("d1", "01-06 12:00", "1").deal("d2", "01-07 12:00", "1")
     story.add("01-09 12:00", "deal_archived", None, "d1")
     truth = story.truth(tmp_path)
-    assert truth.facts.journeys.of_lead["1"].deal.id == "d2"
+    assert getattr(truth.facts.journeys.of_lead["1"].deal, "id", None) == "d2"
     story.add("01-10 12:00", "deal_unarchived", None, "d1")
-    assert story.truth(tmp_path).facts.journeys.of_lead["1"].deal.id == "d1"
+    assert getattr(story.truth(tmp_path).facts.journeys.of_lead["1"].deal, "id", None) == "d1"
 
 
 def test_what_was_merged_away_follows_the_survivor(tmp_path: Path) -> None:

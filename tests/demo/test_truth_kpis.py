@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from demo.truth.completeness import cells
 from tests.demo.stories import Story, at, row
 
 
-def closing(story: Story, deal: str, moment: str, stage: str, **fields: object) -> Story:
+def closing(story: Story, deal: str, moment: str, stage: str, **fields: Any) -> Story:
     return story.deal(deal, "01-05 12:00", **fields).stages(deal, (moment, stage))
 
 

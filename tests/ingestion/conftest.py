@@ -87,6 +87,7 @@ class CompanyDirectory:
         company = self.company
         with Landing(company, source, received_at=RECEIVED_AT) as landing:
             requests = connector(source).extract(company, None, landing, received_at=RECEIVED_AT, reporter=SILENT)
+            assert isinstance(requests, int), requests
             return landing, landing.commit(), requests
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:

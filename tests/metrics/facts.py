@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -19,6 +20,7 @@ from salesgauge.settings import PROJECT_ROOT
 
 AS_OF = dt.datetime(2026, 6, 17, 12, 0)  # a Wednesday
 START = dt.date(2024, 6, 3)
+NONE: Any = None  # in arrays of texts
 SEGMENTS = (
     "branch",
     "rep",
@@ -215,14 +217,16 @@ def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> 
         closed_at=pd.Series(closed).where(~is_open),
         closed_date=pd.Series(closed).dt.date.where(~is_open),
         amount=amount,
-        loss_reason=np.where(deal_outcome == "lost", pick(["price", "timing", "competitor"], deals), None),
+        loss_reason=np.where(deal_outcome == "lost", pick(["price", "timing", "competitor"], deals), NONE),
         cycle_days=np.where(is_open, np.nan, cycle),
         first_close_cycle_days=np.where(is_open, np.nan, cycle * 0.9),
         first_touch_cycle_days=np.where(is_open, np.nan, cycle + 1),
         is_negative_cycle=cycle < 0,
         days_observed=cycle,
-        rep_closed=np.where(is_open, None, current_reps),
-        rep_closed_id=np.where(is_open, None, [f"crm:{rep[-1]}" if rep else None for rep in current_reps]),
+        rep_closed=np.where(is_open, NONE, current_reps),
+        rep_closed_id=np.where(
+            is_open, NONE, np.array([f"crm:{rep[-1]}" if rep else None for rep in current_reps], dtype=object)
+        ),
         rep_current=current_reps,
         rep_current_id=[f"crm:{rep[-1]}" if rep else None for rep in current_reps],
     )
@@ -285,7 +289,7 @@ def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> 
                 created,
                 case_id=ids,
                 lead_id=ids,
-                deal_id=np.where(np.arange(leads) < deals, np.resize(deal_ids, leads), None) if order == 3 else None,
+                deal_id=np.where(np.arange(leads) < deals, np.resize(deal_ids, leads), NONE) if order == 3 else None,
                 stage=STAGES[order - 1],
                 stage_order=order,
                 visit_number=1,
@@ -294,9 +298,9 @@ def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> 
                 left_at=pd.Series(left).where(gone),
                 left_date=pd.Series(left).dt.date.where(gone),
                 exit_process_version=np.where(
-                    gone, np.where(left < pd.Timestamp("2026-01-05"), "baseline", "optimized"), None
+                    gone, np.where(left < pd.Timestamp("2026-01-05"), "baseline", "optimized"), NONE
                 ),
-                exit_kind=np.where(gone, rng.choice(["advance", "skip", "lost", "regress"], leads), None),
+                exit_kind=np.where(gone, rng.choice(["advance", "skip", "lost", "regress"], leads), NONE),
                 days=np.round(stay, 3),
             ),
         )
@@ -327,7 +331,7 @@ def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> 
                     "weight": weight,
                     "is_filled": filled,
                     "filled_weight": np.where(filled, weight, 0.0),
-                    "is_valid": np.where(filled & valid, rng.random(len(records)) < 0.95, None) if valid else None,
+                    "is_valid": np.where(filled & valid, rng.random(len(records)) < 0.95, NONE) if valid else None,
                     "created_date": dates_of(stamps),
                     **base,
                 }
@@ -414,7 +418,7 @@ def _fill_others(
 ) -> None:
     """Rows of the other facts that a KPI is declared of: any values of their types, on any day."""
     size = 300
-    kinds = {
+    kinds: dict[str, Callable[[str], Any]] = {
         "VARCHAR": lambda name: [f"{name}:{number}" for number in range(size)],
         "BOOLEAN": lambda name: rng.choice(np.array([True, False, None], dtype=object), size),
         "BIGINT": lambda name: rng.integers(0, 50, size),

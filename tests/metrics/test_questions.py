@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -201,7 +202,9 @@ def test_a_value_that_a_file_would_hold_in_another_form_is_not_kept(version: Pat
 
 def test_rows_are_those_of_the_data_frame(store: MetricStore) -> None:
     """For every metric by its dimensions, and by every grain."""
-    questions = [(metric.name, {"by": list(metric.dimensions[:4])}) for metric in store.list()]
+    questions: list[tuple[str, dict[str, Any]]] = [
+        (metric.name, {"by": list(metric.dimensions[:4])}) for metric in store.list()
+    ]
     questions += [(metric.name, {"by": list(metric.dimensions[4:]), "grain": "month"}) for metric in store.list()[::4]]
     questions += [("leads_created", {"grain": grain}) for grain in GRAINS]
     for metric, question in questions:

@@ -6,10 +6,12 @@ import csv
 import datetime as dt
 import io
 import json
+from typing import Any
 
 import pytest
 
 from metrics import Answer, Column, render
+from metrics.answers import Role
 from salesgauge.errors import ConfigurationError
 
 ANSWER = Answer(
@@ -79,13 +81,15 @@ def test_another_format_is_refused() -> None:
 
 def test_a_table_is_written_for_people_and_the_others_for_programs() -> None:
     columns = [Column("rep")]
+    with_interval: tuple[Role, ...] = ("n", "low", "high", "is_low_n")
+    plain: tuple[Role, ...] = ("n", "is_low_n")
     for name, unit, roles in (
-        ("win_rate", "share", ("n", "low", "high", "is_low_n")),
-        ("won_amount", "money", ("n", "is_low_n")),
-        ("nps", "points", ("n", "low", "high", "is_low_n")),
+        ("win_rate", "share", with_interval),
+        ("won_amount", "money", plain),
+        ("nps", "points", with_interval),
     ):
         columns += [Column(name, "value", name, unit), *(Column(f"{name}_{role}", role, name, unit) for role in roles)]
-    rows = [
+    rows: list[list[Any]] = [
         ["Ann", 0.5125, 1200, 0.4, 0.6, False, 1250.5, 40, False, -3.0, 21, -9.5, 4.0, False],
         [None, None, 0, None, None, True, 85.5, 2, True, None, 0, None, None, True],
     ]

@@ -27,10 +27,10 @@ def test_columns_hold_what_their_names_say_in_any_order_of_by(
     store: MetricStore, con: duckdb.DuckDBPyConnection
 ) -> None:
     """MetricFlow has an order of its own for entities and dimensions."""
-    expected = con.sql(
+    rows = con.sql(
         "select to_stage, team, from_stage, branch, avg(is_reached::int) as v from marts.fct_stage_conversion group by all"
     ).fetchall()
-    expected = {tuple(row[:4]): row[4] for row in expected}
+    expected = {tuple(row[:4]): row[4] for row in rows}
     by = ["to_stage", "team", "from_stage", "branch"]
     frame = store.query("stage_pair_conversion_rate", by=by)
     assert list(frame.columns) == [*by, "stage_pair_conversion_rate"]
@@ -80,13 +80,15 @@ def test_weeks_and_years_are_those_of_the_company(
 def test_counts_are_whole_numbers(store: MetricStore, con: duckdb.DuckDBPyConnection) -> None:
     frame = store.query("deals_won", by=["branch"])
     assert str(frame["deals_won"].dtype) == "Int64"
-    assert frame["deals_won"].sum() == con.sql("select count(*) from marts.fct_closed_deal where is_won").fetchone()[0]
+    assert [(frame["deals_won"].sum(),)] == con.sql(
+        "select count(*) from marts.fct_closed_deal where is_won"
+    ).fetchall()
 
 
 def test_null_segments_stay_null(store: MetricStore, con: duckdb.DuckDBPyConnection) -> None:
     frame = store.query("leads_created", by=["branch"])
     assert frame["branch"].isna().sum() == 1
-    unknown = con.sql("select count(*) from marts.fct_lead where branch is null").fetchone()[0]
+    ((unknown,),) = con.sql("select count(*) from marts.fct_lead where branch is null").fetchall()
     assert frame[frame["branch"].isna()]["leads_created"].iloc[0] == unknown
 
 
@@ -110,8 +112,8 @@ def test_null_segments_stay_null(store: MetricStore, con: duckdb.DuckDBPyConnect
     ],
 )  # fmt: skip
 def test_conditions(store: MetricStore, con: duckdb.DuckDBPyConnection, where: str, sql: str) -> None:
-    expected = con.sql(f"select count(*) from marts.fct_closed_deal where ({sql}) and is_won").fetchone()[0]
-    everything = con.sql("select count(*) from marts.fct_closed_deal where is_won").fetchone()[0]
+    ((expected,),) = con.sql(f"select count(*) from marts.fct_closed_deal where ({sql}) and is_won").fetchall()
+    ((everything,),) = con.sql("select count(*) from marts.fct_closed_deal where is_won").fetchall()
     assert store.query("deals_won", where=where).iloc[0, 0] == expected
     assert expected < everything or sql in ("true", "is_won")
 

@@ -72,13 +72,13 @@ def _contents(path: Path) -> Iterator[bytes]:
                 yield b"\n".join(one if isinstance(one, bytes) else str(one).encode() for one in row)
         con.close()
     elif data[8:12] == b"DUCK":
-        con = duckdb.connect(str(path), read_only=True)
-        tables = con.execute(
+        duck = duckdb.connect(str(path), read_only=True)
+        tables = duck.execute(
             "select schema_name, table_name from duckdb_tables() where database_name = current_database()"
         ).fetchall()
         for schema, table in tables:
-            yield _text(con, f'select * from "{schema}"."{table}"')
-        con.close()
+            yield _text(duck, f'select * from "{schema}"."{table}"')
+        duck.close()
 
 
 def _text(con: duckdb.DuckDBPyConnection, query: str, *values: str) -> bytes:

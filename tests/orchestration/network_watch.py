@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from typing import Any
 
 _WATCHED = (
     "socket.connect",
@@ -15,8 +16,8 @@ _WATCHED = (
 _log = os.environ.get("NETWORK_WATCH")
 
 
-def _note(event, arguments):
-    if event not in _WATCHED:
+def _note(event: str, arguments: tuple[Any, ...]) -> None:
+    if _log is None or event not in _WATCHED:
         return
     if event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"):
         address = list(arguments[:2])

@@ -84,8 +84,8 @@ def test_a_green_run_with_a_source_that_failed_alerts(tmp_path: Path) -> None:
     from tests.orchestration.test_standing import write
 
     one = write(tmp_path)
-    for state, error in (("unchanged", None), ("failed", "deals.csv is gone")):
-        outcomes.save(one, SourceResult("crm", state, error=error), AT)
+    for result in (SourceResult("crm", "unchanged"), SourceResult("crm", "failed", error="deals.csv is gone")):
+        outcomes.save(one, result, AT)
         context = dg.build_run_status_sensor_context(
             sensor_name="source_alert",
             dagster_instance=dg.DagsterInstance.ephemeral(),
@@ -93,7 +93,7 @@ def test_a_green_run_with_a_source_that_failed_alerts(tmp_path: Path) -> None:
             dagster_event=dg.DagsterEvent(dg.DagsterEventType.RUN_SUCCESS.value, "refresh"),
         )
         source_alert(context, company=CompanyResource(root=str(tmp_path)))
-        assert (tmp_path / "var" / "logs" / "alerts.jsonl").exists() == (state == "failed")
+        assert (tmp_path / "var" / "logs" / "alerts.jsonl").exists() == (result.state == "failed")
     (alert,) = alerts(tmp_path)
     assert alert["reasons"] == ["crm: deals.csv is gone"]
     assert alert["next"][0].endswith("sources check")

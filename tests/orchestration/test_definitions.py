@@ -54,9 +54,9 @@ def test_the_report_comes_after_the_sources(definitions: dg.Definitions) -> None
     while frontier:
         seen |= frontier
         frontier = {parent for key in frontier for parent in graph.get(key).parent_keys} - seen
-    from orchestration.assets import (
-        SOURCE_NAMES,
-    )  # of the company that this process ran first, else the demo's; the CRM comes first
+    from orchestration.location import (
+        SOURCE_NAMES,  # of the company that this process ran first, else the demo's; the CRM comes first
+    )
 
     assert dg.AssetKey(["source", SOURCE_NAMES[0]]) in seen
     assert dg.AssetKey(["kpi", "kpi_win_loss"]) in seen

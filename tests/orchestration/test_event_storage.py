@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -27,7 +28,7 @@ CHECKS = [dg.AssetCheckSpec(name="is_filled", asset=name) for name in NAMES]
     ],
     check_specs=CHECKS,
 )
-def made():
+def made() -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     yield from (dg.MaterializeResult(asset_key=name, metadata={"rows": 3}) for name in NAMES)
     yield from (dg.AssetCheckResult(asset_key=name, check_name="is_filled", passed=name != "third") for name in NAMES)
 
@@ -90,7 +91,7 @@ def test_the_log_of_a_run_is_the_one_that_dagster_would_write(tmp_path: Path, mo
 
 
 @pytest.fixture
-def storage(tmp_path: Path):
+def storage(tmp_path: Path) -> Iterator[KeptSqliteEventLogStorage]:
     (tmp_path / "history" / "runs").mkdir(parents=True)
     made = KeptSqliteEventLogStorage(str(tmp_path))
     yield made
@@ -102,7 +103,7 @@ OUTPUT, START = dg.DagsterEventType.STEP_OUTPUT, dg.DagsterEventType.STEP_START
 
 def _event(kind: dg.DagsterEventType, run_id: str = "run") -> dg.EventLogEntry:
     output = StepOutputData(StepOutputHandle("step", "result")) if kind == OUTPUT else None
-    return dg.EventLogEntry(
+    return dg.EventLogEntry(  # type: ignore[no-untyped-call]
         error_info=None,
         level=10,
         user_message="",

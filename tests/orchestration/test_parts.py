@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import duckdb
@@ -223,7 +224,7 @@ with run_lock(Company.open(Path(sys.argv[1]))):
 
 def test_a_second_writer_says_who_holds_the_lock(company: Company, instance: dg.DagsterInstance) -> None:
     command = [sys.executable, "-c", HOLDER, str(company.root)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": PROJECT_ROOT}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": PROJECT_ROOT}
     with subprocess.Popen(command, **pipes) as holder:
         assert holder.stdout is not None and holder.stdin is not None
         assert holder.stdout.readline() == "held\n"

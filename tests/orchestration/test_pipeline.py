@@ -69,7 +69,7 @@ def test_a_wrong_process_file_is_a_configuration_error(scene: Scene) -> None:
     outcome = scene.run()
     path.write_text(good, encoding="utf-8")
     assert outcome.exit_code == 2
-    assert "process.yml:" in outcome.error
+    assert "process.yml:" in (outcome.error or "")
     assert not scene.company.pointer.exists()
 
 
@@ -158,7 +158,7 @@ def test_a_bad_batch_is_quarantined_and_not_published(scene: Scene) -> None:
     source = outcome.sources["old"]
     assert (source["received"], source["loaded"], source["quarantined"]) == (100, 40, 60)
     assert outcome.exit_code == 4
-    assert "old" in outcome.error and "quarantin" in outcome.error
+    assert "old" in (outcome.error or "") and "quarantin" in (outcome.error or "")
     assert scene.company.pointer.resolve() == served
 
 
@@ -191,7 +191,7 @@ def test_a_missing_secret_is_a_configuration_error(scene: Scene) -> None:
     outcome = scene.run()
     path.write_text(good, encoding="utf-8")
     assert outcome.exit_code == 2
-    assert "access_token" in outcome.error and "secrets.toml" in outcome.error
+    assert "access_token" in (outcome.error or "") and "secrets.toml" in (outcome.error or "")
 
 
 def test_a_source_that_is_down_is_said_and_the_rest_is_published(scene: Scene) -> None:
@@ -202,6 +202,6 @@ def test_a_source_that_is_down_is_said_and_the_rest_is_published(scene: Scene) -
     outcome = scene.run()
     config.write_text(good, encoding="utf-8")
     assert outcome.exit_code == 3
-    assert "typeform" in outcome.error
+    assert "typeform" in (outcome.error or "")
     assert outcome.sources["hubspot"]["state"] == "unchanged"
     assert scene.hashes() == before

@@ -148,12 +148,12 @@ def test_a_choice_of_credentials_needs_those_that_were_chosen(tmp_path: Path) ->
     (tmp_path / ".dlt").mkdir()
     (tmp_path / "process.yml").write_text("company: {}\n")
     known = about("calendly")
+    assert known is not None
     for config, needed in (
         ("", ["access_token"]),
         ("use_oauth = true\n", ["client_id", "client_secret", "refresh_token"]),
     ):
         (tmp_path / ".dlt" / "config.toml").write_text(f"[sources.calendly]\n{config}")
-        assert known is not None
         assert [one.key for one in known.missing(Company.open(tmp_path, {}).source("calendly"))] == needed
     variables = {f"SOURCES__CALENDLY__{key.upper()}": "from-the-environment" for key in needed}
     assert known.missing(Company.open(tmp_path, variables).source("calendly")) == []

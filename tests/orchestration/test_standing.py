@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,7 +116,7 @@ def test_a_torn_memory_is_none(tmp_path: Path, text: str) -> None:
 def test_a_version_stands_until_anything_is_new(tmp_path: Path) -> None:
     company = write(tmp_path)
 
-    def run(**options: object) -> RunOutcome:
+    def run(**options: Any) -> RunOutcome:
         outcome = pipeline.run(Company.open(tmp_path), as_of="2026-06-01T12:00:00Z", **options)
         assert outcome.exit_code == 0, outcome.error
         return outcome

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -195,7 +196,8 @@ def _forecasts(con: duckdb.DuckDBPyConnection, rng: random.Random, reps: tuple[s
         for i in range(28)
     }
     running = AS_OF.date().replace(day=1)
-    rows, volumes = [], []
+    rows: list[tuple[Any, ...]] = []
+    volumes: list[tuple[Any, ...]] = []
     for start, amount in won.items():
         if start <= running:
             shown = amount if start < running else amount * 0.55
@@ -243,7 +245,7 @@ def _forecasts(con: duckdb.DuckDBPyConnection, rng: random.Random, reps: tuple[s
                         )
         lock += timedelta(days=7)
     insert(con, "marts.fct_forecast", locks)
-    accuracy = []
+    accuracy: list[tuple[Any, ...]] = []
     for method, wapes in (
         ("stage_age_pipeline", (0.06, 0.11, 0.16, 0.24)),
         ("seasonal_naive", (0.21, 0.22, 0.21, 0.23)),
@@ -290,7 +292,7 @@ def _forecasts(con: duckdb.DuckDBPyConnection, rng: random.Random, reps: tuple[s
                 False,
             )
         )
-        for level, segments in (("branch", BRANCHES), ("rep", reps)):
+        for level, segments in (("branch", list(BRANCHES)), ("rep", list(reps))):
             for i, segment in enumerate(segments):
                 wape = whole * (1.4 if level == "branch" else 2.6) * rng.uniform(0.8, 1.3)
                 n = 12 if segment == reps[-1] else 190

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import builtins
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
 from reporting import leadership_report, pdf
@@ -14,6 +18,7 @@ from reporting.findings import findings
 from salesgauge import numbers
 from salesgauge.errors import ConfigurationError
 from salesgauge.warehouse import open_published
+from tests.reporting.conftest import Published, Tools
 
 HOSTILE = "<script>alert(1)</script>"
 _VOID = {"meta", "br", "link", "img", "hr", "input"}
@@ -66,14 +71,16 @@ def plain(text: str) -> str:
     return text.replace("\u202f", " ").replace("\u2060", "").replace("\u00a0", " ")
 
 
-def made(published, tmp_path, fill, **options) -> tuple[str, Page]:
+def made(
+    published: Published, tmp_path: Path, fill: Callable[[duckdb.DuckDBPyConnection], None], **options: Any
+) -> tuple[str, Page]:
     files = leadership_report(published.write(fill, **options), tmp_path / "reports")
     html = files.html.read_text(encoding="utf-8")
     return html, Page(html)
 
 
 @pytest.fixture(autouse=True)
-def no_pdf(monkeypatch, request):
+def no_pdf(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """The PDF takes seconds: only the tests about it make one."""
     if "with_pdf" not in request.fixturenames:
         monkeypatch.setattr("reporting.pdf.write_pdf", lambda *_: "not made in this test")
@@ -84,7 +91,7 @@ def with_pdf() -> None:
     """Asks for the real PDF."""
 
 
-def test_the_page_loads_nothing(published, tools, tmp_path):
+def test_the_page_loads_nothing(published: Published, tools: Tools, tmp_path: Path) -> None:
     html, page = made(published, tmp_path, tools.plausible)
     assert not {"script", "link", "iframe", "object", "embed", "img", "image", "video", "base", "form", "a"} & set(
         page.tags
@@ -103,7 +110,7 @@ def test_the_page_loads_nothing(published, tools, tmp_path):
     assert len(ids) == len(set(ids)), "two drawings share an id"
 
 
-def test_numbers_are_those_of_the_marts(published, tools, tmp_path):
+def test_numbers_are_those_of_the_marts(published: Published, tools: Tools, tmp_path: Path) -> None:
     pointer = published.write(tools.plausible)
     page = Page(leadership_report(pointer, tmp_path / "reports").html.read_text(encoding="utf-8"))
     con = open_published(pointer)
@@ -111,10 +118,10 @@ def test_numbers_are_those_of_the_marts(published, tools, tmp_path):
     def rows(sql: str) -> list[tuple]:
         return con.execute(sql).fetchall()
 
-    def money(value) -> str:
+    def money(value: Any) -> str:
         return plain(numbers.money(value, "USD"))
 
-    def share(value, **options) -> str:
+    def share(value: Any, **options: Any) -> str:
         return plain(numbers.share(value, **options))
 
     stages = rows(
@@ -159,7 +166,9 @@ def test_numbers_are_those_of_the_marts(published, tools, tmp_path):
     )
 
 
-def test_months_show_the_lock_before_the_month_and_the_newest_for_open_ones(published, tools, tmp_path):
+def test_months_show_the_lock_before_the_month_and_the_newest_for_open_ones(
+    published: Published, tools: Tools, tmp_path: Path
+) -> None:
     pointer = published.write(tools.plausible)
     page = Page(leadership_report(pointer, tmp_path / "reports").html.read_text(encoding="utf-8"))
     con = open_published(pointer)
@@ -169,21 +178,21 @@ def test_months_show_the_lock_before_the_month_and_the_newest_for_open_ones(publ
         ("Mar 2026", "2026-03-01", "2026-03-16"),
         ("Apr 2026", "2026-04-01", "2026-03-16"),
     ):
-        amount, low, high, actual = con.execute(
+        ((amount, low, high, actual),) = con.execute(
             f"select forecast_amount, low_amount, high_amount, actual_amount {total} and period_start_date = '{month}' and lock_date = '{newest}'"
-        ).fetchone()
+        ).fetchall()
         row = page.row(label)
         assert row[1] == plain(numbers.money(amount, "USD"))
         assert row[2] == plain(f"{numbers.money(low, 'USD')}–{numbers.money(high, 'USD')}")
         if actual is not None:
             assert row[3:5] == [plain(numbers.money(value, "USD")) for value in (actual, amount - actual)]
-    so_far = con.execute(
+    ((so_far,),) = con.execute(
         "select won_amount from kpi.kpi_win_loss where period_grain = 'month' and period_start_date = '2026-03-01'"
-    ).fetchone()[0]
+    ).fetchall()
     assert "so far" in page.row("Mar 2026")[0] and page.row("Mar 2026")[3] == plain(numbers.money(so_far, "USD"))
 
 
-def test_hostile_text_stays_text(published, tools, tmp_path):
+def test_hostile_text_stays_text(published: Published, tools: Tools, tmp_path: Path) -> None:
     reps = (
         HOSTILE,
         '"><img src=x onerror=alert(1)>',
@@ -194,7 +203,7 @@ def test_hostile_text_stays_text(published, tools, tmp_path):
         *tools.reps[6:],
     )
 
-    def fill(con):
+    def fill(con: duckdb.DuckDBPyConnection) -> None:
         tools.plausible(con, company=HOSTILE, reps=reps)
         con.execute("update process.stages set label = '<marquee onclick=alert(1)>' || stage || '</marquee>'")
         con.execute("update process.branches set label = ?", [HOSTILE])
@@ -212,8 +221,8 @@ def test_hostile_text_stays_text(published, tools, tmp_path):
     assert page.unclosed == 0
 
 
-def test_an_empty_company_gets_a_report_with_reasons(published, tools, tmp_path):
-    def fill(con):
+def test_an_empty_company_gets_a_report_with_reasons(published: Published, tools: Tools, tmp_path: Path) -> None:
+    def fill(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(
             "insert into process.run values (?, ?, 'New', 'EUR', 'Europe/Berlin', 1)", [tools.as_of, tools.as_of.date()]
         )
@@ -232,10 +241,10 @@ def test_an_empty_company_gets_a_report_with_reasons(published, tools, tmp_path)
     assert "07:00 CET" in page.text
 
 
-def test_missing_tables_are_named(published, tools, tmp_path):
+def test_missing_tables_are_named(published: Published, tools: Tools, tmp_path: Path) -> None:
     schema = tools.schema[: tools.schema.index("create table process.stages")]
 
-    def fill(con):
+    def fill(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(
             "insert into process.run values (?, ?, 'New', 'USD', 'America/Denver', 1)",
             [tools.as_of, tools.as_of.date()],
@@ -246,15 +255,15 @@ def test_missing_tables_are_named(published, tools, tmp_path):
         assert f"Table with name {table} does not exist" in page.text
 
 
-def test_what_is_no_version_is_refused(published, tmp_path):
+def test_what_is_no_version_is_refused(published: Published, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="not a published version"):
         leadership_report(published.write(schema="create table t (x integer)"), tmp_path)
     with pytest.raises(ConfigurationError, match="nothing is published"):
         leadership_report(tmp_path / "nowhere.duckdb", tmp_path)
 
 
-def test_few_cases_and_missing_values_are_marked(published, tools, tmp_path):
-    def fill(con):
+def test_few_cases_and_missing_values_are_marked(published: Published, tools: Tools, tmp_path: Path) -> None:
+    def fill(con: duckdb.DuckDBPyConnection) -> None:
         tools.plausible(con)
         con.execute("""
             update kpi.kpi_scorecard set current_value = null, current_low = null, current_high = null, current_n = 0, status = null, is_low_n = true
@@ -270,8 +279,10 @@ def test_few_cases_and_missing_values_are_marked(published, tools, tmp_path):
     assert page.row("Ben Brooks")[4] == "–", "a skill that is not known is not 0"
 
 
-def test_a_company_without_amounts_gets_counts_and_reasons_instead_of_zeros(published, tools, tmp_path):
-    def fill(con):
+def test_a_company_without_amounts_gets_counts_and_reasons_instead_of_zeros(
+    published: Published, tools: Tools, tmp_path: Path
+) -> None:
+    def fill(con: duckdb.DuckDBPyConnection) -> None:
         tools.plausible(con)
         con.execute("update kpi.kpi_pipeline set amount = 0, weighted_amount = 0")
         con.execute(
@@ -287,14 +298,14 @@ def test_a_company_without_amounts_gets_counts_and_reasons_instead_of_zeros(publ
     assert "None of them has an amount" in page.text
 
 
-def test_many_reps_still_fit_a_page(published, tools, tmp_path):
+def test_many_reps_still_fit_a_page(published: Published, tools: Tools, tmp_path: Path) -> None:
     reps = tuple(f"Rep {number:03}" for number in range(90))
     _, page = made(published, tmp_path, lambda con: tools.plausible(con, reps=reps))
     assert "The 40 lowest of 90." in page.text
 
 
-def test_a_target_missed_by_less_than_the_rounding_says_so(published, tools, tmp_path):
-    def fill(con):
+def test_a_target_missed_by_less_than_the_rounding_says_so(published: Published, tools: Tools, tmp_path: Path) -> None:
+    def fill(con: duckdb.DuckDBPyConnection) -> None:
         tools.plausible(con)
         con.execute("update kpi.kpi_scorecard set current_value = 15.004 where kpi = 'speed_to_lead_median_minutes'")
 
@@ -303,9 +314,9 @@ def test_a_target_missed_by_less_than_the_rounding_says_so(published, tools, tmp
     assert "7.0 days or less, just missed" not in page.text
 
 
-def test_findings_follow_the_data(published, tools):
+def test_findings_follow_the_data(published: Published, tools: Tools) -> None:
     def sentences(change: str | None = None) -> list[str]:
-        def fill(con):
+        def fill(con: duckdb.DuckDBPyConnection) -> None:
             tools.plausible(con)
             if change:
                 con.execute(change)
@@ -337,17 +348,19 @@ def test_findings_follow_the_data(published, tools):
     assert any("Ana Alvarez has 69.0 %" in sentence for sentence in few)
 
 
-def test_the_same_version_gives_the_same_page(published, tools, tmp_path):
+def test_the_same_version_gives_the_same_page(published: Published, tools: Tools, tmp_path: Path) -> None:
     pointer = published.write(tools.plausible)
     first = leadership_report(pointer, tmp_path / "a").html.read_bytes()
     assert leadership_report(pointer, tmp_path / "b").html.read_bytes() == first
 
 
 @pytest.mark.usefixtures("with_pdf")
-def test_without_pango_there_is_a_page_and_one_line(published, tools, tmp_path, monkeypatch):
+def test_without_pango_there_is_a_page_and_one_line(
+    published: Published, tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = builtins.__import__
 
-    def without_pango(name, *args, **kwargs):
+    def without_pango(name: str, *args: Any, **kwargs: Any) -> Any:
         if name == "weasyprint":
             raise OSError("cannot load library 'libpango-1.0-0'")
         return real(name, *args, **kwargs)
@@ -361,7 +374,7 @@ def test_without_pango_there_is_a_page_and_one_line(published, tools, tmp_path, 
     assert not stale.exists(), "a PDF of another version must not stay beside the page"
 
 
-def test_without_a_pdf_none_of_another_version_stays(published, tools, tmp_path):
+def test_without_a_pdf_none_of_another_version_stays(published: Published, tools: Tools, tmp_path: Path) -> None:
     stale = tmp_path / "leadership-report.pdf"
     stale.write_bytes(b"of another version")
     files = leadership_report(published.write(tools.plausible), tmp_path, with_pdf=False)
@@ -370,7 +383,7 @@ def test_without_a_pdf_none_of_another_version_stays(published, tools, tmp_path)
 
 
 @pytest.mark.usefixtures("with_pdf")
-def test_pdf(published, tools, tmp_path):
+def test_pdf(published: Published, tools: Tools, tmp_path: Path) -> None:
     files = leadership_report(published.write(tools.plausible), tmp_path)
     if files.pdf is None:
         pytest.skip("pango is not installed here")
@@ -382,13 +395,13 @@ def test_pdf(published, tools, tmp_path):
     ]
 
 
-def test_the_pdf_fetches_nothing():
+def test_the_pdf_fetches_nothing() -> None:
     with pytest.raises(ValueError, match="fetches nothing"):
         pdf._refuse("file:///etc/passwd")
 
 
-def test_an_open_deal_without_a_stage_is_shown_as_such(published, tools, tmp_path):
-    def fill(con):
+def test_an_open_deal_without_a_stage_is_shown_as_such(published: Published, tools: Tools, tmp_path: Path) -> None:
+    def fill(con: duckdb.DuckDBPyConnection) -> None:
         tools.plausible(con)
         con.execute(
             "insert into kpi.kpi_pipeline (segment_type, segment, stage, deals) values ('total', 'total', null, 4)"
@@ -398,8 +411,8 @@ def test_an_open_deal_without_a_stage_is_shown_as_such(published, tools, tmp_pat
     assert page.row("(no stage)")[1] == "4"
 
 
-def test_what_could_not_be_judged_stands_at_the_end(published, tools, tmp_path):
-    def fill(con):
+def test_what_could_not_be_judged_stands_at_the_end(published: Published, tools: Tools, tmp_path: Path) -> None:
+    def fill(con: duckdb.DuckDBPyConnection) -> None:
         tools.plausible(con)
         con.execute(
             "create or replace table kpi.kpi_unmapped_values (field varchar, value varchar, records bigint, amount double)"

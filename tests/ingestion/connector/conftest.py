@@ -53,7 +53,9 @@ class Service:
         self.seen: list[tuple[str, str]] = []
         self.before: Callable[[str, str], None] | None = None
         self.change: Callable[[bytes], bytes] | None = None
-        inner = self._server._server.app
+        server = self._server._server
+        assert server is not None
+        inner = server.app
 
         def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
@@ -70,7 +72,7 @@ class Service:
                     return [self.change(b"".join(inner(environ, start_response)))]
             return inner(environ, start_response)
 
-        self._server._server.app = app
+        server.app = app
 
     def stop(self) -> None:
         self._server.stop()

@@ -86,7 +86,7 @@ def test_no_match_is_told(bucket: Any) -> None:
 
 def test_an_object_that_changes_while_it_is_read_comes_whole(bucket: Any) -> None:
     bucket.put("leads_1.csv", leads("old", "older"))
-    swapped = []
+    swapped: list[str] = []
 
     def swap(method: str, path: str) -> None:
         if method == "GET" and path.endswith("leads_1.csv") and not swapped:

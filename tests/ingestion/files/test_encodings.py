@@ -115,8 +115,7 @@ def test_a_file_of_another_kind_is_refused_alone(crm: Any, name: str, content: b
 
 def test_an_error_within_duckdb_refuses_its_file_alone(crm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from ingestion.files import land
-
-    read_plain = land.read_plain
+    from ingestion.files.readers.tabular import read_plain
 
     def breaks(path: Path, *arguments: Any) -> Any:
         if path.name == "a.csv":
@@ -142,7 +141,7 @@ def test_the_rows_of_refused_files_are_known(crm: Any, monkeypatch: pytest.Monke
     closed = crm.data("closed.csv", good)
     opened = Path.open
 
-    def refuse(self: Path, *arguments: object, **options: object) -> object:
+    def refuse(self: Path, *arguments: Any, **options: Any) -> Any:
         if self == closed:
             raise PermissionError(13, "Permission denied")
         return opened(self, *arguments, **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from datetime import datetime
 from decimal import Decimal
@@ -17,15 +18,13 @@ from tests.ingestion.files.mappings import DEALS, HEADER, STAGES
 
 
 def test_only_what_changed_is_read_again(crm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ingestion.files import state
-
     crm.mapping(DEALS)
     crm.data("deals_1.csv", HEADER + "1,5,,,,\n")
     second = crm.data("deals_2.csv", HEADER + "2,6,,,,\n")
     first = crm.run()
     assert (first.state, first.requests) == ("loaded", 2)
 
-    monkeypatch.setattr(state.hashlib, "file_digest", lambda file, _: pytest.fail(f"{file.name} was read"))
+    monkeypatch.setattr(hashlib, "file_digest", lambda file, _: pytest.fail(f"{file.name} was read"))
     again = crm.run()
     assert (again.state, again.requests, again.tables, again.load_id) == ("unchanged", 0, {}, None)
     monkeypatch.undo()
@@ -94,7 +93,7 @@ def test_an_unreadable_file_does_not_stop_the_others(crm: Any, monkeypatch: pyte
     path = crm.data("deals_1.csv", HEADER)
     opened = Path.open
 
-    def refuse(self: Path, *arguments: object, **options: object) -> object:
+    def refuse(self: Path, *arguments: Any, **options: Any) -> Any:
         if self == path:
             raise PermissionError(13, "Permission denied")
         return opened(self, *arguments, **options)
@@ -182,7 +181,7 @@ def test_a_file_that_grows_while_it_is_read_is_read_again(crm: Any, monkeypatch:
     crm.mapping(DEALS)
     path = crm.data("deals_1.csv", HEADER + "1,5,,,,\n")
 
-    def land_and_grow(*given: Any) -> str | None:
+    def land_and_grow(*given: Any) -> Any:
         refused = land(*given)
         path.write_text(path.read_text() + "2,7,,,,\n")
         return refused

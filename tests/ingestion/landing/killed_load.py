@@ -79,7 +79,7 @@ def in_child(work: Callable[[Callable[[str], None]], None]) -> list[str]:
     if child == 0:
         os.close(reader)
         try:
-            work(lambda line: os.write(writer, f"{line}\n".encode()) and None)  # type: ignore[arg-type, return-value]
+            work(lambda line: os.write(writer, f"{line}\n".encode()) and None)  # type: ignore[arg-type]
         finally:
             os._exit(0)
     os.close(writer)

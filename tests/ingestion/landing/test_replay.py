@@ -13,6 +13,7 @@ import pytest
 from ingestion import quarantine, rawlog
 from ingestion.catalogue import create_views
 from ingestion.landing.load import Landing
+from ingestion.landing.quarantine import Waiting
 from ingestion.sources.typeform.tables import RESPONSES
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
@@ -65,7 +66,7 @@ def newest(company: Company) -> list[str]:
     return [row[0] for row in rows]
 
 
-def replay(company: Company, *records: quarantine.Waiting) -> quarantine.Replay:
+def replay(company: Company, *records: Waiting) -> quarantine.Replay:
     return quarantine.replay(company, records, received_at=START + timedelta(days=2))
 
 

@@ -15,6 +15,7 @@ from ingestion.catalogue import create_views, raw_tables
 from ingestion.landing.load import Landing
 from ingestion.privacy import erasure
 from ingestion.privacy.erasure import erase
+from ingestion.privacy.suppression import without
 from ingestion.rawlog.accounting import TableCount
 from ingestion.sources.typeform.tables import RESPONSES
 from salesgauge.errors import ConfigurationError
@@ -246,13 +247,13 @@ def test_an_interrupted_erasure_goes_on_where_the_telling_version_is_gone(
 ) -> None:
     land(typeform, 0, response(1, hidden={"email": JANE}))
     land(typeform, 1, response(1), response(2))
-    remove, calls = erasure.without, []
+    calls: list[Any] = []
 
     def killed(*args: Any) -> list[str | None]:
         calls.append(args)
         if len(calls) > 1:
             raise KeyboardInterrupt
-        return remove(*args)
+        return without(*args)
 
     monkeypatch.setattr(erasure, "without", killed)
     with pytest.raises(KeyboardInterrupt):

@@ -30,7 +30,9 @@ class Portal:
         self.archived: dict[str, dict[str, dict[str, Any]]] = {kind.name: {} for kind in OBJECTS}
         self.links: dict[tuple[str, str], dict[str, list[Any]]] = {}
         self.owner_list = [{"id": "77", "email": "a@b.co", "firstName": "Ann", "lastName": "Lee", "archived": False}]
-        self.pipeline_list = [{"id": "default", "label": "Sales", "stages": [{"id": "quote_sent", "label": "Quote"}]}]
+        self.pipeline_list: list[dict[str, Any]] = [
+            {"id": "default", "label": "Sales", "stages": [{"id": "quote_sent", "label": "Quote"}]}
+        ]
         self.custom: list[dict[str, Any]] = [{"name": "branch", "hubspotDefined": False}]
         self.calls: Counter[str] = Counter()
         self.reads: list[str] = []
@@ -40,7 +42,10 @@ class Portal:
         self.clock = "Wed, 01 Jul 2026 05:00:00 GMT"
         objects = "/crm/v3/objects/{kind}" if version == "v3" else f"/crm/objects/{version}/{{kind}}"
         links = "/crm/v4/associations" if version == "v3" else f"/crm/associations/{version}"
-        area = (lambda name: f"/crm/v3/{name}") if version == "v3" else (lambda name: f"/crm/{name}/{version}")
+
+        def area(name: str) -> str:
+            return f"/crm/v3/{name}" if version == "v3" else f"/crm/{name}/{version}"
+
         self._app = Starlette(
             routes=[
                 Route(objects, self._list),

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from demo.log import CompanyLog
-from demo.servers.callrail.server import API_KEY, CallRailOptions, CallRailServer, e164
+from demo.servers.callrail.server import API_KEY, CallRailOptions, CallRailServer
+from demo.servers.numbers import e164
 from demo.servers.traffic import Loopback
 from demo.simulation.simulate import simulate
 from ingestion.catalogue import create_views

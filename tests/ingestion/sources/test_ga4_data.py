@@ -275,7 +275,9 @@ def test_a_report_that_can_not_be_had_does_not_stop_the_others(site: Property) -
     site.options(incompatible="advertiserAdClicks")
     result = site.run()
     assert (
-        result.state == "failed" and "ad_cost: " in result.error and "Please remove advertiserAdClicks" in result.error
+        result.state == "failed"
+        and "ad_cost: " in (result.error or "")
+        and "Please remove advertiserAdClicks" in (result.error or "")
     )
     assert result.load_id is not None and _plain(site.counted("sessions")) == site.truth("sessions")
     site.options()
@@ -285,7 +287,7 @@ def test_a_report_that_can_not_be_had_does_not_stop_the_others(site: Property) -
 def test_a_failure_in_between_keeps_the_days_before(site: Property) -> None:
     site.faults.play(Fault("runReport", first=20, times=None, answer=(403, {}, b'{"error": {"code": 403, "message": "gone", "status": "PERMISSION_DENIED"}}')))  # fmt: skip
     result = site.run()
-    assert result.state == "failed" and "may not read property" in result.error
+    assert result.state == "failed" and "may not read property" in (result.error or "")
     assert site.query("select count(*) from raw_ga4_data.days")[0][0] >= 15
     site.faults.play()
     assert site.run().error is None and _plain(site.counted("events")) == site.truth("events")

@@ -74,7 +74,8 @@ def test_the_first_load_holds_everything(portal: Portal, directory: Any, run: An
 
 
 def test_a_run_without_changes_loads_nothing_in_29_requests(portal: Portal, directory: Any, run: Any) -> None:
-    portal.put("companies", 1), portal.put("emails", 1), portal.put("meetings", 1), portal.put("tasks", 1)
+    for kind in ("companies", "emails", "meetings", "tasks"):
+        portal.put(kind, 1)
     run()
     landing, load_id, requests = run()
 

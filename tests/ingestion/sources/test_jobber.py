@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,8 +143,8 @@ def test_a_client_that_is_deleted_while_pages_are_read_hides_no_other(account: M
     assert len(clients) > 60, "more than a page"
     listed = iter(range(1_000))
 
-    class Shrinking(list):  # type: ignore[type-arg]
-        def __iter__(self):  # type: ignore[no-untyped-def]
+    class Shrinking(list[Any]):
+        def __iter__(self) -> Iterator[Any]:
             found = list(super().__iter__())
             if next(listed) == 0:
                 self.pop(1)

@@ -40,8 +40,7 @@ class Org:
 
     def __init__(self, root: Path, log: CompanyLog, servers: DemoServers) -> None:
         self.root, self.log, self.servers = root, log, servers
-        urls = {"crm_url": servers.crm_url, "typeform_url": servers.typeform_url}
-        demo.company.write(root, log, crm_name="salesforce", **urls)
+        demo.company.write(root, log, crm_name="salesforce", crm_url=servers.crm_url, typeform_url=servers.typeform_url)
 
     @property
     def company(self) -> Company:

@@ -177,7 +177,8 @@ def test_a_right_that_lacks_is_asked_for_once_and_what_it_hid_is_read_when_it_co
     tmp_path: Path, log: CompanyLog
 ) -> None:
     titan = server(log, ServiceTitanOptions())
-    titan.app = faults = Faults(titan.app)
+    faults = Faults(titan.app)
+    titan.app = faults  # type: ignore[assignment]  # an application around it
     faults.play(Fault("estimates/.*/changes", times=None, answer=says(403, {"title": "Forbidden"})))
     with site(tmp_path, log, "servicetitan", titan) as one:
         first = one.run()
