@@ -73,7 +73,7 @@ def test_what_has_no_rows_of_its_own_is_said(store: MetricStore) -> None:
 def test_an_explanation_has_the_definition_and_sql_that_gives_the_answer(
     store: MetricStore, con: duckdb.DuckDBPyConnection
 ) -> None:
-    question = {"by": ["rep"], "grain": "month", "where": "service_line = 'hvac'"}
+    question: dict[str, Any] = {"by": ["rep"], "grain": "month", "where": "service_line = 'hvac'"}
     for name in ("sales_cycle_days_median", "deals_won", "win_rate_by_amount"):
         one, answer = store.explain(name, **question), store.ask([name], **question)
         again = [[None if row[0] is None else row[0].date(), *row[1:]] for row in con.sql(one.sql).fetchall()]

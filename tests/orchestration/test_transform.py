@@ -118,6 +118,53 @@ def test_what_a_killed_process_left_of_a_plan_is_not_read(project: Path) -> None
     assert not file.with_suffix(".partial").exists()
 
 
+METRICS = """
+models:
+  - name: days
+    time_spine: {standard_granularity_column: on_date}
+    columns: [{name: on_date, granularity: day}]
+semantic_models:
+  - name: calls
+    model: ref('calls')
+    defaults: {agg_time_dimension: on_date}
+    entities: [{name: call, type: primary, expr: call_id}]
+    dimensions: [{name: on_date, type: time, type_params: {time_granularity: day}}]
+    measures: [{name: calls, agg: sum, expr: "1"}, {name: booked, agg: sum, expr: "2"}]
+metrics:
+  - {name: calls, label: Calls, type: simple, type_params: {measure: calls}}
+"""
+# It depends on the order of a set whether dbt stumbles over one pair.
+GONE_LATER = "".join(
+    f"""
+  - {{name: rate_{number}, label: Rate {number}, type: ratio, type_params: {{numerator: part_{number}, denominator: calls}}}}
+  - {{name: part_{number}, label: Part {number}, type: simple, type_params: {{measure: booked}}}}"""
+    for number in range(20)
+)
+
+
+def test_an_upgrade_that_takes_metrics_away_is_parsed(project: Path) -> None:
+    """dbt parses what changed, and stumbles where a metric went together with one that is made of it: then it parses all."""
+    (project / "models" / "calls.sql").write_text("select 1 as call_id, current_date as on_date")
+    (project / "models" / "days.sql").write_text("select current_date as on_date")
+    values = {"sources": ["two"]}
+
+    def metrics_of(text: str) -> set[str]:
+        (project / "models" / "metrics.yml").write_text(text)
+        transform.KEPT.clear()  # as in the next process
+        result = transform.parse(values)
+        assert result.success, result.exception
+        return {metric.name for metric in result.result.metrics.values()}
+
+    assert len(metrics_of(METRICS + GONE_LATER)) == 41
+    kept = transform.parse_target(values) / "partial_parse.msgpack"
+    assert kept.is_file()
+    (project / "models" / "metrics.yml").write_text(METRICS)
+    arguments = ["parse", "--vars", json.dumps(values)]
+    alone = transform.invoke(arguments, warehouse=kept.with_name("salesgauge.duckdb"), target=kept.parent)
+    assert not alone.success, "dbt manages by itself: the second try in transform.parse can go"
+    assert metrics_of(METRICS) == {"calls"}
+
+
 def test_what_is_read_when_a_model_is_compiled_makes_no_other_graph() -> None:
     values = {"sources": ["two"]}
     assert transform.parse_target(values) != transform.parse_target({"sources": ["one"]})
