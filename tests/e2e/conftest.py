@@ -13,11 +13,15 @@ from demo.company import write
 from demo.log import CompanyLog
 from demo.serve import DemoServers
 from demo.simulation.simulate import simulate
+from demo.simulation.world import DAYS
 from demo.truth import Truth, compute
 from orchestration import pipeline
 from orchestration.pipeline import RunOutcome
 from salesgauge.settings import Company
 from tests.e2e.processes import vary
+
+# Without what the models, the truth and the comparison do for a second year of days, weeks and months.
+MONTHS_13 = 400
 
 
 @dataclass
@@ -54,16 +58,17 @@ def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "questions"
 
 
-# The first company is as large as the demo; with the others it is the chances that matter, not the size.
-SEEDS = {1: 1.0, 2: 0.25, 3: 0.25, 4: 0.25, 5: 0.25}
+# Seed → scale and days. It is the chances that matter, not the size: two years, with a year to compare and to forecast from, where the process is
+# the demo's and where it is another one, else the change of the process and the twelve months since.
+SEEDS = {1: (0.25, DAYS), 2: (0.25, MONTHS_13), 3: (0.25, MONTHS_13), 4: (0.15, DAYS), 5: (0.25, MONTHS_13)}
 
 
 @pytest.fixture(
     scope="module", params=[pytest.param(seed, marks=[pytest.mark.slow] if seed > 1 else []) for seed in SEEDS]
 )
 def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Published:
-    """A whole run of one seed; from the fourth on with another process file. ``SALESGAUGE_FULL_SCALE=1`` makes all as large as the demo."""
-    log = simulate(request.param, 1.0 if os.environ.get("SALESGAUGE_FULL_SCALE") else SEEDS[request.param])
+    """A whole run of one seed; from the fourth on with another process file. ``SALESGAUGE_FULL_SCALE=1`` makes all as large and old as the demo."""
+    log = simulate(request.param, *((1.0, DAYS) if os.environ.get("SALESGAUGE_FULL_SCALE") else SEEDS[request.param]))
     with DemoServers(log) as servers:
         root = tmp_path_factory.mktemp("company")
         return publish(root, log, servers, vary if request.param > 3 else lambda process_file: None)

@@ -16,7 +16,7 @@ from metrics import MetricStore
 from orchestration.availability import availability
 from salesgauge.kpis import kpis
 from tests.e2e.comparison import differences
-from tests.e2e.conftest import Published, publish
+from tests.e2e.conftest import MONTHS_13, Published, publish
 from tests.e2e.truth_metrics import QUERIES, Answers, without_nothing
 from tests.e2e.truth_tables import TABLES, compare
 
@@ -32,7 +32,7 @@ def crm(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def published(crm: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
     """A small company that runs the CRM."""
-    log = simulate(11, 0.1)
+    log = simulate(11, 0.1, MONTHS_13)
     with DemoServers(log, crm) as servers:
         yield publish(tmp_path_factory.mktemp(crm), log, servers)
 

@@ -16,7 +16,7 @@ from demo.simulation.simulate import simulate
 from demo.truth import Truth, compute
 from demo.truth.records import Deal, Lead
 from tests.e2e.comparison import differences
-from tests.e2e.conftest import Published, publish
+from tests.e2e.conftest import MONTHS_13, Published, publish
 from tests.e2e.truth_tables import TABLES, compare, warehouse_table
 
 pytestmark = pytest.mark.slow
@@ -110,7 +110,7 @@ class Two:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
-    root, log = tmp_path_factory.mktemp("company"), simulate(6, 0.15)
+    root, log = tmp_path_factory.mktemp("company"), simulate(6, 0.15, MONTHS_13)
     with DemoServers(log) as servers:
         first = publish(root, log, servers)
         later = changed(log, first.truth)
