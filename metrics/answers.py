@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, Literal
 
 from salesgauge.errors import ConfigurationError
@@ -97,3 +98,16 @@ def _nothing(column: Column) -> Any:
     if column.role == "is_low_n":
         return True
     return 0 if column.role == "n" or (column.role == "value" and column.unit in ("count", "money")) else None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A question explained. ``declared``: what ``config.meta`` of the metric holds in the version ``version``, whose data end at ``as_of_date``."""
+
+    metric: str
+    label: str
+    description: str
+    declared: Mapping[str, Any]
+    sql: str
+    version: str
+    as_of_date: date

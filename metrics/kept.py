@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import salesgauge
 from metrics.estimates import FILES, FOLDER
+from salesgauge.settings import PROJECT_ROOT
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Kept:
 
     def __init__(self, folder: Path, *definitions: str) -> None:
         # What is in ``engine`` names the version of MetricFlow.
-        code = [*Path(__file__).parent.glob("*.py"), Path(salesgauge.__path__[0]) / "process" / "expressions.py"]
+        code = [*Path(__file__).parent.glob("*.py"), PROJECT_ROOT / "salesgauge" / "process" / "expressions.py"]
         code += [FOLDER / name for name in FILES]
         parts = [*definitions, *(file.read_text(encoding="utf-8") for file in sorted(code))]
         self._folder = folder / hashlib.sha256("\0".join(parts).encode()).hexdigest()

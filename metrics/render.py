@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from metrics.answers import Answer, Column, Rows
+from metrics.answers import Answer, Column, Explanation, Rows
 from salesgauge.errors import ConfigurationError
 from salesgauge.numbers import MISSING, change_of, count, in_full, span
 
@@ -31,6 +31,30 @@ def render(answer: Answer, format: str, currency: str = "") -> str:
     if format == "table":
         return _table(answer, rows, currency)
     raise ConfigurationError(f"There is no format {format!r}. Formats: {', '.join(FORMATS)}")
+
+
+def explained(one: Explanation) -> str:
+    """How a number is computed, and the SQL that answers the question, for reading."""
+    declared = one.declared
+    fact = f"marts.{declared['fact']}" if declared.get("fact") else ""
+    lines = {
+        "definition": declared.get("definition") or one.description,
+        "unit": declared.get("unit"),
+        "better": {"up": "higher", "down": "lower"}.get(declared.get("better", "")),
+        "statistic": declared.get("kind"),
+        "numerator": declared.get("numerator"),
+        "denominator": declared.get("denominator"),
+        "value": declared.get("value"),
+        "rows": f"{fact} where {declared['where']}" if declared.get("where") else fact,
+        "period by": declared.get("date"),
+        "needs": ", ".join(declared.get("needs", [])),
+        "version": f"definition {declared['version']}" if "version" in declared else "",
+        "data": f"published version {one.version}, as of {one.as_of_date}",
+    }
+    told = [f"{name:<12} {value}" for name, value in lines.items() if value]
+    return "\n".join(
+        [f"{one.label}: {one.metric}", *told, "sql, for duckdb var/published/salesgauge.duckdb", f"{one.sql};", ""]
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from metrics.answers import Answer, Column, Role, merged
+from metrics.answers import Answer, Column, Explanation, Role, merged
 from metrics.compare import Target
 from metrics.estimates import (
     WITH_INTERVAL,
@@ -54,19 +54,6 @@ class MetricInfo:
     dimensions: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Explanation:
-    """A question explained. ``declared``: what ``config.meta`` of the metric holds in the version ``version``, whose data end at ``as_of_date``."""
-
-    metric: str
-    label: str
-    description: str
-    declared: Mapping[str, Any]
-    sql: str
-    version: str
-    as_of_date: date
-
-
 class MetricStore:
     """Answers metric queries from the version that ``pointer`` names when the store is made; it stays on that version.
 
@@ -100,6 +87,18 @@ class MetricStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def version(self) -> str:
+        """The name of the version that is asked."""
+        return self._file.parent.name
+
+    def sql(self, sql: str) -> pd.DataFrame:
+        """The answer to ``sql`` over the tables of the version. ConfigurationError: it can't be answered."""
+        try:
+            return self._con.sql(sql).df()
+        except (duckdb.Error, AttributeError) as error:  # a statement without an answer gives None
+            raise ConfigurationError(f"The SQL can't be answered: {str(error).splitlines()[0]}") from error
 
     @cached_property
     def as_of_date(self) -> date:
@@ -281,7 +280,7 @@ class MetricStore:
             known.description,
             known.declared,
             sqlglot.transpile(sql, read="duckdb", write="duckdb", pretty=True)[0],
-            self._file.parent.name,
+            self.version,
             self.as_of_date,
         )
 

@@ -13,7 +13,7 @@ from salesgauge.settings import Company
 
 if TYPE_CHECKING:
     from metrics import Answer, MetricStore
-    from metrics.store import Explanation
+    from metrics.answers import Explanation
 
 # Of the rows behind a number a table shows so many, where nothing else is asked for.
 _MOST_ROWS = 25
@@ -123,34 +123,13 @@ def _rows_behind(
 
 
 def _print_explanation(one: Explanation, style: str) -> None:
+    from metrics import explained
+
     if style == "json":
         found = {**vars(one), "declared": dict(one.declared), "as_of_date": one.as_of_date.isoformat()}
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
-        return
-    declared = one.declared
-    click.echo(f"{one.label}: {one.metric}")
-    for name, value in (
-        ("definition", declared.get("definition") or one.description),
-        ("unit", declared.get("unit")),
-        ("better", {"up": "higher", "down": "lower"}.get(declared.get("better", ""))),
-        ("statistic", declared.get("kind")),
-        ("numerator", declared.get("numerator")),
-        ("denominator", declared.get("denominator")),
-        ("value", declared.get("value")),
-        (
-            "rows",
-            f"marts.{declared['fact']}" + (f" where {declared['where']}" if declared.get("where") else "")
-            if declared.get("fact")
-            else None,
-        ),
-        ("period by", declared.get("date")),
-        ("needs", ", ".join(declared.get("needs", []))),
-        ("version", f"definition {declared['version']}" if "version" in declared else None),
-        ("data", f"published version {one.version}, as of {one.as_of_date}"),
-    ):
-        if value:
-            click.echo(f"{name:<12} {value}")
-    click.echo(f"sql, for duckdb var/published/salesgauge.duckdb\n{one.sql};\n")
+    else:
+        click.echo(explained(one))
 
 
 def _print_metrics(store: MetricStore, metrics: Sequence[str]) -> None:
