@@ -116,7 +116,7 @@ def _kpi(metric: Mapping[str, Any]) -> Kpi:
         "numerator": "numerator",
         "where": f"kpi = '{name}'",
     }
-    mart = meta.pop("mart", where)
+    mart = meta.pop("mart", None) or where
     try:
         kpi = Kpi(
             name=name,

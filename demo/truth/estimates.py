@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 Z = 1.96
 Interval = tuple[float | None, float | None]
 NO_INTERVAL: Interval = (None, None)
+# What a KPI is of its observations, as `kind` in docs/how-to/add-a-kpi.md
+FLOW, MEDIAN, PERCENTILE, SHARE, MEAN, WEIGHTED, QUOTIENT, PER, ODDS, POINTS = range(10)
 
 
 def quotient(numerator: float, denominator: float) -> float | None:
@@ -105,3 +108,35 @@ def km_median(times: np.ndarray, events: np.ndarray) -> float | None:
     survival = np.cumprod(1 - deaths / at_risk)
     below = np.flatnonzero(survival <= 0.5 + 1e-9)
     return float(ends[below[0]]) if len(below) else None
+
+
+@dataclass
+class Estimate:
+    """A KPI of one window; ``n``: how many observations it rests on."""
+
+    value: float | None
+    interval: Interval
+    n: int
+
+
+def estimate(kind: int, y: np.ndarray, x: np.ndarray) -> Estimate:
+    """The statistic ``kind`` of observations ``y`` (and ``x``, where it has a denominator)."""
+    n, total = len(y), float(y.sum())
+    ordered = np.sort(y)
+    if kind == FLOW:
+        return Estimate(total, (None, None), n)
+    if kind == MEDIAN:
+        return Estimate(percentile(ordered, 0.5), median_interval(ordered), n)
+    if kind == PERCENTILE:
+        return Estimate(percentile(ordered, 0.9), (None, None), n)
+    if kind == SHARE:
+        return Estimate(quotient(total, n), wilson(int(total), n), n)
+    if kind == ODDS:
+        low, high = wilson(int(total), n) if n > total else (None, None)
+        return Estimate(quotient(total, n - total), (odds(low), odds(high)), n)
+    if kind == WEIGHTED:
+        return Estimate(quotient(total, float(x.sum())), ratio_interval(y, x), n)
+    if kind in (QUOTIENT, PER):  # PER: x counts what the observations are per
+        return Estimate(quotient(total, float(x.sum())), (None, None), n if kind == QUOTIENT else int(x.sum()))
+    interval = mean_interval(y) if kind == MEAN else points_interval(y)
+    return Estimate(float(y.mean()) if n else None, interval, n)

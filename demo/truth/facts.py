@@ -106,6 +106,9 @@ class Facts:
                     "loss_reason": deal.own.get("loss_reason"),
                     "cycle_days": local_days(deal.created, case.closed, deal.zone) if counts else None,
                     "first_close_days": local_days(deal.created, case.first_closed, deal.zone) if counts else None,
+                    "lead_days": local_days(deal.lead.created, case.closed, deal.zone)
+                    if counts and deal.lead
+                    else None,
                     "first_touch_days": local_days(touch, case.closed, deal.zone) if counts else None,
                     **self.segments(deal, deal.owner_at(case.closed), closed_date),
                 }
@@ -118,6 +121,7 @@ class Facts:
             "loss_reason",
             "cycle_days",
             "first_close_days",
+            "lead_days",
             "first_touch_days",
         ]
         return self.frame(rows, columns)

@@ -27,8 +27,8 @@ from demo.truth.estimates import (
 )
 from demo.truth.facts import Facts
 from demo.truth.process_map import process_edges, process_variants
-from demo.truth.rates import rates
 from demo.truth.rollup import KEYS, NONE, rollup, sums
+from demo.truth.values import values as kpi_values
 
 LOW_N = 20
 
@@ -366,7 +366,7 @@ BY_NAME: dict[str, Callable[[Facts], pd.DataFrame]] = {
     "kpi_crm_completeness": crm_completeness,
     "kpi_crm_completeness_by_field": crm_completeness_by_field,
     "kpi_satisfaction": satisfaction,
-    "kpi_value": rates,
+    "kpi_value": kpi_values,
     "kpi_pipeline": pipeline,
     "kpi_process_edges": process_edges,
     "kpi_process_variants": process_variants,

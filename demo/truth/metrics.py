@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from demo.truth.rates import RATES
+from demo.truth.values import VALUES
 
 
 class MetricColumns(NamedTuple):
@@ -96,7 +96,7 @@ METRICS = {
     "loss_reasons": MetricColumns(
         "kpi_loss_reasons", "share", None, "deals_lost", {}, ("loss_reason",), is_asked=False
     ),
-    **{name: MetricColumns("kpi_value", "value", "n", "numerator", {"kpi": name}) for name in RATES},
+    **{name: MetricColumns("kpi_value", "value", "n", "numerator", {"kpi": name}) for name in VALUES},
     **{
         name: columns
         for level in ("total", "rep", "branch", "service_line")

@@ -7,41 +7,33 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from demo.truth.clock import local_date, monday
 from demo.truth.completeness import cells, records
 from demo.truth.estimates import (
-    Interval,
-    mean_interval,
-    median_interval,
+    FLOW,
+    MEAN,
+    MEDIAN,
+    ODDS,
+    PER,
+    PERCENTILE,
+    POINTS,
+    QUOTIENT,
+    SHARE,
+    WEIGHTED,
+    Estimate,
+    estimate,
     mover,
-    odds,
-    percentile,
-    points_interval,
-    quotient,
-    ratio_interval,
-    wilson,
 )
 from demo.truth.facts import Facts
 from demo.truth.forecast import LEVELS, PIPELINE
 from demo.truth.marts import LOW_N
-from demo.truth.rates import RATES
 from demo.truth.rollup import NONE
 from demo.truth.settings import Target
+from demo.truth.values import VALUES
 
 WEEKS, YEAR = timedelta(weeks=13), timedelta(weeks=52)
-FLOW, MEDIAN, PERCENTILE, SHARE, MEAN, WEIGHTED, QUOTIENT, PER, ODDS, POINTS = range(10)
-
-
-@dataclass
-class Estimate:
-    """A KPI of one window; ``n``: how many observations it rests on."""
-
-    value: float | None
-    interval: Interval
-    n: int
 
 
 @dataclass
@@ -192,9 +184,9 @@ class Scorecard:
             "nps": lambda: Observations(_y(answers, answers["points"]), POINTS),
             "csat": lambda: Observations(_y(answers, answers["satisfied"]), SHARE),
         }
-        if kpi in RATES:
-            frame = RATES[kpi](facts)
-            return Observations(_y(frame, frame["is_so"]), SHARE)
+        if kpi in VALUES:
+            frame = VALUES[kpi].observe(facts)
+            return Observations(_y(frame, frame["y"]), VALUES[kpi].kind)
         return choices[kpi]()
 
     def _pair(self, target: Target) -> Observations:
@@ -239,35 +231,13 @@ class Scorecard:
         if target.segment_type != "total":
             keep &= frame[target.segment_type].fillna(NONE) == target.segment
         frame = frame[keep]
-        return _estimate(observations.kind, frame["y"].to_numpy(dtype=float), frame["x"].to_numpy(dtype=float))
+        return estimate(observations.kind, frame["y"].to_numpy(dtype=float), frame["x"].to_numpy(dtype=float))
 
 
 def _y(frame: pd.DataFrame, values: Any) -> pd.DataFrame:
     """``frame`` with y; rows without a value are no observations."""
     frame = frame.assign(y=pd.Series(list(values), index=frame.index, dtype=object), x=1)
     return frame[frame["y"].notna()]
-
-
-def _estimate(kind: int, y: np.ndarray, x: np.ndarray) -> Estimate:
-    n, total = len(y), float(y.sum())
-    ordered = np.sort(y)
-    if kind == FLOW:
-        return Estimate(total, (None, None), n)
-    if kind == MEDIAN:
-        return Estimate(percentile(ordered, 0.5), median_interval(ordered), n)
-    if kind == PERCENTILE:
-        return Estimate(percentile(ordered, 0.9), (None, None), n)
-    if kind == SHARE:
-        return Estimate(quotient(total, n), wilson(int(total), n), n)
-    if kind == ODDS:
-        low, high = wilson(int(total), n) if n > total else (None, None)
-        return Estimate(quotient(total, n - total), (odds(low), odds(high)), n)
-    if kind == WEIGHTED:
-        return Estimate(quotient(total, float(x.sum())), ratio_interval(y, x), n)
-    if kind in (QUOTIENT, PER):  # PER: x counts what the observations are per
-        return Estimate(quotient(total, float(x.sum())), (None, None), n if kind == QUOTIENT else int(x.sum()))
-    interval = mean_interval(y) if kind == MEAN else points_interval(y)
-    return Estimate(float(y.mean()) if n else None, interval, n)
 
 
 def _key(target: Target) -> dict[str, Any]:

@@ -220,6 +220,7 @@ def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> 
         loss_reason=np.where(deal_outcome == "lost", pick(["price", "timing", "competitor"], deals), NONE),
         cycle_days=np.where(is_open, np.nan, cycle),
         first_close_cycle_days=np.where(is_open, np.nan, cycle * 0.9),
+        lead_cycle_days=np.where(is_open, np.nan, cycle + 2),
         first_touch_cycle_days=np.where(is_open, np.nan, cycle + 1),
         is_negative_cycle=cycle < 0,
         days_observed=cycle,
@@ -230,7 +231,7 @@ def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> 
         rep_current=current_reps,
         rep_current_id=[f"crm:{rep[-1]}" if rep else None for rep in current_reps],
     )
-    for column in ("cycle_days", "first_close_cycle_days", "first_touch_cycle_days", "amount"):
+    for column in ("cycle_days", "first_close_cycle_days", "lead_cycle_days", "first_touch_cycle_days", "amount"):
         deal_frame[column] = deal_frame[column].astype(object).where(deal_frame[column].notna(), None)
     insert(con, "marts.fct_deal", deal_frame)
     con.execute(

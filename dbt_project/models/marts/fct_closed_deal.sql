@@ -36,6 +36,7 @@ final as (
         deals.loss_reason,
         deals.cycle_days,
         deals.first_close_cycle_days,
+        deals.lead_cycle_days,
         deals.first_touch_cycle_days,
         deals.is_negative_cycle,
         deals.is_cycle_from_lead,

@@ -54,6 +54,7 @@ timed as (
         {{ business_date('stood.closed_at', 'deals.timezone') }} as closed_date,
         case when stood.close_precision = 'moment' then {{ business_hour('stood.closed_at', 'deals.timezone') }} end as closed_hour,
         cases.case_id,
+        leads.created_at as lead_created_at,
         leads.first_touch_at,
         run.as_of,
         run.currency as company_currency,
@@ -81,6 +82,7 @@ measured as (
             when outcome = 'won' then {{ days_to_close('began_at', 'closed_at', 'close_precision', 'timezone') }}
         end as days_to_close,
         case when outcome = 'won' then {{ recorded_days_between('began_at', 'first_closed_at', 'timezone') }} end as days_to_first_close,
+        case when outcome = 'won' then {{ days_to_close('lead_created_at', 'closed_at', 'close_precision', 'timezone') }} end as days_from_lead,
         case when outcome = 'won' then {{ days_to_close('first_touch_at', 'closed_at', 'close_precision', 'timezone') }} end as days_from_touch,
         case
             when outcome <> 'open' then {{ days_to_close('created_at', 'closed_at', 'close_precision', 'timezone') }}
@@ -140,6 +142,7 @@ final as (
         timed.loss_reason,
         case when timed.days_to_close between 0 and {{ longest_cycle_days() }} then timed.days_to_close end as cycle_days,
         case when timed.days_to_first_close between 0 and {{ longest_cycle_days() }} then timed.days_to_first_close end as first_close_cycle_days,
+        case when timed.days_from_lead between 0 and {{ longest_cycle_days() }} then timed.days_from_lead end as lead_cycle_days,
         case when timed.days_from_touch between 0 and {{ longest_cycle_days() }} then timed.days_from_touch end as first_touch_cycle_days,
         coalesce(timed.days_to_close < 0, false) as is_negative_cycle,
         timed.outcome = 'won' and timed.is_cycle_from_lead as is_cycle_from_lead,

@@ -1,0 +1,94 @@
+"""The KPIs that have no mart of their own (kpi_value): the observations of each, as docs/kpis.md defines them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from demo.truth.clock import local_date
+from demo.truth.estimates import MEAN, MEDIAN, PERCENTILE, POINTS, SHARE, estimate
+from demo.truth.facts import Facts
+from demo.truth.rollup import KEYS, rollup
+
+A_DAY = timedelta(hours=24)
+
+
+def calls(facts: Facts) -> pd.DataFrame:
+    """Lead calls: inbound ones that a person answered before an appointment of the lead was set. It is so: we set one within 24 hours."""
+    set_at: dict[str, list[tuple[datetime, bool]]] = defaultdict(list)
+    for activity in facts.book.activities:
+        if activity.type == "meeting" and activity.lead is not None:
+            set_at[activity.lead.id].append((activity.created, activity.automated))
+    rows = []
+    for activity in facts.book.activities:
+        lead, is_inbound_call = activity.lead, activity.type == "call" and activity.direction == "inbound"
+        if lead is None or not lead.counts or not is_inbound_call or activity.outcome != "answered":
+            continue
+        appointments = set_at[lead.id]
+        if any(at < activity.at for at, _ in appointments):
+            continue
+        day = local_date(activity.at, lead.zone)
+        is_so = any(activity.at <= at <= activity.at + A_DAY and not by_customer for at, by_customer in appointments)
+        rows.append({"on": day, "y": int(is_so), **facts.segments(lead, lead.owner_at(activity.at), day)})
+    return facts.frame(rows, ["on", "y"])
+
+
+def won_deals(value: str) -> Callable[[Facts], pd.DataFrame]:
+    """Counted deals that are won now and not before they were created, with ``value`` (a column of ``Facts.closed_deals``); below zero: not known."""
+
+    def observe(facts: Facts) -> pd.DataFrame:
+        closed = facts.closed_deals
+        won = closed[(closed["outcome"] == "won") & ~(closed["cycle_days"].astype(float) < 0)]
+        return won.assign(on=won["closed_date"], y=won[value].where(won[value].astype(float) >= 0, None))
+
+    return observe
+
+
+def tickets(facts: Facts) -> pd.DataFrame:
+    """The amounts of counted deals that are won now, in the company's currency."""
+    closed = facts.closed_deals
+    won = closed[closed["outcome"] == "won"]
+    return won.assign(on=won["closed_date"], y=[None if cents is None else cents / 100 for cents in won["cents"]])
+
+
+@dataclass(frozen=True)
+class Value:
+    """``observe``: the observations: a day ``on``, a number ``y`` (None: no observation), the segments. ``kind``: the statistic of them."""
+
+    kind: int
+    observe: Callable[[Facts], pd.DataFrame]
+
+
+VALUES = {
+    "call_booking_rate": Value(SHARE, calls),
+    "lead_cycle_days_median": Value(MEDIAN, won_deals("lead_days")),
+    "first_touch_cycle_days_median": Value(MEDIAN, won_deals("first_touch_days")),
+    "average_ticket": Value(MEAN, tickets),
+    "median_ticket": Value(MEDIAN, tickets),
+}
+_WITHOUT_NUMERATOR = (MEDIAN, PERCENTILE, MEAN, POINTS)
+
+
+def values(facts: Facts) -> pd.DataFrame:
+    """kpi_value."""
+    parts = []
+    for kpi, value in VALUES.items():
+        frame = value.observe(facts)
+        frame = frame[frame["y"].notna()].reset_index(drop=True)
+        rows = rollup(frame, "on", partial(_row, value.kind, frame["y"].to_numpy(dtype=float)))
+        parts.append(rows.astype(object).assign(kpi=kpi))
+    found = pd.concat(parts, ignore_index=True)
+    return found[["kpi", *KEYS, "numerator", "n", "value", "low", "high"]].assign(is_low_n=found["n"] < 20)
+
+
+def _row(kind: int, y: np.ndarray, members: np.ndarray) -> dict[str, Any]:
+    of = estimate(kind, y[members], np.ones(len(members)))
+    numerator = None if kind in _WITHOUT_NUMERATOR else float(y[members].sum())
+    return {"numerator": numerator, "n": of.n, "value": of.value, "low": of.interval[0], "high": of.interval[1]}
