@@ -75,9 +75,14 @@ def _farthest_from_target(report: Report) -> Iterator[Finding]:
     for row in by(rows, _gap)[-1:]:
         yield Finding(
             f"{kpi_title(row, report)} is farthest from its target",
-            f"It is {_now(row, report)}; the target is {value_of(row['target'], row['unit'], report.currency)}, "
-            f"and it was {value_of(row['baseline'], row['unit'], report.currency)} {before_words(row)}.",
+            f"It is {_now(row, report)}; the target is {value_of(row['target'], row['unit'], report.currency)}{_was(row, report)}.",
         )
+
+
+def _was(row: Row, report: Report) -> str:
+    if row["baseline"] is None:
+        return ""
+    return f", and it was {value_of(row['baseline'], row['unit'], report.currency)} {before_words(row)}"
 
 
 def _open_months(report: Report) -> Iterator[Finding]:

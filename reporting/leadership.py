@@ -32,6 +32,8 @@ STATUS = {
     "on_way": ("↗", "Better, on its way"),
     "no_change": ("→", "No clear change"),
     "worse": ("↘", "Worse"),
+    "missed": ("✗", "Target missed"),
+    "undecided": ("?", "Too few to tell"),
     None: ("·", "Not judged"),
 }
 """Status of a scorecard row: sign and words. Colour only repeats them."""
@@ -165,7 +167,11 @@ def _reason(row: Row) -> str | None:
     if row["current_value"] is None:
         return "nothing to count in these 13 weeks"
     if row["baseline"] is None:
-        return f"nothing to count {before_words(row)}"
+        judged = {
+            "missed": ": judged by the interval, all of which misses the target",
+            "undecided": ": judged by the interval, which holds the target",
+        }.get(row["status"], "")
+        return f"nothing to count {before_words(row)}{judged}"
     if row["status"] is None:
         return "without an interval, the change can't be told from chance"
     return None

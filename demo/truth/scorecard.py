@@ -93,8 +93,8 @@ class Scorecard:
                     "current_value": now.value, "current_low": now.interval[0], "current_high": now.interval[1], "current_n": now.n,
                     "difference": difference, "difference_low": low, "difference_high": high,
                     "target": target.target, "before_value": target.before, "is_season_matched": matched,
-                    "is_low_n": min(now.n, before.n) < LOW_N,
-                    "status": _status(target, now.value, difference, low, high),
+                    "is_low_n": now.n < LOW_N or 0 < before.n < LOW_N,
+                    "status": _status(target, now, difference, low, high),
                 }
             )  # fmt: skip
         return pd.DataFrame(rows, dtype=object)
@@ -251,12 +251,16 @@ def _key(target: Target) -> dict[str, Any]:
 
 
 def _status(
-    target: Target, value: float | None, difference: float | None, low: float | None, high: float | None
+    target: Target, now: Estimate, difference: float | None, low: float | None, high: float | None
 ) -> str | None:
-    if value is not None and (value >= target.target if target.direction == "up" else value <= target.target):
+    value, is_up = now.value, target.direction == "up"
+    if value is not None and (value >= target.target if is_up else value <= target.target):
         return "met"
     if low is None or high is None or difference is None:
-        return None
+        ends = [end for end in now.interval if end is not None]
+        if not ends:
+            return None
+        return "missed" if (max(ends) < target.target if is_up else min(ends) > target.target) else "undecided"
     if low <= 0 <= high:
         return "no_change"
     return "on_way" if (difference > 0) == (target.direction == "up") else "worse"

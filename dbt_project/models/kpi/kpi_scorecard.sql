@@ -44,14 +44,20 @@ compared as (
 final as (
     select
         compared.*,
-        {{ is_low_n('compared.baseline_n') }} or {{ is_low_n('compared.current_n') }} as is_low_n,
+        (compared.baseline_n > 0 and {{ is_low_n('compared.baseline_n') }}) or {{ is_low_n('compared.current_n') }} as is_low_n,
         case
             when direction = 'up' and current_value >= target then 'met'
             when direction = 'down' and current_value <= target then 'met'
-            when difference_low is null or difference_high is null then null
-            when difference_low <= 0 and difference_high >= 0 then 'no_change'
-            when (direction = 'up') = (difference > 0) then 'on_way'
-            else 'worse'
+            when difference_low is not null and difference_high is not null then
+                case
+                    when difference_low <= 0 and difference_high >= 0 then 'no_change'
+                    when (direction = 'up') = (difference > 0) then 'on_way'
+                    else 'worse'
+                end
+            -- nothing to compare with, as in a young company: the interval says what can be said of the target
+            when current_low is null or current_high is null then null
+            when (direction = 'up' and current_high < target) or (direction = 'down' and current_low > target) then 'missed'
+            else 'undecided'
         end as status,
         {{ kpi_stamp() }}
     from compared

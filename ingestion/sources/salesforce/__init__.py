@@ -45,6 +45,8 @@ ABOUT = About(
         "sales_cycle_days_mean": _SECONDS,
         "sales_cycle_days_median": _SECONDS,
         "sales_cycle_days_p90": _SECONDS,
+        "lead_cycle_days_median": _SECONDS,
+        "first_touch_cycle_days_median": _SECONDS,
         "crm_completeness": "Salesforce requires a last name and a close date, so people enter something",
     },
     scopes=("API Enabled", "View All Data (or read on every object below)"),
