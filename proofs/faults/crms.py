@@ -21,7 +21,7 @@ from demo.servers.servicetitan.server import ServiceTitanOptions
 from ingestion.sources.jobber.tables import LISTINGS
 from ingestion.sources.salesforce.tables import SOBJECTS
 from ingestion.sources.servicetitan.tables import FEEDS
-from proofs.faults.source import BEYOND, PLENTY, Row, Source, Table, Work, rows_of, section, work_on
+from proofs.faults.source import BEYOND, PLENTY, Row, Source, Stated, Table, Work, rows_of, section, work_on
 
 
 def utc(at: datetime) -> str:
@@ -84,6 +84,9 @@ HUBSPOT = Source(
     ),
     work=Work(_add_contact, _touch_contact),
     more=_hubspot_more,
+    right="crm.objects.deals.read",
+    stated=Stated("22 with up to 1,000 open deals; 3 more for leads, 2 for each of quotes, invoices and payments, 1 for forms and 1 per form",
+        lambda server, within: 22,),
     grown=240,
     denied={"denied": frozenset({"deals"})},
 )  # fmt: skip
@@ -133,6 +136,10 @@ SALESFORCE = Source(
     ),
     work=Work(_add_lead, _touch_lead),
     more=_salesforce_more,
+    right="read on this object",
+    stated=Stated(
+        "2 for every object that the user can see, and 1 for the token", lambda server, within: 2 * len(SOBJECTS) + 1
+    ),
     grown=760,
     has_sessions=True,
     denied={"hidden": frozenset({"Opportunity"})},
@@ -166,6 +173,11 @@ SERVICETITAN = Source(
         lambda at: {"summary": f"Changed {at}", "modifiedOn": utc(at)},
     ),
     more=_servicetitan_more,
+    right="the scope of jpm",
+    stated=Stated(
+        "21, one for each feed and list, and one for the token; one more where the last changes of a feed lie on two pages",
+        lambda server, within: len(FEEDS) + 1,
+    ),
     grown=200,
     has_sessions=True,
     denied={"denied": frozenset({"jobs"})},
@@ -197,6 +209,13 @@ HOUSECALL_PRO = Source(
         dropped=lambda rows: rows[1],
     ),
     more=_housecall_more,
+    right="The key may not read /jobs",
+    stated=Stated(
+        "7, and 1 per 200 leads, per 200 employees and per 200 invoices that are open or of the last 60 days; once a week all records",
+        lambda server, within: (
+            7 + sum(len(server.state.rows[name]) // 200 for name in ("leads", "employees", "invoices"))
+        ),
+    ),
     grown=730,
     denied={"denied": frozenset({"jobs"})},
 )
@@ -231,6 +250,16 @@ JOBBER = Source(
         dropped=lambda rows: rows[1],
     ),
     more=_jobber_more,
+    right="read_quotes",
+    stated=Stated(
+        "11, and 1 per 50 visits from 30 days back to 90 days ahead and per 50 payments of 60 days; once a week all records",
+        lambda server, within: (
+            11
+            + within(server.state.rows["visits"], "startAt", 30) // 50
+            + within(server.state.rows["paymentRecords"], "entryDate", 60) // 50
+        ),
+        (("page_size", 50),),
+    ),
     grown=30,
     skip=2,  # the schema, and the users
     has_sessions=True,

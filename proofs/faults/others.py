@@ -15,7 +15,7 @@ from demo.servers.callrail import server as callrail
 from demo.servers.surveymonkey import server as surveymonkey
 from demo.servers.twilio import server as twilio
 from demo.servers.typeform import server as typeform
-from proofs.faults.source import BEYOND, PLENTY, Row, Source, Table, Work, work_on
+from proofs.faults.source import BEYOND, PLENTY, Row, Source, Stated, Table, Work, work_on
 
 # CallRail.
 
@@ -54,6 +54,9 @@ CALLRAIL = Source(
         dropped=lambda rows: next(row for row in rows if row["id"].startswith("CAL9")),
     ),
     more=_callrail_more,
+    right="form_submissions",
+    stated=Stated("6, 1 per 250 calls and forms of the last 30 days, and 1 for each month without any",
+        lambda server, within: 6 + (within(server.state.calls, "start_time", 61) + within(server.state.forms, "submitted_at", 61)) // 250 + 2,),
     grown=800,
     denied={"forbidden": frozenset({"form_submissions"})},
 )  # fmt: skip
@@ -110,6 +113,8 @@ TWILIO = Source(
     ),
     work=replace(_CALLS, drop=_delete_call),
     more=_twilio_more,
+    right="Recordings",
+    stated=Stated("2, and one more per 1,000 calls of the last 2 days", lambda server, within: 2),
     grown=2_200,
     denied={"forbidden": frozenset({"recordings"})},
 )  # fmt: skip
@@ -159,6 +164,15 @@ CALENDLY = Source(
     ),
     work=Work(_add_event, _touch_event),
     more=_calendly_more,
+    right="must be owner or administrator",
+    stated=Stated(
+        "6, 1 per 100 appointments of the window, and 1 for each appointment of the last 14 days",
+        lambda server, within: (
+            6
+            + within(server.state.events.values(), "start_time", 30) // 100
+            + within(server.state.events.values(), "start_time", 14, ahead=False)
+        ),
+    ),
     grown=170,
     denied={"is_admin": False},
 )
@@ -200,6 +214,8 @@ TYPEFORM = Source(
     tables=(Table("responses", _responses, (("form_id", "form_id"), ("response_id", "response_id"))),),
     work=Work(_add_response),
     more=lambda body, cursor: {**body, "page_count": 2 if cursor == BEYOND else 10**6},
+    right="responses:read",
+    stated=Stated("1 per 200 forms and 2 per form", lambda server, within: 1 + 2 * 2),
     grown=40,
     denied={"scopes": frozenset({"forms:read"})},
 )
@@ -251,6 +267,10 @@ SURVEYMONKEY = Source(
         _add_answer, _touch_answer, lambda server: server.state.responses[_SURVEY].pop(_first_answer(server)["id"])
     ),
     more=_monkey_more,
+    right="responses_read_detail",
+    stated=Stated(
+        "1 per 1,000 surveys and 1 per survey; once a week 1 per 1,000 responses", lambda server, within: 1 + 2
+    ),
     grown=380,
     denied={"scopes": ("surveys_read", "responses_read")},
 )

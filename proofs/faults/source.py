@@ -48,13 +48,26 @@ class Work:
 
 
 @dataclass(frozen=True)
+class Stated:
+    """What a sync without changes costs. ``words``: what the connector says of itself; ``number``: what that makes for what the server holds.
+
+    ``number(server, within)``: ``within(rows, field, days)`` counts. ``settings`` are those under which the number holds.
+    """
+
+    words: str
+    number: Callable[[Any, Callable[..., int]], int]
+    settings: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
 class Source:
     """A source in the proofs.
 
     ``server(log, options)`` makes its loopback server, ``config(url)`` and ``secrets`` lead to it. ``path``: regular expression of the requests
     that faults hit, in path and query, without the first ``skip`` of them. ``grown``: records that their listing gets on top of the simulated
     ones, so that it has some pages. ``more(body, cursor)``: the page as if that cursor led to a next one; ``BEYOND`` leads behind the last.
-    ``denied``: the server's options with which the key lacks a right.
+    ``denied``: the server's options with which the key lacks a right; ``right``: the name of that right, or what it belongs to, as the check says it.
+    ``stated``: what a sync without changes costs.
     """
 
     name: str
@@ -66,6 +79,8 @@ class Source:
     tables: tuple[Table, ...]
     work: Work
     more: Callable[[Row, int], Row]
+    right: str
+    stated: Stated
     grown: int = 0
     skip: int = 0
     has_sessions: bool = False

@@ -25,19 +25,6 @@ process:
 """
 SECONDS = 15.0
 WRONG = "wrong-secret-987654321"
-# The words for a right that is missing: its name, or what it belongs to.
-RIGHT = {
-    "hubspot": "crm.objects.deals.read",
-    "salesforce": "read on this object",
-    "servicetitan": "the scope of jpm",
-    "housecall_pro": "The key may not read /jobs",
-    "jobber": "read_quotes",
-    "callrail": "form_submissions",
-    "twilio": "Recordings",
-    "calendly": "must be owner or administrator",
-    "typeform": "responses:read",
-    "surveymonkey": "responses_read_detail",
-}
 each = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
 
 
@@ -102,7 +89,7 @@ def test_a_key_without_a_right_says_which(source: Source, tmp_path: Path) -> Non
         found = findings(stage, source.name)
         lacking = wrong(found)
         assert lacking and len(lacking) < len(found), "the other rights are there"
-        assert all(RIGHT[source.name] in f"{finding.what} {finding.advice}" for finding in lacking), lacking
+        assert all(source.right in f"{finding.what} {finding.advice}" for finding in lacking), lacking
 
 
 @each

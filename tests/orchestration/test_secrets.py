@@ -26,46 +26,29 @@ import pytest
 import demo.company
 from demo.crms import CRMS, crm
 from demo.log import CompanyLog
-from demo.servers.calendly import server as calendly
-from demo.servers.callrail import server as callrail
 from demo.servers.ga4_data import server as ga4_data
-from demo.servers.housecall_pro import server as housecall_pro
-from demo.servers.hubspot import server as hubspot
-from demo.servers.jobber import server as jobber
-from demo.servers.salesforce import server as salesforce
-from demo.servers.servicetitan import server as servicetitan
-from demo.servers.surveymonkey import server as surveymonkey
-from demo.servers.traffic import Limit, Loopback
-from demo.servers.twilio import server as twilio
-from demo.servers.typeform import server as typeform
+from demo.servers.traffic import Loopback
 from demo.simulation.simulate import simulate
 from ingestion.catalogue import about
 from ingestion.connector.about import About
+from proofs.faults.play import SOURCES
 from salesgauge.masking import hide, masked, masked_document
 from salesgauge.settings import API_SOURCES
 from tests.orchestration.canaries import MARKER, Doorman, canary, found_in, holds_canary, url_safe_canary
 
 _SETTINGS = ("DAGSTER", "SALESGAUGE", "SOURCES__")
-PLENTY = Limit(10_000, 1.0, "SECONDLY", 0)
 DATABASE = "old_crm"
 # What the demo's servers call their secrets; client ids and the like are no secrets, but nobody needs to read them in a log either.
-KEYS = {
-    "hubspot": {"access_token": hubspot.TOKEN},
-    "salesforce": {"client_id": salesforce.CLIENT_ID, "client_secret": salesforce.CLIENT_SECRET},
-    "servicetitan": {"client_id": servicetitan.CLIENT_ID, "client_secret": servicetitan.CLIENT_SECRET, "app_key": servicetitan.APP_KEY},
-    "housecall_pro": {"api_key": housecall_pro.API_KEY},
-    "jobber": {"client_id": jobber.CLIENT_ID, "client_secret": jobber.CLIENT_SECRET, "refresh_token": jobber.REFRESH_TOKEN},
-    "callrail": {"api_key": callrail.API_KEY},
-    "twilio": {"api_key": twilio.API_KEY, "api_secret": twilio.API_SECRET},
-    "calendly": {"access_token": calendly.TOKEN, "client_id": "-", "client_secret": "--", "refresh_token": "---"},  # not used beside a token
-    "typeform": {"access_token": typeform.TOKEN},
-    "surveymonkey": {"access_token": surveymonkey.TOKEN},
-    "ga4": {"aws_access_key_id": "-", "aws_secret_access_key": "--"},  # of a bucket; its files are in a folder here
-    "ga4_data": {
-        "client_id": ga4_data.CLIENT_ID, "client_secret": ga4_data.CLIENT_SECRET, "refresh_token": ga4_data.REFRESH_TOKEN,
-        "service_account": "-",  # not used beside a token
-    },
-}  # fmt: skip
+KEYS = {source.name: dict(source.secrets) for source in SOURCES}
+# not used beside a token
+KEYS["calendly"] |= {"client_id": "-", "client_secret": "--", "refresh_token": "---"}
+KEYS["ga4"] = {"aws_access_key_id": "-", "aws_secret_access_key": "--"}  # of a bucket; its files are in a folder here
+KEYS["ga4_data"] = {
+    "client_id": ga4_data.CLIENT_ID,
+    "client_secret": ga4_data.CLIENT_SECRET,
+    "refresh_token": ga4_data.REFRESH_TOKEN,
+    "service_account": "-",  # not used beside a token
+}
 # Runs commands with every logger open, short waits, and a copy of each file that it removes.
 PROGRAM = """
 import itertools, json, logging, os, sys, traceback
@@ -138,20 +121,10 @@ class Scene:
             "tables:\n  - table: invoices\n    entity: invoices\n    key: no\n    columns: {invoice_id: no, amount: price, invoiced_at: at}\n"
             '    dates: {format: "%Y-%m-%d", timezone: America/Chicago}\n'
         )
-        config = [
-            f'[salesgauge]\nas_of = "{self.log.as_of.isoformat()}Z"',
-            *(crm(name).config(urls[name]) for name in CRMS),
-        ]
-        config += [
-            f'[sources.typeform]\nbase_url = "{urls["typeform"]}"\nrequests_per_second = 1000',
-            '[sources.ga4]\nfolder = "ga4"',
-        ]
-        config += [f'[sources.callrail]\nbase_url = "{urls["callrail"]}/v3"\nrequests_per_hour = 100000']
-        config += [
-            f'[sources.twilio]\nbase_url = "{urls["twilio"]}"\naccount_sid = "{twilio.ACCOUNT}"\nhistory_days = 740'
-        ]
-        config += [f'[sources.calendly]\nbase_url = "{urls["calendly"]}"\nrequests_per_minute = 60000']
-        config += [f'[sources.surveymonkey]\nbase_url = "{urls["surveymonkey"]}/v3"\nrequests_per_minute = 60000']
+        config = [f'[salesgauge]\nas_of = "{self.log.as_of.isoformat()}Z"', '[sources.ga4]\nfolder = "ga4"']
+        for source in SOURCES:
+            config.append(f"[sources.{source.name}]")
+            config += [f"{key} = {json.dumps(value)}" for key, value in source.config(urls[source.name]).items()]
         first, url = (self.log.as_of - timedelta(days=5)).date(), urls["ga4_data"]
         config += [
             f'[sources.ga4_data]\nproperty_id = "{ga4_data.PROPERTY}"\nbase_url = "{url}"\ntoken_url = "{url}/token"\nstart_date = "{first}"'
@@ -183,16 +156,8 @@ class Scene:
 
 
 def _servers(log: CompanyLog) -> dict[str, Doorman]:
-    apps = {name: crm(name).server(log).app for name in CRMS}
-    apps["hubspot"] = crm("hubspot").server(log, hubspot.HubSpotOptions(burst=PLENTY, search=PLENTY)).app
-    apps |= {
-        "typeform": typeform.TypeformServer(typeform.TypeformState(log), typeform.TypeformOptions(rate=PLENTY)).app,
-        "callrail": callrail.CallRailServer(log).app,
-        "twilio": twilio.TwilioServer(log).app,
-        "calendly": calendly.CalendlyServer(log, calendly.CalendlyOptions(rate=PLENTY)).app,
-        "surveymonkey": surveymonkey.SurveyMonkeyServer(log).app,
-        "ga4_data": ga4_data.Ga4DataServer(log).app,
-    }
+    apps = {source.name: source.server(log, source.options).app for source in SOURCES}
+    apps["ga4_data"] = ga4_data.Ga4DataServer(log).app
     return {
         name: Doorman(app, name, {own: canary(f"{name}.{key}") for key, own in KEYS[name].items()})
         for name, app in apps.items()
