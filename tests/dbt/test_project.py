@@ -135,6 +135,19 @@ def test_staging_knows_one_source_each(manifest: dict[str, Any], models: dict[st
             assert {table.removeprefix("stg_").split("__")[0] for table in read} <= {own, f"raw_{own}"}, name
 
 
+def test_sources_are_those_of_the_settings(models: dict[str, Model]) -> None:
+    """Macros tell files from sources by a list of their own; each source's models are built only where a company has it."""
+    macros = (PROJECT / "macros" / "canonical.sql").read_text(encoding="utf-8")
+    listed = re.search(r"macro api_sources\(\) %}\s*\{\{ return\(\[(.*?)\]\)", macros)
+    assert listed is not None and re.findall(r"'(\w+)'", listed[1]) == list(EVERY_SOURCE)
+    switched = re.findall(
+        r"(?m)^      (\w+): \{\+enabled: \"\{\{ '\1' in var\('sources', \[\]\) \}\}\"\}$",
+        (PROJECT / "dbt_project.yml").read_text(encoding="utf-8"),
+    )
+    assert sorted(switched) == sorted(EVERY_SOURCE)
+    assert {model["fqn"][2] for model in models.values() if layer(model) == "staging"} == {*EVERY_SOURCE, "files"}
+
+
 def test_what_three_tables_read_is_a_table() -> None:
     """A view is parsed, planned and read again for each."""
     models = {model.unique_id: model for model in transform.plan_of(variables(EVERY_SOURCE)).models}

@@ -12,7 +12,7 @@ import pytest
 import ingestion.sources
 from ingestion.catalogue import about, connector, raw_tables
 from ingestion.connector.protocol import Connector, DayReader, Narrowing, Remarking
-from salesgauge.settings import API_SOURCES
+from salesgauge.settings import API_SOURCES, PROJECT_ROOT
 
 OPTIONAL = {"provides": Narrowing, "remark": Remarking, "read_again": DayReader}
 
@@ -23,6 +23,15 @@ def test_every_package_of_sources_is_in_the_catalogue() -> None:
     with pytest.raises(KeyError, match="no connector 'excel'"):
         connector("excel")
     assert about("excel") is None
+
+
+@pytest.mark.parametrize("name", API_SOURCES)
+def test_people_find_the_source_where_they_look(name: str) -> None:
+    template = PROJECT_ROOT / "orchestration" / "template" / "dot_dlt"
+    assert f"[sources.{name}]" in (template / "config.toml").read_text(encoding="utf-8")
+    if any(setting.is_secret for setting in connector(name).ABOUT.settings):
+        assert f"[sources.{name}]" in (template / "secrets.toml.example").read_text(encoding="utf-8")
+    assert (PROJECT_ROOT / "docs" / "sources" / f"{name}.md").is_file()
 
 
 @pytest.mark.parametrize("name", API_SOURCES)
