@@ -8,6 +8,18 @@ from __future__ import annotations
 from metrics.answers import Answer, Column
 from metrics.compare import COMPARISONS, compared
 from metrics.render import FORMATS, explained, render
+from metrics.saved import asked
 from metrics.store import GRAINS, MetricStore
 
-__all__ = ["COMPARISONS", "FORMATS", "GRAINS", "Answer", "Column", "MetricStore", "compared", "explained", "render"]
+__all__ = [
+    "COMPARISONS",
+    "FORMATS",
+    "GRAINS",
+    "Answer",
+    "Column",
+    "MetricStore",
+    "asked",
+    "compared",
+    "explained",
+    "render",
+]

@@ -18,12 +18,11 @@ from metricflow.sql.render.duckdb_renderer import DuckDbSqlPlanRenderer
 from metricflow_semantics.model.dbt_manifest_parser import parse_manifest_from_dbt_generated_manifest
 from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
 
+from salesgauge.kpis import WRITTEN
+
 METRICFLOW_VERSION = "0.213.0"
 TIME = "metric_time"
 TIME_TEMPLATE = f"{{{{ TimeDimension('{TIME}', 'day') }}}}"
-
-# Dimensions that people know by a name that is a word of MetricFlow's own.
-_WRITTEN: dict[str, str] = {"hour_of_day": "hour"}
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ class Engine:
         }
         self._facts: dict[str, dict[str, str]] = {
             model.node_relation.alias: {
-                _WRITTEN.get(str(one.name), str(one.name)): one.expr or str(one.name)
+                WRITTEN.get(str(one.name), str(one.name)): one.expr or str(one.name)
                 for one in (*model.entities, *model.dimensions)
             }
             for model in manifest.semantic_models
@@ -105,7 +104,7 @@ class Engine:
             for item in self._engine.list_group_bys([metric]):
                 if isinstance(item, _Dimension):
                     if item.type.value != "time":
-                        name = _WRITTEN.get(item.name, item.name)
+                        name = WRITTEN.get(item.name, item.name)
                         found[name] = Dimension(name, item.dunder_name, is_entity=False)
                 else:
                     found[item.name] = Dimension(item.name, item.name, is_entity=True)

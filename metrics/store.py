@@ -59,13 +59,13 @@ class MetricStore:
 
     The folder of the version holds ``semantic_manifest.json`` beside the DuckDB file. ConfigurationError when nothing is published.
     ``kept``: a folder for the SQL of questions, so that another process asks the same, also of a later version, without MetricFlow, which takes
-    longer to import than to answer. Use it as a context manager or ``close`` it.
+    longer to import than to answer. ``manifest``: where a warehouse that is not published yet has its definitions. Use it as a context manager or ``close`` it.
     """
 
-    def __init__(self, pointer: Path, kept: Path | None = None) -> None:
+    def __init__(self, pointer: Path, kept: Path | None = None, manifest: Path | None = None) -> None:
         self._file = pointer.resolve()
         self._con = open_published(self._file)
-        manifest = self._file.parent / MANIFEST
+        manifest = manifest or self._file.parent / MANIFEST
         if not manifest.is_file():
             self._con.close()
             raise ConfigurationError(
@@ -106,6 +106,14 @@ class MetricStore:
         ((found,),) = self._con.execute("select cast(as_of_date as date) from process.run").fetchall()
         assert isinstance(found, date)
         return found
+
+    def saved(self) -> dict[str, dict[str, Any]]:
+        """The questions of ``process.yml`` by name, as it was when the version was made."""
+        try:
+            found = self._con.execute("select name, definition from process.questions order by place").fetchall()
+        except duckdb.CatalogException:  # published before questions were saved
+            return {}
+        return {name: json.loads(definition) for name, definition in found}
 
     def scorecard_windows(self) -> dict[str, tuple[date, date]]:
         """The first and last day of ``current`` and ``baseline``; one that can't be known is left out."""

@@ -17,6 +17,7 @@ import quality
 from orchestration import model_assets, transform
 from orchestration.location import OWNERS, SOURCE_NAMES, VARIABLES, freshness
 from orchestration.plan import Outcome, Plan
+from orchestration.questions import answer_questions
 from orchestration.resources import CompanyResource, RunLock, load_outcome, run_started, save_outcome
 from quality.results import DbtTestResult
 from salesgauge.errors import AfterPublishingError, AuditError, ConfigurationError, SourceError
@@ -382,12 +383,14 @@ def published_version(
         raise AuditError(f"The audit failed; {_served(directory)}.\n{reasons}")
     reporter.step("publish")
     started = run_started(context)
+    manifest = directory.dbt_target_dir / transform.SEMANTIC_MANIFEST
+    answer_questions(directory, company.process(), manifest)
     version = quality.publish(
         directory,
         as_of=company.moment(started),
         created_at=started,
         audit=audit,
-        semantic_manifest=directory.dbt_target_dir / transform.SEMANTIC_MANIFEST,
+        semantic_manifest=manifest,
     )
     with _after_publishing(version.name, "what was erased is not yet gone from the older versions", "salesgauge run"):
         quality.finish_erasure(directory)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -62,7 +62,7 @@ def query(
     style: str,
     show_list: bool,
 ) -> None:
-    """Ask the published version for METRIC, or for several.
+    """Ask the published version for METRIC, or for several, or a question that process.yml has saved by its name.
 
     Beside each value stand its n and 95 % interval. Without --by and --grain the answer is one row. CSV and JSON have the columns METRIC, METRIC_n,
     METRIC_low, METRIC_high and METRIC_is_low_n (n below 20), in full precision.
@@ -75,10 +75,11 @@ def query(
     salesgauge query leads_created won_amount --grain month --compare previous_year
     salesgauge query win_rate --by branch --compare target
     salesgauge query leads_created --grain week --plain --format csv
+    salesgauge query how_reps_do                                a question that process.yml has saved
     salesgauge query win_rate --explain
     salesgauge query win_rate --drill --where "rep = 'Ann Lee' and metric_time >= '2026-06-01'"
     """
-    from metrics import MetricStore, compared, render
+    from metrics import MetricStore, asked, render
 
     if len([one for one in (compare, explain, drill) if one]) > 1:
         raise click.UsageError("--compare, --explain and --drill are three questions: ask one of them.")
@@ -88,38 +89,37 @@ def query(
         if show_list or not metrics:
             _print_metrics(store, metrics)
             return
+        told = {"by": list(by), "grain": grain, "where": where, "compare": compare, "sort": list(sort), "limit": limit}
+        question = _question(store, metrics, told)
         if explain:
-            for metric in metrics:
-                _print_explanation(store.explain(metric, by, grain, where), style)
+            for metric in question["metrics"]:
+                _print_explanation(store.explain(metric, *_how(question)), style)
             return
         if drill:
-            answer = _rows_behind(company, store, metrics, by, grain, where)
-            limit = _MOST_ROWS if limit is None and style == "table" else limit
-        elif compare:
-            answer = compared(store, metrics, by, grain, where, compare)
+            answer = _rows_behind(company, store, question).sorted_by(sort)
+            most = limit or (_MOST_ROWS if style == "table" else None)
+            answer = answer.first(most) if most else answer
         else:
-            answer = store.ask(metrics, by, grain, where)
-        if plain:
-            answer = answer.plain()
-        answer = answer.sorted_by(sort)
-        if limit is not None:
-            answer = answer.first(limit)
-        click.echo(render(answer, style, store.currency), nl=False)
+            answer = asked(store, question)
+        click.echo(render(answer.plain() if plain else answer, style, store.currency), nl=False)
 
 
-def _rows_behind(
-    company: Company,
-    store: MetricStore,
-    metrics: Sequence[str],
-    by: Sequence[str],
-    grain: str | None,
-    where: str | None,
-) -> Answer:
+def _question(store: MetricStore, metrics: Sequence[str], told: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked: of a saved question what it says, but for what the options say."""
+    saved = store.saved().get(metrics[0], {}) if len(metrics) == 1 else {}
+    return {"metrics": list(metrics), **saved, **{key: value for key, value in told.items() if value}}
+
+
+def _how(question: Mapping[str, Any]) -> tuple[list[str], str | None, str | None]:
+    return question.get("by", []), question.get("grain"), question.get("where")
+
+
+def _rows_behind(company: Company, store: MetricStore, question: Mapping[str, Any]) -> Answer:
     from orchestration.links import with_links
 
-    if len(metrics) > 1:
+    if len(question["metrics"]) > 1:
         raise click.UsageError("--drill shows the records behind one metric.")
-    return with_links(company, store.drill(metrics[0], by, grain, where))
+    return with_links(company, store.drill(question["metrics"][0], *_how(question)))
 
 
 def _print_explanation(one: Explanation, style: str) -> None:
@@ -145,3 +145,10 @@ def _print_metrics(store: MetricStore, metrics: Sequence[str]) -> None:
     for entry in entries:
         table.add_row(entry.name, entry.description, ", ".join(entry.dimensions))
     console.print(table)
+    if (saved := store.saved()) and not metrics:
+        table = Table(box=None)
+        for header in ("saved question", "what it asks"):
+            table.add_column(header, overflow="fold")
+        for name, question in saved.items():
+            table.add_row(name, question.get("description") or ", ".join(question["metrics"]))
+        console.print(table)

@@ -13,8 +13,10 @@ from typing import Any
 
 import pandas as pd
 
-from metrics import Answer, Column, MetricStore, compared, explained
+from metrics import Answer, Column, MetricStore, asked, compared, explained
 from orchestration.links import with_links
+from salesgauge.errors import ConfigurationError
+from salesgauge.names import suggest
 from salesgauge.settings import Company
 
 Names = str | Sequence[str]
@@ -106,6 +108,13 @@ class CompanyData:
         if compare:
             return _frame(compared(self._store, names, groups, grain, where, compare))
         return _frame(self._store.ask(names, groups, grain, where))
+
+    def question(self, name: str) -> pd.DataFrame:
+        """The answer to a question that ``process.yml`` has saved. ConfigurationError: there is none of this name in the version."""
+        saved = self._store.saved()
+        if name not in saved:
+            raise ConfigurationError(f"There is no saved question {name!r}{suggest(name, saved)}")
+        return _frame(asked(self._store, saved[name]))
 
     def drill(self, metric: str, by: Names = (), grain: str | None = None, where: str | None = None) -> pd.DataFrame:
         """The records behind a number, as ``salesgauge query --drill`` shows them, with ``link`` into their source. Errors as of ``query``."""

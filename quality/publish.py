@@ -36,7 +36,7 @@ from salesgauge.errors import AuditError, ConfigurationError
 from salesgauge.settings import Company
 from salesgauge.warehouse import connect
 
-SCHEMAS = ("process", "marts", "kpi", "analysis", "quality")
+SCHEMAS = ("process", "marts", "kpi", "analysis", "quality", "questions")
 STORAGE_VERSION = "v1.0.0"
 """What BI drivers of any DuckDB 1.x can open; a new file would take the newest format."""
 SEMANTIC_MANIFEST = "semantic_manifest.json"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -82,18 +83,44 @@ class Kpi:
         return " and ".join(parts) or "true"
 
 
+# A dimension that people know by a name that is a word of MetricFlow's own.
+WRITTEN = {"hour_of_day": "hour"}
+
+
 @cache
 def kpis() -> Mapping[str, Kpi]:
     """Every declared KPI by its name, in the order in which people are shown them.
 
     ValueError names a declaration that says too little, or something that there is not.
     """
+    declared = [metric for metric in _document(FILE)["metrics"] if "kind" in _meta(metric)]
+    return MappingProxyType({metric["name"]: _kpi(metric) for metric in declared})
+
+
+@cache
+def dimensions(kpi: str) -> frozenset[str]:
+    """What the declared ``kpi`` can be grouped and filtered by, without time."""
+    return frozenset(WRITTEN.get(name, name) for _, name in _dimensions(kpi))
+
+
+def _dimensions(metric: str) -> frozenset[tuple[str, str]]:
+    """Dimensions of a metric with their semantic model, whose own they are; entities, which are the same everywhere, with none."""
+    asked = next(one["type_params"] for one in _document(FILE)["metrics"] if one["name"] == metric)
+    if parts := [*asked.get("metrics", []), *(asked[key] for key in ("numerator", "denominator") if key in asked)]:
+        return frozenset.intersection(*map(_dimensions, parts))
+    measure = asked["measure"] if isinstance(asked["measure"], str) else asked["measure"]["name"]
+    model = next(
+        model for model in _document(FILE)["semantic_models"] if measure in {one["name"] for one in model["measures"]}
+    )
+    own = {(model["name"], one["name"]) for one in model["dimensions"] if one["type"] != "time"}
+    return frozenset(own | {("", one["name"]) for one in model["entities"]})
+
+
+@cache
+def _document(file: Path) -> Any:
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    document = yaml.load(FILE.read_text(encoding="utf-8"), Loader=loader)
-    declared = [metric for metric in document["metrics"] if "kind" in _meta(metric)]
-    return MappingProxyType({metric["name"]: _kpi(metric) for metric in declared})
+    return yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def of_families(*families: str) -> tuple[str, ...]:

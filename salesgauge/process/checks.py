@@ -10,9 +10,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from salesgauge.kpis import Kpi, kpis
+from sqlglot.expressions import Column
+
+from salesgauge.kpis import Kpi, dimensions, kpis
 from salesgauge.names import suggest
-from salesgauge.process.expressions import Columns, parse_condition
+from salesgauge.process.expressions import Columns, parse_condition, read_condition
 
 Place = tuple[int | str, ...]
 Mistake = tuple[Place, str]
@@ -41,6 +43,7 @@ def mistakes(document: Any, excluding: Columns, columns: Columns) -> Iterator[Mi
     """
     yield from _stage_mapping(document)
     yield from _targets(document)
+    yield from _questions(document)
     yield from _exclusions(document, excluding)
     yield from _qualification(document, columns)
     yield from _exchange_rates(document)
@@ -185,6 +188,60 @@ def _target_segment(document: Any, kpi: str, target: dict[str, Any]) -> Iterator
     }.get(str(kind))
     if values and str(segment) not in [*values, "(none)"]:
         yield "segment", f"there is no {kind} '{segment}'{suggest(str(segment), values)}"
+
+
+def _questions(document: Any) -> Iterator[Mistake]:
+    questions = [(at, one) for at, one in enumerate(_list(_dict(document).get("questions"))) if isinstance(one, dict)]
+    counts = Counter(str(question.get("name")) for _, question in questions)
+    for at, question in questions:
+        name = str(question.get("name"))
+        for key, text in _question(question):
+            place: Place = ("questions", at, key) if key in question else ("questions", at)
+            yield place, f"questions[{at}].{key}: {text}"
+        if name in kpis():
+            yield (
+                ("questions", at, "name"),
+                f"questions[{at}].name: '{name}' is a metric: give the question another name",
+            )
+        if counts.pop(name, 1) > 1:
+            yield ("questions", at), f"questions[{at}]: another question has the name '{name}' too"
+
+
+def _question(question: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    metrics, by, sort = (_names(question.get(key)) for key in ("metrics", "by", "sort"))
+    known = [metric for metric in metrics if metric in kpis()]
+    for metric in metrics:
+        if metric not in kpis():
+            yield "metrics", f"there is no metric '{metric}'{suggest(metric, kpis())}"
+    if twice := [metric for metric, count in Counter(metrics).items() if count > 1]:
+        yield "metrics", f"'{twice[0]}' stands there twice"
+    asked = {"by": by, "where": []}
+    if isinstance(question.get("where"), str):
+        try:
+            columns = read_condition(question["where"]).find_all(Column)
+            asked["where"] = sorted({column.name.lower() for column in columns} - {"metric_time"})
+        except ValueError as error:
+            yield "where", str(error)
+    for key, names in asked.items():
+        for name in names:
+            if without := next((metric for metric in known if name not in dimensions(metric)), None):
+                yield key, f"{without} has no dimension '{name}'{suggest(name, dimensions(without))}"
+    grain, compare = question.get("grain"), question.get("compare")
+    if compare in ("previous_period", "previous_year") and grain is None:
+        yield "compare", f"{compare} compares periods: needs 'grain' beside it, for example grain: month"
+    if compare == "before" and grain is not None:
+        yield "compare", "before has periods of its own, those of the scorecard: leave 'grain' out"
+    columns_of = {*by, *([str(grain)] if grain else [])}
+    for name in sort:
+        column = name.removeprefix("-")
+        if column not in columns_of and not any(
+            column == metric or column.startswith(f"{metric}_") for metric in metrics
+        ):
+            yield "sort", f"the answer has no column '{column}'{suggest(column, [*columns_of, *metrics])}"
+
+
+def _names(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else [str(one) for one in _list(value)]
 
 
 def _exclusions(document: Any, columns: Columns) -> Iterator[Mistake]:

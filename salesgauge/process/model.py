@@ -201,6 +201,30 @@ class Target(_Strict):
     effective_from: Day | None = None
 
 
+class Question(_Strict):
+    """A question to the metrics that has a name: ``salesgauge query NAME``, and a table of each published version."""
+
+    name: Key
+    metrics: list[str] = Field(min_length=1)
+    by: list[str] = Field(default_factory=list)
+    grain: Literal["day", "week", "month", "quarter", "year"] | None = None
+    where: str | None = None
+    compare: Literal["previous_period", "previous_year", "before", "target"] | None = None
+    sort: list[str] = Field(default_factory=list)
+    limit: int | None = Field(default=None, gt=0)
+    description: str | None = None
+
+    @field_validator("metrics", "by", "sort", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """The question without its name, and without what it does not say."""
+        return self.model_dump(exclude={"name"}, exclude_defaults=True)
+
+
 class ExchangeRate(_Strict):
     currency: Currency
     date: Day
@@ -240,6 +264,7 @@ class Process(_Strict):
     exclusions: dict[Key, str] = Field(default_factory=dict)
     placeholders: list[str] = Field(default_factory=lambda: list(PLACEHOLDERS))
     targets: list[Target] = Field(default_factory=list)
+    questions: list[Question] = Field(default_factory=list)
     activity_classes: dict[Key, Literal["selling", "non_selling", "travel", "admin"]] = Field(default_factory=dict)
     gross_margin: dict[str, Share] = Field(default_factory=dict)
     channels: list[str] = Field(default_factory=list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +29,7 @@ _COLUMNS = {
     "stage_mapping": "source varchar, pipeline varchar, source_stage varchar, stage varchar, is_ignored boolean",
     "targets": "kpi varchar, from_stage varchar, to_stage varchar, segment_type varchar, segment varchar, before_value double, "
     "target_value double, direction varchar, effective_from date",
+    "questions": "place integer, name varchar, definition varchar",
     "activity_classes": "type varchar, class varchar",
     "gross_margin": "service_line varchar, margin double",
     "channels": "channel varchar",
@@ -118,6 +120,10 @@ def _rows(process: Process, as_of: datetime) -> dict[str, list[Sequence[Any]]]:
                 target.effective_from,
             )
             for target in process.targets
+        ],
+        "questions": [
+            (place, question.name, json.dumps(question.definition, ensure_ascii=False))
+            for place, question in enumerate(process.questions, start=1)
         ],
         "activity_classes": list(process.activity_classes.items()),
         "gross_margin": list(process.gross_margin.items()),

@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from demo.company import write
 from demo.log import CompanyLog
 from demo.serve import DemoServers
 from demo.simulation.simulate import simulate
 from orchestration import pipeline, transform
+from orchestration.cli import main
 from orchestration.pipeline import RunOutcome
 from salesgauge.errors import AuditError
 from salesgauge.process import Process
@@ -59,6 +61,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     log = simulate(7, scale=0.08, days=400)  # a second year of periods would take a third of each run
     with DemoServers(log) as servers:
         write(root, log, crm_url=servers.crm_url, typeform_url=servers.typeform_url)
+        with (root / "process.yml").open("a", encoding="utf-8") as file:
+            file.write("\nquestions:\n  - {name: reps, metrics: [win_rate, deals_won], by: rep}\n")
         yield Scene(root, log, servers)
 
 
@@ -84,6 +88,19 @@ def test_the_first_run_publishes(scene: Scene) -> None:
     for source in outcome.sources.values():
         assert source["received"] == source["loaded"] + source["quarantined"] + source["duplicates"]
     assert scene.rows("select count(*) > 0 from marts.fct_deal") == [(True,)]
+    _the_saved_question_is_published_and_answered(scene)
+
+
+def _the_saved_question_is_published_and_answered(scene: Scene) -> None:
+    won, mart = "select sum(deals_won) from questions.reps", "select count(*) from marts.fct_closed_deal where is_won"
+    assert scene.rows(won) == scene.rows(mart)
+    assert (scene.company.pointer.resolve().parent / "parquet" / "questions" / "reps.parquet").is_file()
+    answered = CliRunner().invoke(main, ["--company", str(scene.root), "query", "reps", "--format", "csv"])
+    assert answered.exit_code == 0, answered.output
+    with open_published(scene.company.pointer) as con:
+        columns = con.sql("from questions.reps").columns
+    header, *rows = answered.output.splitlines()
+    assert header.split(",") == columns and len(rows) == scene.rows("select count(*) from questions.reps")[0][0] > 1
 
 
 def test_nothing_new_fetches_nothing_twice_and_changes_nothing(scene: Scene) -> None:
