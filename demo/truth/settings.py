@@ -15,6 +15,7 @@ from demo.truth.conditions import Condition, read_condition
 PLACEHOLDERS = (
     "n/a", "na", "none", "null", "unknown", "unk", "tbd", "test", "select", "-", "--", ".", "?", "x", "xx", "xxx", "asdf", "0",
 )  # fmt: skip
+# Said here again, not read from the declarations: the truth shares nothing with what it judges. A test compares both.
 LOWER_IS_BETTER = {
     "speed_to_lead_median_minutes",
     "speed_to_lead_p90_minutes",
@@ -22,6 +23,8 @@ LOWER_IS_BETTER = {
     "sales_cycle_days_mean",
     "sales_cycle_days_median",
     "sales_cycle_days_p90",
+    "first_touch_cycle_days_median",
+    "lead_cycle_days_median",
     "deals_lost",
     "lost_amount",
     "forecast_wape",

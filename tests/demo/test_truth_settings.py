@@ -12,7 +12,8 @@ import pytest
 import demo.truth
 from demo.truth import clock
 from demo.truth.conditions import read_condition
-from demo.truth.settings import Branch, Settings, read_settings
+from demo.truth.settings import LOWER_IS_BETTER, Branch, Settings, read_settings
+from salesgauge.kpis import kpis
 from tests.demo.stories import PROCESS
 
 CHICAGO = ZoneInfo("America/Chicago")
@@ -83,6 +84,10 @@ def test_periods() -> None:
     assert starts == [day, day, day, date(2025, 12, 29)]
     assert clock.period_start(date(2026, 6, 30), "quarter") == date(2026, 4, 1)
     assert clock.month_after(date(2025, 12, 31)) == date(2026, 1, 1)
+
+
+def test_lower_is_better_where_it_is_declared_so() -> None:
+    assert {name for name, kpi in kpis().items() if kpi.better == "down"} == LOWER_IS_BETTER
 
 
 def test_the_truth_shares_nothing_with_the_warehouse() -> None:
