@@ -361,7 +361,7 @@ class MetricStore:
         ):
             return replace(known, defaults={**known.defaults, "level": level})
         listed = [metric.name for metric in self._engine.metrics.values() if not metric.is_part]
-        raise ConfigurationError(f"There is no metric {name!r}{suggest(name, listed)}")
+        raise ConfigurationError(f"There is no metric {name!r}{suggest(name, [*listed, *self.saved()])}")
 
     def _groups(self, metric: Metric, by: list[str], grain: str | None) -> dict[str, str]:
         """Columns of the result with the names that MetricFlow knows them by."""

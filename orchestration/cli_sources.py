@@ -146,6 +146,8 @@ def show_source(root: Path, name: str) -> None:
     _print_notes(console, "rights to grant", [("", scope) for scope in known.scopes])
     _print_notes(console, "provides", list(known.provides.items()))
     _print_notes(console, "does not allow, or not exactly", list(known.limits.items()))
+    pages = list(known.pages(settings).items()) or [("", f"none is known; [sources.{name}.pages] can name some")]
+    _print_notes(console, "pages of records, for the links of query --drill", pages)
     _print_notes(console, "requests of a sync that finds nothing new", [("", known.requests_when_unchanged)])
 
 

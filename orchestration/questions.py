@@ -23,6 +23,8 @@ def answer_questions(company: Company, process: Process, manifest: Path) -> None
 
     A company without saved questions waits for nothing: MetricFlow is not loaded. Nobody else has the warehouse open.
     """
+    if not company.warehouse_file.is_file():  # publishing says what to do
+        return
     answers = _answers(company, process, manifest) if process.questions else {}
     with connect(company.warehouse_file) as con:
         con.execute(f"drop schema if exists {SCHEMA} cascade")

@@ -105,6 +105,8 @@ def test_a_version_answers_its_questions_by_name(tmp_path: Path, pointer: Path, 
         assert frame["win_rate"].tolist() == [row[1] for row in asked(store, process.questions[0].definition).rows]
         with pytest.raises(ConfigurationError, match="no saved question 'month'; did you mean 'months'"):
             data.question("month")
+        with pytest.raises(ConfigurationError, match="no metric 'how_reps'; did you mean 'how_reps_do'"):
+            data.query("how_reps")
     assert store.saved() == {}
 
 

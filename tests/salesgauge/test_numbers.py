@@ -92,3 +92,38 @@ def test_dates_and_ages() -> None:
 def test_every_kpi_has_a_name() -> None:
     assert numbers.kpi_name("win_rate") == "Win rate"
     assert numbers.kpi_name("something_new") == "Something new"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (447_539.23, "money", "$447,539"),
+        (999.99, "money", "$999.99"),
+        (999.996, "money", "$1,000"),
+        (-85.5, "money", "−$85.50"),
+        (0.3421, "share", "34.2 %"),
+        (None, "money", "–"),
+    ],
+)
+def test_in_full(value: float | None, unit: str, text: str) -> None:
+    assert plain(numbers.in_full(value, unit, "USD")) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0.0312, "share", "+3.1 points"),
+        (-0.0004, "share", "0.0 points"),
+        (-19.2, "points", "−19 points"),
+        (-1_250, "money", "−$1,250"),
+        (1_250.4, "money", "+$1,250"),
+        (2.52, "days", "+2.5 days"),
+        (-118, "minutes", "−118 min"),
+        (-1_200, "count", "−1,200"),
+        (0, "count", "0"),
+        (0.254, "ratio", "+0.25"),
+        (None, "share", "–"),
+    ],
+)
+def test_changes_have_a_sign(value: float | None, unit: str, text: str) -> None:
+    assert plain(numbers.change_of(value, unit, "USD")) == text
