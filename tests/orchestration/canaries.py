@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import io
 import json
 import sqlite3
 import zipfile
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,10 @@ import duckdb
 
 MARKER = "Zq7xKwBv9TnLr3"  # in every canary, twice: half a canary is found too
 _PACKED = 3  # archives within archives
+_PLAIN = frozenset(
+    {"BOOLEAN", "DATE", "DECIMAL", "DOUBLE", "FLOAT", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"}
+    | {f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")} | {"INTEGER", "UINTEGER"}
+)  # fmt: skip
 
 
 def canary(name: str) -> str:
@@ -48,46 +54,65 @@ def holds_canary(data: bytes) -> bool:
 def found_in(folder: Path) -> list[str]:
     """The files below ``folder`` (relative) that hold a canary, in their bytes or in what a database or Parquet reader sees; also in their names."""
     found = []
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if (
-            MARKER in name
-            or (path.is_symlink() and MARKER in str(path.readlink()))
-            or (path.is_file() and not path.is_symlink() and any(holds_canary(part) for part in _contents(path)))
-        ):
-            found.append(name)
+    with duckdb.connect() as con:
+        search = _Search(con)
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder).as_posix()
+            if (
+                MARKER in name
+                or (path.is_symlink() and MARKER in str(path.readlink()))
+                or (path.is_file() and not path.is_symlink() and search.finds_in(path))
+            ):
+                found.append(name)
     return found
 
 
-def _contents(path: Path) -> Iterator[bytes]:
-    data = path.read_bytes()
+class _Search:
+    """Looks into files, once into those with the same bytes: many are copies of what was moved or removed later. ``con`` reads Parquet."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+        self._known: dict[bytes, bool] = {}
+
+    def finds_in(self, path: Path) -> bool:
+        data = path.read_bytes()
+        key = hashlib.sha256(data).digest()
+        if key not in self._known:
+            self._known[key] = any(holds_canary(part) for part in _contents(path, data, self._con))
+        return self._known[key]
+
+
+def _contents(path: Path, data: bytes, con: duckdb.DuckDBPyConnection) -> Iterator[bytes]:
     yield data
     if data[:4] == b"PAR1":
-        yield _text(duckdb.connect(), "select * from read_parquet(?)", str(path))
+        place = str(path).replace("'", "''")
+        yield _text(con, f"read_parquet('{place}')")
     elif data.startswith(b"SQLite format 3"):
-        con = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
-        con.text_factory = bytes
-        for (table,) in con.execute("select name from sqlite_master where type = 'table'").fetchall():
-            for row in con.execute(f'select * from "{table.decode()}"'):
+        base = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
+        base.text_factory = bytes
+        for (table,) in base.execute("select name from sqlite_master where type = 'table'").fetchall():
+            for row in base.execute(f'select * from "{table.decode()}"'):
                 yield b"\n".join(one if isinstance(one, bytes) else str(one).encode() for one in row)
-        con.close()
+        base.close()
     elif data[8:12] == b"DUCK":
         duck = duckdb.connect(str(path), read_only=True)
         tables = duck.execute(
             "select schema_name, table_name from duckdb_tables() where database_name = current_database()"
         ).fetchall()
         for schema, table in tables:
-            yield _text(duck, f'select * from "{schema}"."{table}"')
+            yield _text(duck, f'"{schema}"."{table}"')
         duck.close()
 
 
-def _text(con: duckdb.DuckDBPyConnection, query: str, *values: str) -> bytes:
-    """All cells as text."""
-    result, parts = con.execute(query, list(values)), []
+def _text(con: duckdb.DuckDBPyConnection, relation: str) -> bytes:
+    """All cells of ``relation`` as text, but those that are numbers, times or booleans."""
+    columns = con.execute(f"describe select * from {relation}").fetchall()
+    names = ['"' + name.replace('"', '""') + '"' for name, kind, *_ in columns if kind.partition("(")[0] not in _PLAIN]
+    if not names:
+        return b""
+    result, parts = con.execute(f"select {', '.join(names)} from {relation}"), []
     while rows := result.fetchmany(10_000):
-        parts.append(
-            "\n".join(str(cell) for row in rows for cell in row if isinstance(cell, str | bytes | dict | list))
-        )
+        parts.append("\n".join(map(str, chain.from_iterable(rows))))
     return "\n".join(parts).encode("utf-8", "surrogatepass")
 
 
