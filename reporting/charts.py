@@ -146,10 +146,10 @@ def _months(rows: list[Row], currency: str, width: int, height: int, name: str) 
         bars.encode(
             x=x,
             y=alt.Y("actual:Q", stack=None, scale=alt.Scale(zero=True), axis=money_axis),
-            color=alt.when("datum.over").then(alt.value(COLOURS["soft"])).otherwise(alt.value(COLOURS["line"])),
+            color=_when(alt.ColorValue, "datum.over", COLOURS["soft"], COLOURS["line"]),
         ),
-        reach.encode(x=x, y="low:Q", y2="high:Q"),
-        dots.encode(x=x, y="forecast:Q"),
+        reach.encode(x=x, y=alt.Y("low:Q"), y2=alt.Y2("high:Q")),
+        dots.encode(x=x, y=alt.Y("forecast:Q")),
     )
     return _svg(layers.properties(width=width, height=height), name)
 
@@ -181,7 +181,7 @@ def _horizons(rows: list[Row], width: int, height: int, name: str) -> str:
     )
     colours = alt.Scale(domain=names, range=[COLOURS["strong"], COLOURS["other"]])
     bars = base.mark_bar().encode(color=alt.Color("method:N", scale=colours, legend=None))
-    labels = base.mark_text(dy=-7, fontSize=11).encode(text="label:N")
+    labels = base.mark_text(dy=-7, fontSize=11).encode(text=alt.Text("label:N"))
     return _svg(alt.layer(bars, labels).properties(width=width, height=height), name)
 
 
@@ -211,7 +211,7 @@ def _pipeline(rows: list[Row], labels: dict[str, str], currency: str, width: int
         x=alt.X("amount:Q", stack=None, axis=axis, scale=alt.Scale(zero=True))
     )
     part = base.mark_bar(height={"band": 0.3}, color=COLOURS["strong"]).encode(x=alt.X("weighted:Q", stack=None))
-    text = base.mark_text(align="left", dx=5).encode(x=alt.X("amount:Q"), text="label:N")
+    text = base.mark_text(align="left", dx=5).encode(x=alt.X("amount:Q"), text=alt.Text("label:N"))
     return _svg(alt.layer(whole, part, text).properties(width=width, height=44 * len(values) + 8), name)
 
 
@@ -226,7 +226,7 @@ def _deals(rows: list[Row], labels: dict[str, str], width: int, name: str) -> st
     bars = base.mark_bar(height={"band": 0.62}, color=COLOURS["soft"]).encode(
         x=alt.X("deals:Q", stack=None, axis=axis, scale=alt.Scale(zero=True))
     )
-    text = base.mark_text(align="left", dx=5).encode(x="deals:Q", text="label:N")
+    text = base.mark_text(align="left", dx=5).encode(x=alt.X("deals:Q"), text=alt.Text("label:N"))
     return _svg(alt.layer(bars, text).properties(width=width, height=34 * len(values) + 8), name)
 
 
@@ -269,7 +269,7 @@ def _completeness(rows: list[Row], target: float | None, width: int, name: str) 
     axis = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1] if is_wide else [0, 0.5, 1], title=None)
     bars = base.mark_bar(height={"band": 0.64}).encode(
         x=alt.X("value:Q", stack=None, scale=scale, axis=axis),
-        color=alt.when("datum.few").then(alt.value(COLOURS["line"])).otherwise(alt.value(COLOURS["soft"])),
+        color=_when(alt.ColorValue, "datum.few", COLOURS["line"], COLOURS["soft"]),
     )
     reach = base.transform_filter("isValid(datum.low) && isValid(datum.high)").mark_rule(
         strokeWidth=2, color=COLOURS["strong"]
@@ -277,8 +277,8 @@ def _completeness(rows: list[Row], target: float | None, width: int, name: str) 
     text = base.mark_text(align="left", dx=6, fontSize=11)
     layers = [
         bars,
-        reach.encode(x=alt.X("low:Q", scale=scale), x2="high:Q"),
-        text.encode(x=alt.datum(1.0, scale=scale), text="label:N"),
+        reach.encode(x=alt.X("low:Q", scale=scale), x2=alt.X2("high:Q")),
+        text.encode(x=alt.datum(1.0, scale=scale), text=alt.Text("label:N")),
     ]
     if target is not None:
         line = alt.Chart(_data([{"target": target}])).mark_rule(
@@ -319,21 +319,22 @@ def strip(row: Row, currency: str, name: str) -> str:
         .mark_rule(strokeWidth=2.5)
         .encode(
             x=alt.X("low:Q", scale=scale, axis=axis),
-            x2="high:Q",
+            x2=alt.X2("high:Q"),
             y=y,
-            color=_when_filled(COLOURS["strong"], COLOURS["muted"]),
+            color=_when(alt.ColorValue, "datum.filled", COLOURS["strong"], COLOURS["muted"]),
         )
     )
     layers.append(
         base.mark_point(size=70, opacity=1, strokeWidth=2, filled=False).encode(
             x=x,
             y=y,
-            stroke=_when_filled(COLOURS["strong"], COLOURS["muted"]),
-            fill=_when_filled(COLOURS["strong"], COLOURS["paper"]),
+            stroke=_when(alt.StrokeValue, "datum.filled", COLOURS["strong"], COLOURS["muted"]),
+            fill=_when(alt.FillValue, "datum.filled", COLOURS["strong"], COLOURS["paper"]),
         )
     )
     return _svg(alt.layer(*layers).properties(width=230, height=38), name, size=11)
 
 
-def _when_filled(yes: str, no: str) -> Any:
-    return alt.when("datum.filled").then(alt.value(yes)).otherwise(alt.value(no))
+def _when(channel: Any, test: str, yes: str, no: str) -> Any:
+    """A ``channel`` whose value depends on ``test``. Made at once: of ``alt.when`` Altair finds the class by hashing those that it has, all of them."""
+    return channel(no, condition={"test": test, "value": yes})
