@@ -5,7 +5,7 @@ The only place that names them all. A connector is imported when it is asked for
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -88,9 +88,9 @@ def raw_tables() -> Tables:
     return MappingProxyType({name: tuple(connector(name).TABLES) for name in API_SOURCES})
 
 
-def create_views(con: duckdb.DuckDBPyConnection, company: Company) -> None:
-    """(Re)create the views over the raw log of ``company``, those of all sources; see ``rawlog.create_views``."""
-    rawlog.create_views(con, company, raw_tables())
+def create_views(con: duckdb.DuckDBPyConnection, company: Company, names: Iterable[str] = API_SOURCES) -> None:
+    """(Re)create the views over the raw log of ``company``: of raw tables those of the connectors ``names``; see ``rawlog.create_views``."""
+    rawlog.create_views(con, company, {name: tuple(connector(name).TABLES) for name in names})
 
 
 def is_database(company: Company, name: str) -> bool:

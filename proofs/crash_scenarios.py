@@ -18,7 +18,7 @@ from openpyxl import Workbook
 
 import ingestion
 from ingestion import rawlog
-from ingestion.catalogue import raw_tables
+from ingestion.catalogue import create_views
 from ingestion.landing.changes import Changes, absences_table
 from ingestion.landing.load import Landing
 from ingestion.rawlog.declarations import RawColumn, RawTable
@@ -279,8 +279,7 @@ def _company(root: Path, sources: dict[str, str]) -> None:
 
 def _rows(company: Company, queries: dict[str, str]) -> dict[str, list[str]]:
     with connect(":memory:") as con:
-        connected = {name: raw_tables()[name] for name in rawlog.sources(company) if name in API_SOURCES}
-        rawlog.create_views(con, company, connected)
+        create_views(con, company, [name for name in rawlog.sources(company) if name in API_SOURCES])
         return {name: sorted(map(str, con.execute(sql).fetchall())) for name, sql in queries.items()}
 
 

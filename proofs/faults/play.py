@@ -122,9 +122,9 @@ class Stage:
 
     @contextmanager
     def raw_log(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection with the views of the raw log."""
+        """A connection with the views of the source's raw log."""
         with connect(":memory:") as con:
-            create_views(con, self.company)
+            create_views(con, self.company, [self.source.name])
             yield con
 
     def lost(self, con: duckdb.DuckDBPyConnection) -> int:

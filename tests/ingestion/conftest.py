@@ -93,7 +93,7 @@ class CompanyDirectory:
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of ``sql`` over the views of the raw log."""
         with connect(":memory:") as con:
-            create_views(con, self.company)
+            create_views(con, self.company, self.company.configured_sources())
             return con.execute(sql).fetchall()
 
 

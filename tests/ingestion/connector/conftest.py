@@ -155,7 +155,7 @@ class BucketCompany:
         from salesgauge.warehouse import connect
 
         with connect(":memory:") as con:
-            create_views(con, self.company)
+            create_views(con, self.company, ())
             return con.execute(sql).fetchall()
 
 

@@ -56,11 +56,12 @@ class FileCompany:
 
     def views(self) -> duckdb.DuckDBPyConnection:
         con = connect(":memory:")
-        create_views(con, self.company)
+        create_views(con, self.company, ())
         return con
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
-        return self.views().execute(sql).fetchall()
+        with self.views() as con:
+            return con.execute(sql).fetchall()
 
     def quarantine(self) -> list[tuple[object, ...]]:
         return self.rows("select file, line, reason, record from raw_log.quarantine order by load_id, line")

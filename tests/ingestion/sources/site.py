@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,7 @@ import demo.company
 from demo.crms import Server
 from demo.log import CompanyLog
 from demo.serve import DemoServers
-from ingestion import rawlog
-from ingestion.catalogue import raw_tables
+from ingestion.catalogue import create_views
 from ingestion.rawlog.accounting import SourceResult
 from ingestion.run import extract
 from salesgauge.settings import Company, SourceSettings
@@ -27,7 +27,12 @@ class Site:
     def __init__(self, root: Path, log: CompanyLog, servers: DemoServers) -> None:
         self.root, self.log, self.servers, self.name = root, log, servers, servers.crm_name
         self.later = timedelta()
-        demo.company.write(root, log, crm_name=self.name, crm_url=servers.crm_url, typeform_url=servers.typeform_url)
+        unvisited = replace(
+            log, web_events=log.web_events.head(0)
+        )  # the CRM does not know them, and they are 600 files
+        demo.company.write(
+            root, unvisited, crm_name=self.name, crm_url=servers.crm_url, typeform_url=servers.typeform_url
+        )
 
     @property
     def company(self) -> Company:
@@ -67,7 +72,7 @@ class Site:
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of the raw log, as far as the source's own tables and ``raw_log`` say it."""
         with connect(":memory:") as con:
-            rawlog.create_views(con, self.company, {self.name: raw_tables()[self.name]})
+            create_views(con, self.company, [self.name])
             return con.execute(sql).fetchall()
 
     def newest(self, table: str) -> dict[str, dict[str, Any]]:

@@ -62,7 +62,7 @@ class Organization:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with connect(":memory:") as con:
-            create_views(con, self.company)
+            create_views(con, self.company, ["calendly"])
             return con.execute(sql).fetchall()
 
 

@@ -54,7 +54,7 @@ class Account:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with connect(":memory:") as con:
-            create_views(con, Company.open(self.root, {}))
+            create_views(con, Company.open(self.root, {}), ["callrail"])
             return con.execute(sql).fetchall()
 
 

@@ -76,7 +76,7 @@ class Property:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with connect(":memory:") as con:
-            create_views(con, self.company)
+            create_views(con, self.company, ["ga4_data"])
             return con.execute(sql).fetchall()
 
     def counted(self, report: str) -> list[tuple[Any, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,12 @@ class Org:
 
     def __init__(self, root: Path, log: CompanyLog, servers: DemoServers) -> None:
         self.root, self.log, self.servers = root, log, servers
-        demo.company.write(root, log, crm_name="salesforce", crm_url=servers.crm_url, typeform_url=servers.typeform_url)
+        unvisited = replace(
+            log, web_events=log.web_events.head(0)
+        )  # Salesforce does not know them, and they are 600 files
+        demo.company.write(
+            root, unvisited, crm_name="salesforce", crm_url=servers.crm_url, typeform_url=servers.typeform_url
+        )
 
     @property
     def company(self) -> Company:
@@ -59,7 +65,7 @@ class Org:
         """Object → id → the newest record in the raw log."""
         found = {}
         with connect(":memory:") as con:
-            create_views(con, self.company)
+            create_views(con, self.company, ["salesforce"])
             for sobject in SOBJECTS:
                 rows = con.execute(
                     f"select id, cast(record as varchar) from raw_salesforce.{sobject.table_name} "

@@ -48,7 +48,7 @@ def test_rows_are_what_rest_gives(company: Company) -> None:
     count, newest = _land(company, HEADER + ROWS + bad, 3)
     assert (count, newest) == (TableCount(3, 2, 1, 0), datetime(2026, 3, 2, 9, 30))
     with connect(":memory:") as con:
-        create_views(con, company)
+        create_views(con, company, ["salesforce"])
         found = con.execute(
             "select id, is_deleted, modified_at, record from raw_salesforce.leads order by id"
         ).fetchall()
@@ -112,6 +112,6 @@ def test_notes_of_many_lines_are_read_though_the_quick_reader_refuses_them(compa
     count, _ = _land(company, HEADER + "".join(rows), len(notes))
     assert count == TableCount(len(notes), len(notes), 0, 0)
     with connect(":memory:") as con:
-        create_views(con, company)
+        create_views(con, company, ["salesforce"])
         found = dict(con.execute("select id::int, record->>'Note' from raw_salesforce.leads").fetchall())
     assert found == {number: note or None for number, note in enumerate(notes)}

@@ -64,7 +64,7 @@ class Account:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with connect(":memory:") as con:
-            create_views(con, self.company)
+            create_views(con, self.company, ["surveymonkey"])
             return con.execute(sql).fetchall()
 
     def answers(self) -> dict[str, tuple[Any, ...]]:

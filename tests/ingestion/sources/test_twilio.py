@@ -41,7 +41,7 @@ class Account:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with connect(":memory:") as con:
-            create_views(con, Company.open(self.root, {}))
+            create_views(con, Company.open(self.root, {}), ["twilio"])
             return con.execute(sql).fetchall()
 
 
