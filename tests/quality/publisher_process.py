@@ -1,9 +1,9 @@
-"""Run as a program: publishes marks ``first`` to ``last`` of a company, one after the other, until it is killed. ``say`` each on a line."""
+"""What a process does that publishes the marks ``first`` to ``last`` of a company, one after the other, until it is killed. It says each."""
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import quality
@@ -11,9 +11,9 @@ from salesgauge.settings import Company
 from tests.quality import small_warehouse as small
 
 
-def main(root: str, first: str, last: str) -> None:
-    company = Company.open(Path(root), environ={})
-    for mark in range(int(first), int(last) + 1):
+def main(said: Connection, root: Path, first: int, last: int) -> None:
+    company = Company.open(root, environ={})
+    for mark in range(first, last + 1):
         small.stamped(company, mark)
         quality.publish(
             company,
@@ -22,9 +22,4 @@ def main(root: str, first: str, last: str) -> None:
             semantic_manifest=small.semantic_manifest(company),
             created_at=small.AS_OF + timedelta(hours=mark),
         )
-        sys.stdout.write(f"{mark}\n")
-        sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+        said.send(mark)

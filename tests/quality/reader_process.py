@@ -26,7 +26,7 @@ def main(pointer: str, stop: str) -> None:
         polls += 1
         if rows[0][0] not in seen:
             seen.append(rows[0][0])
-        time.sleep(0.05)
+        time.sleep(0.1)
     sys.stdout.write(f"{polls} {' '.join(map(str, seen))}\n")
 
 
