@@ -96,9 +96,8 @@ def query(
                 _print_explanation(store.explain(metric, *_how(question)), style)
             return
         if drill:
-            answer = _rows_behind(company, store, question).sorted_by(sort)
             most = limit or (_MOST_ROWS if style == "table" else None)
-            answer = answer.first(most) if most else answer
+            answer = _rows_behind(company, store, question, sort, most)
         else:
             answer = asked(store, question)
         click.echo(render(answer.plain() if plain else answer, style, store.currency), nl=False)
@@ -114,12 +113,15 @@ def _how(question: Mapping[str, Any]) -> tuple[list[str], str | None, str | None
     return question.get("by", []), question.get("grain"), question.get("where")
 
 
-def _rows_behind(company: Company, store: MetricStore, question: Mapping[str, Any]) -> Answer:
+def _rows_behind(
+    company: Company, store: MetricStore, question: Mapping[str, Any], sort: Sequence[str], most: int | None
+) -> Answer:
     from orchestration.links import with_links
 
     if len(question["metrics"]) > 1:
         raise click.UsageError("--drill shows the records behind one metric.")
-    return with_links(company, store.drill(question["metrics"][0], *_how(question)))
+    rows = store.drill(question["metrics"][0], *_how(question)).sorted_by(sort)
+    return with_links(company, rows.first(most) if most else rows)
 
 
 def _print_explanation(one: Explanation, style: str) -> None:

@@ -46,6 +46,17 @@ def pointer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def root(pointer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which ``var/demo`` is a company with the published version of these tests."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    published = folder / "var" / "demo" / "var" / "published"
+    published.mkdir(parents=True)
+    (folder / "var" / "demo" / "process.yml").touch()
+    (published / "salesgauge.duckdb").symlink_to(pointer.resolve())
+    return folder
+
+
+@pytest.fixture(scope="session")
 def store(pointer: Path) -> Iterator[MetricStore]:
     with MetricStore(pointer) as opened:
         yield opened

@@ -23,17 +23,6 @@ NOTEBOOKS = sorted((PROJECT_ROOT / "examples" / "notebooks").glob("*.ipynb"))
 
 
 @pytest.fixture(scope="module")
-def root(pointer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which ``var/demo`` is a company with the published version of these tests."""
-    folder = tmp_path_factory.mktemp("notebooks")
-    published = folder / "var" / "demo" / "var" / "published"
-    published.mkdir(parents=True)
-    (folder / "var" / "demo" / "process.yml").touch()
-    (published / "salesgauge.duckdb").symlink_to(pointer.resolve())
-    return folder
-
-
-@pytest.fixture(scope="module")
 def company(root: Path) -> Iterator[CompanyData]:
     with open_company(root / "var" / "demo") as opened:
         yield opened
