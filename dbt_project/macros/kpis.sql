@@ -24,6 +24,7 @@
         'fct_call': ref('fct_call'),
         'fct_closed_deal': ref('fct_closed_deal'),
         'fct_deal': ref('fct_deal'),
+        'fct_follow_up': ref('fct_follow_up'),
         'fct_forecast': ref('fct_forecast'),
         'fct_lead': ref('fct_lead'),
         'fct_record_completeness': ref('fct_record_completeness'),

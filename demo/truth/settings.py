@@ -43,6 +43,7 @@ class Stage:
     required: dict[str, float]
     first_touch_minutes: float | None
     days_in_stage: float | None
+    cadence_days: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,7 @@ def _stage(order: int, stage: dict[str, Any]) -> Stage:
         required={field: float(weight) for field, weight in (stage.get("required") or {}).items()},
         first_touch_minutes=limits.get("first_touch_minutes"),
         days_in_stage=limits.get("days_in_stage"),
+        cadence_days=tuple(limits.get("cadence_days") or ()),
     )
 
 

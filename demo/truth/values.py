@@ -40,6 +40,36 @@ def calls(facts: Facts) -> pd.DataFrame:
     return facts.frame(rows, ["on", "y"])
 
 
+def follow_ups(facts: Facts) -> pd.DataFrame:
+    """Touches that fell due by the cadence of a stage, to the end of a day at which the case was still there. It is so: as many were made since the entry."""
+    book = facts.book
+    made: dict[tuple[type, str], dict[int, datetime]] = defaultdict(dict)
+    for number, activity in enumerate(book.activities):
+        if activity.automated or not (activity.direction == "outbound" or activity.type == "meeting"):
+            continue
+        at = activity.created if activity.type == "meeting" else activity.at
+        for record in (activity.lead, activity.deal):
+            if record is not None:
+                made[type(record), record.id][number] = at
+    rows = []
+    for case in facts.journeys.cases:
+        touches: dict[int, datetime] = {}
+        for record in (case.lead, case.deal):
+            if record is not None:
+                touches |= made[type(record), record.id]
+        for entry in case.entries:
+            zone = entry.record.zone
+            left = local_date(entry.left, zone)
+            for number, days in enumerate(book.settings.stage(entry.stage).cadence_days, start=1):
+                due = local_date(entry.at, zone) + timedelta(days=days)
+                if due >= local_date(book.as_of, zone) or (left is not None and left <= due):
+                    continue
+                count = sum(at >= entry.at and local_date(at, zone) <= due for at in touches.values())
+                segments = facts.segments(entry.record, entry.record.owner_at(entry.at), due)
+                rows.append({"on": due, "y": int(count >= number), **segments})
+    return facts.frame(rows, ["on", "y"])
+
+
 def won_deals(value: str) -> Callable[[Facts], pd.DataFrame]:
     """Counted deals that are won now and not before they were created, with ``value`` (a column of ``Facts.closed_deals``); below zero: not known."""
 
@@ -68,6 +98,7 @@ class Value:
 
 VALUES = {
     "call_booking_rate": Value(SHARE, calls),
+    "follow_up_rate": Value(SHARE, follow_ups),
     "lead_cycle_days_median": Value(MEDIAN, won_deals("lead_days")),
     "first_touch_cycle_days_median": Value(MEDIAN, won_deals("first_touch_days")),
     "average_ticket": Value(MEAN, tickets),

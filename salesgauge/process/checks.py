@@ -60,7 +60,6 @@ def unread(document: Any) -> list[str]:
         found += [key for key in ("cost",) if key in _dict(version)]
     for stage in _list(process.get("stages")):
         found += [key for key in ("owner_role", "tools", "exit", "reasons", "playbook") if key in _dict(stage)]
-        found += [key for key in ("cadence_days",) if key in _dict(_dict(stage).get("limits"))]
     found += [key for key in ("qualification", "gross_margin") if key in _dict(document)]
     return list(dict.fromkeys(found))
 

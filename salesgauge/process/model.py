@@ -114,7 +114,16 @@ class Version(_Strict):
 class Limits(_Strict):
     first_touch_minutes: int | None = Field(default=None, gt=0)
     days_in_stage: Number | None = Field(default=None, gt=0)
-    cadence_days: list[int] = Field(default_factory=list)
+    cadence_days: list[Annotated[int, Field(ge=0)]] = Field(default_factory=list)
+
+    @field_validator("cadence_days")
+    @classmethod
+    def _touches_follow_each_other(cls, value: list[int]) -> list[int]:
+        if value != sorted(value):
+            raise ValueError(
+                f"the days must not go back: {value}. Write the local days from the entry in order, such as [0, 1, 3, 7]"
+            )
+        return value
 
 
 class Stage(_Strict):

@@ -24,6 +24,7 @@ _COLUMNS = {
     "stages": "stage varchar, stage_order integer, label varchar, kind varchar, object varchar, owner_role varchar, "
     "first_touch_minutes integer, days_in_stage double, playbook varchar",
     "required_fields": "stage varchar, object varchar, field varchar, weight double",
+    "cadences": "stage varchar, touch_number integer, due_day integer",
     "exit_criteria": "stage varchar, criterion varchar, expression varchar",
     "loss_reasons": "stage varchar, reason varchar",
     "stage_mapping": "source varchar, pipeline varchar, source_stage varchar, stage varchar, is_ignored boolean",
@@ -97,6 +98,11 @@ def _rows(process: Process, as_of: datetime) -> dict[str, list[Sequence[Any]]]:
         ],
         "required_fields": [
             (stage.key, stage.object, field, weight) for stage in stages for field, weight in stage.required.items()
+        ],
+        "cadences": [
+            (stage.key, number, day)
+            for stage in stages
+            for number, day in enumerate(stage.limits.cadence_days, start=1)
         ],
         "exit_criteria": [(stage.key, criterion, text) for stage in stages for criterion, text in stage.exit.items()],
         "loss_reasons": [(stage.key, reason) for stage in stages for reason in stage.reasons],

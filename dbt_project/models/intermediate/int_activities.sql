@@ -1,4 +1,3 @@
-{{ config(materialized='view') }}
 -- All activities up to as_of, of the CRM, the telephone system and the calendar, linked to the surviving lead and deal.
 with records as (
 

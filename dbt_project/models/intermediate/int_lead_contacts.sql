@@ -10,8 +10,7 @@ with moments as (
         activity_id,
         'happened' as moment,
         "at",
-        (type = 'call' and direction = 'outbound')
-        or (type in ('email', 'text') and direction = 'outbound' and not is_automated) as is_outreach,
+        {{ is_outreach() }} as is_outreach,
         type = 'call' and direction = 'inbound' and outcome = 'answered' as is_answered_inbound,
         (type = 'call' and outcome = 'answered')
         or (type = 'email' and direction = 'inbound')

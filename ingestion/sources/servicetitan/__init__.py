@@ -67,6 +67,7 @@ ABOUT = About(
     },
     limits={
         **dict.fromkeys(SPEED_TO_LEAD, _SPEED),
+        "follow_up_rate": "calls and appointments are touches, e-mails and texts are not there",
         **dict.fromkeys((*DEALS, *CONVERSION), _JOBS),
         **dict.fromkeys(FORECASTS, _FORECAST),
         **dict.fromkeys(COMPLETENESS, _FIELDS),
