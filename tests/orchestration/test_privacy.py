@@ -39,7 +39,7 @@ class Erased:
 
 @pytest.fixture(scope="module")
 def erased(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Erased]:
-    root, log = tmp_path_factory.mktemp("company"), simulate(5, 0.03)
+    root, log = tmp_path_factory.mktemp("company"), simulate(5, 0.055, days=400)
     with DemoServers(log) as servers:
         write(root, log, crm_url=servers.crm_url, typeform_url=servers.typeform_url)
         company = Company.open(root)

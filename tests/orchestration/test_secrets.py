@@ -91,7 +91,7 @@ with open(os.environ["CODES"], "w") as file:
 
 @pytest.fixture(scope="module")
 def log() -> CompanyLog:
-    return simulate(7, 0.012)
+    return simulate(7, 0.022, days=400)
 
 
 @dataclass

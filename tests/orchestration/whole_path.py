@@ -51,7 +51,7 @@ def main(root: Path, is_alone: bool) -> None:
     project = root.with_name("dbt_project")
     shutil.copytree(transform.DBT_PROJECT, project, ignore=shutil.ignore_patterns("target"))
     transform.DBT_PROJECT = project
-    log = simulate(7, 0.012)
+    log = simulate(7, 0.022, days=400)
     with DemoServers(log) as servers:
         urls = (servers.crm_url, servers.typeform_url)
         write(root, log, crm_url=urls[0], typeform_url=urls[1])
