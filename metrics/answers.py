@@ -18,7 +18,8 @@ Rows = list[list[Any]]
 class Column:
     """A column of an answer. ``metric``: whose value, n … it is, empty for keys. ``unit``: one of ``salesgauge.kpis.Unit``, empty where none is declared.
 
-    ``is_change``: the difference of two values of this unit. ``short``: its name in tables, where it stands beside the metric.
+    ``is_change``: the difference of two values of this unit. ``is_sum``: a value that is 0, not null, where there is nothing: a count or a sum.
+    ``short``: its name in tables, where it stands beside the metric.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Column:
     metric: str = ""
     unit: str = ""
     is_change: bool = False
+    is_sum: bool = False
     short: str = ""
 
 
@@ -97,7 +99,7 @@ def _nothing(column: Column) -> Any:
     """What a metric says of a group that it has no row of."""
     if column.role == "is_low_n":
         return True
-    return 0 if column.role == "n" or (column.role == "value" and column.unit in ("count", "money")) else None
+    return 0 if column.role == "n" or column.is_sum else None
 
 
 @dataclass(frozen=True)

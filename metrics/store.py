@@ -206,7 +206,7 @@ class MetricStore:
             value = None if values[size] is None else number(values[size])
             rows.append([*keys, value, *values[size + 1 :]])
         columns = [Column(name) for name in compiled.columns]
-        columns.append(Column(metric, "value", metric, compiled.unit))
+        columns.append(Column(metric, "value", metric, compiled.unit, is_sum=compiled.kind in ("count", "sum")))
         columns += [Column(f"{metric}_{role}", role, metric, compiled.unit) for role in beside]
         return Answer(tuple(columns), rows)
 

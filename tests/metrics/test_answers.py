@@ -11,7 +11,7 @@ from salesgauge.errors import ConfigurationError
 
 
 def _counts(name: str, rows: list[list]) -> Answer:
-    return Answer((Column("rep"), Column(name, "value", name, "count")), rows)
+    return Answer((Column("rep"), Column(name, "value", name, "count", is_sum=True)), rows)
 
 
 def _shares(name: str, rows: list[list]) -> Answer:
@@ -29,6 +29,16 @@ def test_metrics_stand_beside_each_other_by_key_and_no_group_is_lost_or_doubled(
     )
     assert answer.names == ["rep", "won", "rate", "rate_n", "rate_is_low_n"]
     assert answer.rows == [["Ann", 2, None, 0, True], ["Ben", 0, 0.5, 40, False], [None, 1, 0.25, 4, True]]
+
+
+def test_a_mean_of_nothing_is_not_known_and_a_sum_of_nothing_is_0(store: MetricStore) -> None:
+    """Both are money: what there is when there is nothing depends on the statistic."""
+    answer = store.ask(["leads_created", "average_ticket", "won_amount"], by=["rep"], grain="day")
+    place = {name: number for number, name in enumerate(answer.names)}
+    without = [row for row in answer.rows if not row[place["average_ticket_n"]]]
+    assert without and all(row[place["average_ticket"]] is None for row in without)
+    found = {row[place["won_amount"]] for row in without}
+    assert found == {0}
 
 
 def test_order_is_by_the_named_columns_and_null_is_last() -> None:
