@@ -95,9 +95,7 @@ def _beside(now: Answer, then: Answer, key_then: Callable[[tuple[Any, ...]], tup
         for metric, group in of.items():
             other = others.get(key)
             if other is None:
-                is_known = group[0].is_sum and not (
-                    isinstance(first, date) and key[0] and key[0] < first
-                )
+                is_known = group[0].is_sum and not (isinstance(first, date) and key[0] and key[0] < first)
                 other = {metric: 0 if is_known else None, f"{metric}_n": 0, f"{metric}_is_low_n": True}
             cells += [*(mine[column.name] for column in group), other[metric]]
             cells += [other[column.name] for column in group if column.role in _COUNTS]
