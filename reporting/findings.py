@@ -61,7 +61,7 @@ def _now(row: Row, report: Report) -> str:
 
 
 def _worse(report: Report) -> Iterator[Finding]:
-    rows = [row for row in report.scorecard.rows if row["status"] == "worse"]
+    rows = [row for row in report.scorecard.rows if row["status"] == "worse" and not row["is_low_n"]]
     for row in rows[:1]:
         before = value_of(row["baseline"], row["unit"], report.currency)
         yield Finding(

@@ -27,13 +27,17 @@
 {%- endmacro %}
 
 {# Order-statistic interval of the median: ranks floor(n/2 - 0.98 sqrt n) and ceil(1 + n/2 + 0.98 sqrt n), clamped to 1..n.
-   Subscripts begin at 1; a subscript of an empty list is null. #}
+   Of fewer than six values even the smallest and the largest one hold the median in less than 95 % of cases: they have no interval. Subscripts begin at 1. #}
 {% macro median_low(sorted) -%}
-    {{ sorted }}[greatest(1, cast(floor(len({{ sorted }}) / 2.0 - 0.98 * sqrt(len({{ sorted }}))) as bigint))]
+    case when len({{ sorted }}) >= 6 then
+        {{ sorted }}[greatest(1, cast(floor(len({{ sorted }}) / 2.0 - 0.98 * sqrt(len({{ sorted }}))) as bigint))]
+    end
 {%- endmacro %}
 
 {% macro median_high(sorted) -%}
-    {{ sorted }}[least(len({{ sorted }}), cast(ceil(1 + len({{ sorted }}) / 2.0 + 0.98 * sqrt(len({{ sorted }}))) as bigint))]
+    case when len({{ sorted }}) >= 6 then
+        {{ sorted }}[least(len({{ sorted }}), cast(ceil(1 + len({{ sorted }}) / 2.0 + 0.98 * sqrt(len({{ sorted }}))) as bigint))]
+    end
 {%- endmacro %}
 
 {# Wilson score interval of numerator / n. The ends are kept on their side of the share against rounding. #}

@@ -51,9 +51,9 @@ def exact_percentile(ordered: Sequence[int], share: Fraction) -> Fraction:
 
 
 def median_interval(ordered: Sequence[float] | np.ndarray) -> Interval:
-    """Order-statistic interval of the median of sorted values."""
+    """Order-statistic interval of the median of sorted values; none of fewer than six."""
     n = len(ordered)
-    if not n:
+    if n < 6:
         return NO_INTERVAL
     low = max(1, math.floor(n / 2 - 0.98 * math.sqrt(n)))
     high = min(n, math.ceil(1 + n / 2 + 0.98 * math.sqrt(n)))

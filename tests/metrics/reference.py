@@ -24,9 +24,9 @@ def wilson(successes: int, n: int) -> Interval:
 
 
 def median_interval(values: Sequence[float]) -> Interval:
-    """Order-statistic interval of the median."""
+    """Order-statistic interval of the median; of fewer than six values even the ends hold it in less than 95 % of cases."""
     n = len(values)
-    if n == 0:
+    if n < 6:
         return None, None
     ordered = sorted(values)
     low = max(1, math.floor(n / 2 - 0.98 * math.sqrt(n)))
