@@ -145,6 +145,8 @@ def test_exclusions_become_checked_sql(tmp_path: Path) -> None:
         ("closedwon: won", "closedwon: won, Closed Won: won, closed_won: lost", r"process\.yml:23: .*closed_won is written like 'Closed Won' but for case and blanks"),
         ("{key: won, kind: won}", "{key: inquiry, kind: won}", r"the stage 'inquiry' stands there twice"),
         ("effective_from: 2026-01-05", "effective_from: 2024-01-05", r"versions must stand in the order of effective_from"),
+        ("first_touch_minutes: 15}", "cadence_days: [0, 3, 1]}", r"process\.yml:16: process\.stages\[0\]\.limits\.cadence_days: .*must not go back: \[0, 3, 1\]"),
+        ("first_touch_minutes: 15}", "cadence_days: [-1]}", r"process\.yml:16: process\.stages\[0\]\.limits\.cadence_days"),
         ("limits: {first_touch", "limit: {first_touch", r"process\.yml:16: process\.stages\[0\]\.limit: unknown key"),
         ("kpi: win_rate", "kpi: win_rat", r"process\.yml:26: targets\[0\]\.kpi: no target is possible for 'win_rat'; did you mean 'win_rate'"),
         ("kpi: win_rate", "kpi: won_deals", r"targets\[0\]\.kpi: no target is possible for 'won_deals'; did you mean .*'deals_won'"),
