@@ -37,7 +37,7 @@ AFTER_ANALYSIS = "tag:after_analysis"
 GRAPH_VARS = ("sources", "hubspot_lead_object")
 # Models and data tests, and nothing is looked up in a warehouse: what comes of it holds for all companies.
 COMPILE = ("--no-introspect", "--no-populate-cache", "--no-write-json", "--exclude", "resource_type:unit_test")
-BYTES_A_THREAD = 16 * 2**20  # of Parquet files in the raw log
+BYTES_A_THREAD = 4 * 2**20  # of Parquet files in the raw log
 SEMANTIC_MANIFEST = "semantic_manifest.json"
 # What this process parsed last, by its folder: dbt writes into a manifest what it compiles, and compiles anew at the next command.
 KEPT: dict[Path, tuple[tuple[int, int], Any]] = {}

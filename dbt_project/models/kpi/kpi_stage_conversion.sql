@@ -18,6 +18,45 @@ pairs as (
     select * from {{ ref('fct_stage_conversion') }}
 ),
 
+-- A case has the same segments, date and furthest stage in all pairs of a stage, so its pair with the next stage stands for all of them: what is
+-- added up is an entry, not its pairs, of which a process of 24 stages has 23.
+entries as (
+    {{ kpi_rollup('pairs', 'entered_date', "
+        count(*) as entered, " ~ count_where('is_open') ~ " as still_open
+    ", keys=['from_stage', 'furthest_order'], where='is_next_stage') }}
+),
+
+stage_pairs as (
+    select from_stages.stage as from_stage, to_stages.stage as to_stage, to_stages.stage_order as to_order
+    from {{ source('process', 'stages') }} as from_stages
+    inner join {{ source('process', 'stages') }} as to_stages
+        on to_stages.stage_order > from_stages.stage_order and to_stages.kind in ('open', 'won')
+    where from_stages.kind = 'open'
+),
+
+reached as (
+    select
+        entries.period_grain,
+        entries.period_start_date,
+        entries.segment_type,
+        entries.segment,
+        'reached' as mode,
+        stage_pairs.from_stage,
+        stage_pairs.to_stage,
+        cast(sum(entries.entered) as bigint) as stage_pair_conversion_rate_n,
+        cast(sum(case when entries.furthest_order >= stage_pairs.to_order then entries.entered else 0 end) as bigint) as stage_pair_conversion_rate_y,
+        cast(sum(entries.still_open) as double) / sum(entries.entered) as open_share
+    from entries
+    inner join stage_pairs on entries.from_stage = stage_pairs.from_stage
+    group by
+        entries.period_grain,
+        entries.period_start_date,
+        entries.segment_type,
+        entries.segment,
+        stage_pairs.from_stage,
+        stage_pairs.to_stage
+),
+
 ended_visits as (
     select visits.*, open_stages.stage as from_stage, coalesce(open_stages.next_stage, won_stage.stage) as to_stage
     from {{ ref('fct_stage_visit') }} as visits
@@ -27,11 +66,6 @@ ended_visits as (
 ),
 
 observations as (
-    select
-        'reached' as mode, from_stage, to_stage, entered_date as on_date, is_reached, is_open,
-        {{ kpi_segments() | join(', ') }}
-    from pairs
-    union all
     select
         'adjacent' as mode, from_stage, to_stage, entered_date as on_date, is_adjacent as is_reached, is_open,
         {{ kpi_segments() | join(', ') }}
@@ -50,6 +84,8 @@ rolled as (
     {{ kpi_rollup('observations', 'on_date', kpi_sums('stage_pair_conversion_rate') ~ ',
         avg(case when is_open then 1.0 when not is_open then 0.0 end) as open_share
     ', keys=pair_keys) }}
+    union all
+    select * from reached
 ),
 
 final as (

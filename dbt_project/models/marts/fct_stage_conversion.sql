@@ -26,16 +26,26 @@ pairs as (
 
 ),
 
--- the furthest that a case ever came
+last_stages as (
+
+    select max(stage_order) as stage_order from stages where kind in ('open', 'won')
+
+),
+
+-- the furthest that a case ever came; what was sold was won, whatever happened after
 reached as (
 
     select
         visits.case_id,
-        max(case when stages.kind in ('open', 'won') then visits.stage_order end) as reached_order,
-        -- what was sold was won, whatever happened after
-        coalesce(max(case when stages.kind in ('won', 'post_sale') then 1 end), 0) = 1 as is_ever_won
+        max(
+            case
+                when stages.kind in ('won', 'post_sale') then last_stages.stage_order
+                when stages.kind = 'open' then visits.stage_order
+            end
+        ) as furthest_order
     from visits
     inner join stages on visits.stage = stages.stage
+    cross join last_stages
     group by visits.case_id
 
 ),
@@ -66,7 +76,8 @@ final as (
         visits.entered_date,
         visits.entered_hour,
         {{ weekday_of('visits.entered_date') }} as entered_weekday,
-        reached.is_ever_won or reached.reached_order >= pairs.to_order as is_reached,
+        reached.furthest_order,
+        reached.furthest_order >= pairs.to_order as is_reached,
         case when pairs.is_next_stage then direct_moves.case_id is not null end as is_adjacent,
         outcomes.outcome = 'open' as is_open,
         visits.branch,
