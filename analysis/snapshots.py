@@ -41,25 +41,12 @@ _LEDGER = """
     where moves.moved_at <= $as_of
     order by deals.deal_id, moves.sequence
 """
-# Another currency is converted with the rate of today's amount: the newest one up to the close (open: up to as_of).
 _AMOUNTS = """
-    with rates as (
-        select deals.deal_id, max_by(rates.rate, rates.rate_date) as rate
-        from marts.fct_deal as deals
-        inner join process.run as run on deals.currency <> run.currency
-        inner join process.exchange_rates as rates
-            on deals.currency = rates.currency and rates.rate_date <= coalesce(deals.closed_date, run.as_of_date)
-        group by deals.deal_id
-    )
     select
         history.subject_id as deal_id, history.at,
-        cast(cast(round(
-            try_cast(history.value as decimal(20, 2)) * case when deals.currency = run.currency then 1 else rates.rate end, 2
-        ) as decimal(18, 2)) * 100 as bigint) as cents
+        cast(cast(round(try_cast(history.value as decimal(20, 2)) * deals.exchange_rate, 2) as decimal(18, 2)) * 100 as bigint) as cents
     from intermediate.int_field_history as history
     inner join marts.fct_deal as deals on history.subject_id = deals.deal_id
-    cross join process.run as run
-    left join rates on history.subject_id = rates.deal_id
     where history.subject_type = 'deal' and history.field = 'amount' and history.at <= $as_of
         and not coalesce(try_cast(history.value as decimal(18, 2)) not between 0 and 1000000000000, false)
     order by history.subject_id, history.at, history.source_order, history.value

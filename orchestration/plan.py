@@ -281,6 +281,9 @@ def _statements(con: duckdb.DuckDBPyConnection, model: Model) -> Iterator[str]:
     ]:
         raise _ContractError("; ".join(wrong))
     names = ", ".join(f'"{column.name}"' for column in model.columns)
+    if model.is_view:
+        yield f"create or replace view {model.relation} as (\nselect {names} from (\n{model.sql}\n) as model\n)"
+        return
     columns = ", ".join(
         f'"{column.name}" {column.type}{" not null" if column.is_required else ""}' for column in model.columns
     )
@@ -329,8 +332,8 @@ def _not_here(node: Any) -> Iterator[str]:
         kinds |= {one.type.value for one in node.constraints}
         if others := sorted(kinds - {"not_null"}):
             yield f"constraints: {', '.join(others)}"
-        if config.materialized == "view" and config.contract.enforced:
-            yield "a view with a contract"
+        if config.materialized == "view" and "not_null" in kinds:
+            yield "a view with constraints"
     if kind == "test" and config.store_failures:
         yield "failures to be stored"
 

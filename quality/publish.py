@@ -111,7 +111,7 @@ def _content(con: duckdb.DuckDBPyConnection, semantic_manifest: Path, as_of: dat
     """What makes a version differ from another: ``as_of``, the tables, the definitions."""
     tables: dict[str, dict[str, Any]] = {}
     for name, relation in _tables(con).items():
-        hashed, rows = table_hash(con, relation)
+        hashed, rows = _hashed(con, relation)
         tables[name] = {"rows": rows, "hash": hashed}
     metrics = json.loads(semantic_manifest.read_text(encoding="utf-8"))
     found = con.execute("select definition_version from process.run").fetchone() if "process.run" in tables else None
@@ -142,6 +142,25 @@ def _tables(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     if loads := found.pop("raw_log.loads", None):
         found[_LOADS] = loads
     return dict(sorted(found.items()))
+
+
+def _view(con: duckdb.DuckDBPyConnection, relation: str) -> str | None:
+    """The query of a view, its tables named by schema; None of a table."""
+    schema, name = (part.strip('"') for part in relation.split(".", 1))
+    found = con.execute(
+        "select sql, database_name from duckdb_views() where database_name = current_database() and schema_name = ? and view_name = ?",
+        [schema, name],
+    ).fetchone()
+    return None if found is None else str(found[0]).partition(" AS ")[2].rstrip("; \n").replace(f"{found[1]}.", "")
+
+
+def _hashed(con: duckdb.DuckDBPyConnection, relation: str) -> tuple[str, int]:
+    """Hash and rows. What a view says follows from its query: its tables are hashed themselves."""
+    query = _view(con, relation)
+    if query is None:
+        return table_hash(con, relation)
+    (rows,) = con.execute(f"select count(*) from {relation}").fetchone() or (0,)
+    return digest(query), int(rows)
 
 
 def _sources(con: duckdb.DuckDBPyConnection, audit: AuditOutcome) -> dict[str, Any]:
@@ -209,12 +228,16 @@ def _write(
 
 
 def _write_tables(con: duckdb.DuckDBPyConnection, folder: Path, tables: dict[str, Any]) -> None:
-    """A fresh file (nothing of the warehouse's free space or history), rows in order, and the same as Parquet."""
+    """A fresh file (nothing of the warehouse's free space or history), rows in order, and the same as Parquet; views as they are."""
     con.execute(f"attach '{_quoted(folder / DATABASE_FILE)}' as version (storage_version '{STORAGE_VERSION}')")
+    views: dict[str, str] = {}
     for name, relation in _tables(con).items():
         schema, table = name.split(".", 1)
         target = f'version."{schema}"."{table}"'
         con.execute(f'create schema if not exists version."{schema}"')
+        if query := _view(con, relation):
+            views[target] = query
+            continue
         con.execute(f"create table {target} as select * from {relation} order by all")
         written = con.execute(f"select count(*) from {target}").fetchone()
         if written is None or written[0] != tables[name]["rows"]:
@@ -222,6 +245,8 @@ def _write_tables(con: duckdb.DuckDBPyConnection, folder: Path, tables: dict[str
         parquet = folder / "parquet" / schema / f"{table}.parquet"
         parquet.parent.mkdir(parents=True, exist_ok=True)
         con.execute(f"copy (select * from {target}) to '{_quoted(parquet)}' (format parquet, compression zstd)")
+    for target, query in views.items():
+        con.execute(f"create view {target} as {query}")
     con.execute("checkpoint version")
     con.execute("detach version")
 

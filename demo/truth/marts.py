@@ -26,6 +26,7 @@ from demo.truth.estimates import (
     wilson,
 )
 from demo.truth.facts import Facts
+from demo.truth.pipeline import daily
 from demo.truth.process_map import process_edges, process_variants
 from demo.truth.rollup import KEYS, NONE, rollup, sums
 from demo.truth.values import values as kpi_values
@@ -334,6 +335,30 @@ def pipeline(facts: Facts) -> pd.DataFrame:
     return rollup(frame, None, values, keys=["stage"]).drop(columns=["period_grain", "period_start_date"])
 
 
+def pipeline_daily(facts: Facts) -> pd.DataFrame:
+    """fct_pipeline_daily by day, stage and owner: deals, amount, those with an expected close and the days to it, those whose expected close has passed."""
+    frame = daily(facts)
+    days = [row.expected - row.day if row.expected else None for row in frame.itertuples()]
+    frame = frame.assign(
+        deals=1,
+        cents=_cents(frame),
+        dated=[int(one is not None) for one in days],
+        days_to_close=[one.days if one else 0 for one in days],
+        overdue=[int(one is not None and one.days < 0) for one in days],
+    )
+    keys = {"pipeline_date": frame["day"], "stage": frame["stage"], "rep": frame["rep"]}
+    rows = (
+        frame.assign(**keys)
+        .groupby(list(keys), dropna=False)[["deals", "cents", "dated", "days_to_close", "overdue"]]
+        .sum()
+    )
+    rows = rows.reset_index()
+    return rows.assign(
+        amount=[money(cents) for cents in rows.pop("cents")],
+        rep=rows["rep"].astype(object).where(rows["rep"].notna(), None),
+    )
+
+
 def ledger_kinds(facts: Facts) -> pd.DataFrame:
     """Moves of counted cases by kind: kind, moves."""
     return facts.visits.groupby("kind").size().rename("moves").reset_index()
@@ -368,6 +393,7 @@ BY_NAME: dict[str, Callable[[Facts], pd.DataFrame]] = {
     "kpi_satisfaction": satisfaction,
     "kpi_value": kpi_values,
     "kpi_pipeline": pipeline,
+    "fct_pipeline_daily": pipeline_daily,
     "kpi_process_edges": process_edges,
     "kpi_process_variants": process_variants,
     "kpi_reconciliation": reconciliation,

@@ -83,7 +83,12 @@ class Deal(Record):
     lead_id: str | None = None
     pipeline: str | None = None
     amounts: History[int | None] = field(default_factory=list)
-    expected_close_date: date | None = None
+    expected: History[date | None] = field(default_factory=list)
+
+    @property
+    def expected_close_date(self) -> date | None:
+        """Today's expected close."""
+        return self.expected[-1][1] if self.expected else None
 
     @property
     def cents(self) -> int | None:
@@ -205,7 +210,8 @@ class _Player:
     def _deal_created(self, at: datetime, lead: str | None, deal: str, data: dict[str, Any]) -> None:
         made = self.deals[deal] = Deal(deal, at, _cleaned(data), lead_id=lead, pipeline=data["pipeline"])
         made.stages.append((at, data["stage"]))
-        made.expected_close_date = data.get("expected_close_date")
+        if data.get("expected_close_date") is not None:
+            made.expected.append((at, data["expected_close_date"]))
         if data.get("owner") is not None:
             made.owners.append((at, data["owner"]))
         if data.get("amount") is not None:
@@ -216,7 +222,7 @@ class _Player:
         if change == "amount":
             deal.amounts.append((at, None if data["amount"] is None else _cents(data["amount"])))
         elif change == "close_date":
-            deal.expected_close_date = data["expected_close_date"]
+            deal.expected.append((at, data["expected_close_date"]))
         else:
             _change(deal, at, change, data)
 

@@ -109,13 +109,10 @@ def warehouse(company: Company) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
     con.execute("""
         create schema marts; create schema intermediate; create schema process;
-        create table process.run (as_of_date date, currency varchar);
-        create table process.exchange_rates (currency varchar, rate_date date, rate double);
-        insert into process.run values ('2026-01-01', 'USD');
         create table process.stages (stage varchar, stage_order integer, kind varchar);
         create table marts.fct_deal (
             deal_id varchar, case_id varchar, created_at timestamp, created_date date, branch varchar, service_line varchar,
-            amount decimal(18, 2), rep_current varchar, currency varchar, closed_date date
+            amount decimal(18, 2), rep_current varchar, exchange_rate decimal(18, 8)
         );
         create table marts.fct_stage_transition (case_id varchar, sequence integer, to_stage varchar, moved_at timestamp, moved_date date);
         create table marts.dim_user (user_id varchar, rep varchar);
@@ -140,7 +137,7 @@ def warehouse(company: Company) -> duckdb.DuckDBPyConnection:
             deal.branch,
             deal.service_line,
         ]
-        deals.append([*row, amount, deal.rep_now, "USD", None])
+        deals.append([*row, amount, deal.rep_now, 1])
         for place, (at, stage) in enumerate(deal.moves):
             moves.append(["case " + deal.deal_id, place, stage, at, local_date(at)])
         for place, (at, cents) in enumerate(deal.amounts):

@@ -58,6 +58,12 @@ TABLES = {
         LOCK,
         "select lock_date, period_start_date, method, level, segment, horizon_bucket, forecast_amount, actual_amount from marts.fct_forecast",
     ),
+    "fct_pipeline_daily": Table(
+        ("pipeline_date", "stage", "rep"),
+        "select pipeline_date, stage, rep, count(*) as deals, coalesce(sum(amount), 0)::decimal(18, 2) as amount, count(expected_close_date) as dated, "
+        "coalesce(sum(expected_close_date - pipeline_date), 0)::bigint as days_to_close, count(*) filter (where is_overdue) as overdue "
+        "from marts.fct_pipeline_daily group by all",
+    ),
     "ledger_kinds": Table(
         ("kind",), "select kind, count(*) as moves from marts.fct_stage_transition where is_counted group by kind"
     ),

@@ -37,6 +37,9 @@ FILES = {
     """,
     # its contract has types as people write them, and columns in another order than the query's
     "models/second/good.sql": "{{ config(tags=['told']) }} select rest, i, cast(i as double) as share from {{ ref('numbers') }}",
+    # a view has the columns and types that its contract says
+    "models/second/seen.sql": "{{ config(materialized='view') }} select rest, i from {{ ref('numbers') }}",
+    "models/second/seen_wrong.sql": "{{ config(materialized='view') }} select i from {{ ref('numbers') }}",
     # cannot be computed
     "models/second/broken.sql": "select cast(word as integer) as n from {{ ref('words') }}",
     "models/second/after_broken.sql": "select n from {{ ref('broken') }}",
@@ -60,6 +63,12 @@ FILES = {
               - {name: i, data_type: int64, constraints: [{type: not_null}]}
               - {name: rest, data_type: bigint}
               - {name: share, data_type: float8}
+          - name: seen
+            config: {contract: {enforced: true}}
+            columns: [{name: rest, data_type: bigint}, {name: i, data_type: bigint}]
+          - name: seen_wrong
+            config: {contract: {enforced: true}}
+            columns: [{name: i, data_type: varchar}]
           - name: other_type
             config: {contract: {enforced: true}}
             columns: [{name: i, data_type: varchar}]
@@ -164,6 +173,7 @@ def _relations(file: Path) -> list[tuple[str, ...]]:
         ("broken", "Could not convert string 'a' to INT32"),
         ("other_type", "i is BIGINT, its contract says VARCHAR"),
         ("not_there", "j is not there, its contract says BIGINT"),
+        ("seen_wrong", "i is BIGINT, its contract says VARCHAR"),
         ("is_null", "NOT NULL constraint failed"),
     ],
 )
@@ -198,6 +208,7 @@ def test_a_part_is_selected_as_by_dbt(
     [
         ("materialized='incremental'", "model.small.other: materialized as incremental"),
         ("post_hook='select 1'", "model.small.other: hooks"),
+        ("materialized='view', contract={'enforced': true}", "model.small.other: a view with constraints"),
     ],
 )
 def test_what_only_dbt_can_do_is_refused(tmp_path: Path, project: Path, config: str, words: str) -> None:
@@ -205,6 +216,10 @@ def test_what_only_dbt_can_do_is_refused(tmp_path: Path, project: Path, config: 
         (tmp_path / name).write_bytes((project / name).read_bytes())
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "other.sql").write_text(f"{{{{ config({config}) }}}} select 1 as i", encoding="utf-8")
+    (tmp_path / "models" / "other.yml").write_text(
+        "models: [{name: other, columns: [{name: i, data_type: integer, constraints: [{type: not_null}]}]}]",
+        encoding="utf-8",
+    )
     with pytest.raises(ValueError, match=words):
         Plan.of(one.node for one in _dbt(tmp_path, "plan", "compile"))
 

@@ -92,6 +92,35 @@ def test_a_version_holds_tables_parquet_and_manifest(company: Company, publish: 
     con.close()
 
 
+def test_a_view_is_published_as_a_view_of_the_versions_own_tables(
+    company: Company, publish: Publish, small: ModuleType, tmp_path: Path
+) -> None:
+    def with_view(mark: int, condition: str) -> Version:
+        small.stamped(company, mark)
+        with connect(company.warehouse_file) as con:
+            con.execute(
+                f"create or replace view marts.fct_seen as select * from salesgauge.marts.fct_deal where {condition}"
+            )
+        return quality.publish(
+            company, as_of=small.AS_OF, audit=small.PASSED, semantic_manifest=small.semantic_manifest(company),
+            created_at=small.AS_OF + timedelta(hours=mark),
+        )  # fmt: skip
+
+    first, same, other = with_view(1, "true"), with_view(1, "true"), with_view(1, "mark < 0")
+    assert (same.unchanged, other.unchanged) == (True, False)
+    manifest = json.loads((first.path / "manifest.json").read_text())
+    assert manifest["tables"]["marts.fct_seen"]["rows"] == manifest["tables"]["marts.fct_deal"]["rows"] > 0
+    assert not (first.path / "parquet" / "marts" / "fct_seen.parquet").exists()
+    company.warehouse_file.unlink()
+    with open_published(company.pointer) as con:
+        assert con.sql("select count(*) from marts.fct_seen").fetchall() == [(0,)]
+    # opened by itself and under another name, as people do
+    file = tmp_path / "mine.duckdb"
+    file.write_bytes((first.path / "salesgauge.duckdb").read_bytes())
+    with duckdb.connect(str(file), read_only=True) as con:
+        assert con.sql("select distinct mark from marts.fct_seen").fetchall() == [(1,)]
+
+
 def test_published_files_are_read_only_and_of_the_pinned_format(company: Company, publish: Publish) -> None:
     version = publish(1)
     files = [path for path in version.path.rglob("*") if path.is_file()]

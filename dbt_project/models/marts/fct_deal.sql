@@ -139,6 +139,7 @@ final as (
             else round(cast(timed.amount as decimal(20, 2)) * rates.rate, 2)
         end as decimal(18, 2)) as amount,
         coalesce(timed.currency, timed.company_currency) as currency,
+        case when coalesce(timed.currency, timed.company_currency) = timed.company_currency then 1 else rates.rate end as exchange_rate,
         timed.loss_reason,
         case when timed.days_to_close between 0 and {{ longest_cycle_days() }} then timed.days_to_close end as cycle_days,
         case when timed.days_to_first_close between 0 and {{ longest_cycle_days() }} then timed.days_to_first_close end as first_close_cycle_days,
