@@ -93,6 +93,15 @@ def _numbered(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[list(EVENT_COLUMNS)]
 
 
+# What a telephone system knows of an inbound call, and a CRM in which people log their calls does not.
+_RINGING = ("wait_seconds", "gave_up", "is_voicemail", "queue", "is_transferred")
+
+
+def logged_call(data: dict[str, Any]) -> dict[str, Any]:
+    """The ``data`` of a call as people log it in a CRM."""
+    return {name: value for name, value in data.items() if name not in _RINGING}
+
+
 def to_ms(moment: datetime) -> int:
     """Milliseconds since 1970 of a UTC moment without zone."""
     return round(moment.replace(tzinfo=UTC).timestamp() * 1000)

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 from salesgauge.settings import PROJECT_ROOT
 
 FILE = PROJECT_ROOT / "dbt_project" / "models" / "semantic" / "metrics.yml"
-Unit = Literal["share", "minutes", "days", "money", "points", "count", "ratio"]
+Unit = Literal["share", "seconds", "minutes", "days", "money", "points", "count", "ratio"]
 Kind = Literal[
     "count", "sum", "share", "odds", "mean", "points", "median", "p90", "weighted", "quotient", "per"
 ]  # macros/kpis.sql says what each is

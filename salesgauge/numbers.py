@@ -83,11 +83,13 @@ def days(value: float | None) -> str:
 
 
 def value_of(value: float | None, unit: str | None, currency: str) -> str:
-    """A KPI's value by its unit: share, minutes, days, money, points, count, ratio."""
+    """A KPI's value by its unit: share, seconds, minutes, days, money, points, count, ratio."""
     if value is None:
         return MISSING
     if unit == "share":
         return share(value)
+    if unit == "seconds":
+        return f"{value:,.1f}{_THIN}s" if value < 99.95 else minutes(value / 60)
     if unit == "minutes":
         return minutes(value)
     if unit == "days":

@@ -45,6 +45,11 @@
     }) }}
 {% endmacro %}
 
+{# Whether an outcome as it is written says that the caller ended the call before anybody answered; such a call is `missed` as well. #}
+{% macro says_abandoned(value) -%}
+    regexp_matches({{ word_key(value) }}, 'abandon|hungup|hangup|gaveup|callerdisconnect')
+{%- endmacro %}
+
 {# Outcome -> parts of longer wordings ("Answered by voicemail", "Spoke with his wife"), in the order in which they are looked for: what denies comes first. #}
 {% macro call_outcome_parts() %}
     {{ return({

@@ -1,10 +1,13 @@
-"""The company on HubSpot: a contact is a lead, a deal a deal. HubSpot tells all that the log holds."""
+"""The company on HubSpot: a contact is a lead, a deal a deal. HubSpot tells all that the log holds, but for what only a telephone system knows of calls."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from demo.log import CompanyLog
+import pandas as pd
+
+from demo.log import CompanyLog, logged_call
 from demo.servers.hubspot.server import TOKEN, HubSpotOptions, HubSpotServer, made
 from demo.servers.traffic import Limit
 from demo.truth.dialect import HUBSPOT as DIALECT
@@ -47,5 +50,11 @@ def record_id(kind: str, log_id: str) -> str:
 
 
 def known(log: CompanyLog) -> CompanyLog:
-    """All of it."""
-    return log
+    """All of it, but calls as people log them: of contacts, and whether somebody answered."""
+    events = log.events
+    is_call = events["kind"] == "call"
+    events = events[~(is_call & events["lead_id"].isna() & events["deal_id"].isna())].reset_index(drop=True)
+    data = [
+        logged_call(one) if kind == "call" else one for kind, one in zip(events["kind"], events["data"], strict=True)
+    ]
+    return replace(log, events=events.assign(data=pd.Series(data, dtype=object), seq=range(len(events))))

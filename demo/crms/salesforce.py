@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from demo.log import CompanyLog, Event, events_frame
+from demo.log import CompanyLog, Event, events_frame, logged_call
 from demo.servers.salesforce import state as salesforce_state
 from demo.servers.salesforce.server import CLIENT_ID, CLIENT_SECRET, SalesforceOptions, SalesforceServer
 from demo.truth.dialect import Dialect
@@ -62,6 +62,8 @@ def known(log: CompanyLog) -> CompanyLog:
     stages: dict[str, str] = {}
     kept: list[Event] = []
     for at, kind, lead, deal, rep, data in zip(moments, *columns, strict=True):
+        if kind == "call" and lead is None and deal is None:
+            continue
         event = Event(at, *_known(at, kind, lead, deal, rep, dict(data)))
         if event.kind in ("lead_stage", "deal_stage"):
             subject = str(event.deal_id if event.kind == "deal_stage" else event.lead_id)
@@ -89,7 +91,7 @@ def _known(
     elif kind in ("deal_created", "deal_close_date"):
         data["expected_close_date"] = data["expected_close_date"] or (at + timedelta(days=_USUAL_DAYS)).date()
     elif kind == "call":
-        data["duration_seconds"] = float(round(data["duration_seconds"]))
+        data = logged_call(data) | {"duration_seconds": float(round(data["duration_seconds"]))}
     elif kind == "task":
         data["due_at"] = datetime.combine(data["due_at"].date(), datetime.min.time())
     elif kind == "meeting_set":

@@ -4,14 +4,14 @@ What ServiceTitan can't hold as the log has it, to the second: a lead is open, c
 is booked, completed, offered for, sold or lost, each once, and the consultation was held at the latest when the offer was made; before the offer
 there is no amount; nothing tells test records, expected close dates and customers' answers; reasons only of canceled jobs. E-mails and tasks are not there; who set an
 appointment neither, one that did not take place was canceled; a busy line was not answered; a campaign has one name for its channel and itself;
-records that were deleted or merged away are gone.
+records that were deleted or merged away are gone. A call that nobody answered is an abandoned one, and how long an answered one rang is not told.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from demo.log import CompanyLog, Event
+from demo.log import CompanyLog, Event, logged_call
 from demo.servers.outline import Inquiry, Outline, Sale, outline, reduced
 from demo.servers.servicetitan.server import (
     APP_KEY,
@@ -125,6 +125,10 @@ def _calls(company: Outline) -> list[Event]:
         data = dict(call.values) | {"activity_id": call.id}
         if data["outcome"] == "busy":
             data["outcome"] = "no_answer"
-        data["duration_seconds"] = float(round(data["duration_seconds"]))
+        data = logged_call(data) | {"duration_seconds": float(round(data["duration_seconds"]))}
+        if data["direction"] == "inbound":
+            data["gave_up"] = data["outcome"] != "answered"
+            if data["gave_up"]:
+                data["wait_seconds"] = float(round(call.values.get("wait_seconds", 0)))
         found.append(Event(call.at, "call", call.lead, None, call.rep, data))
     return found

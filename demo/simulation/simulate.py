@@ -1,5 +1,5 @@
-"""The simulation's entry: from a seed to the company's event log. The parts are played in ``leads``, ``deals``, ``aftermath``,
-``surveys`` and ``web``; nothing is read from outside.
+"""The simulation's entry: from a seed to the company's event log. The parts are played in ``leads``, ``deals``, ``telephone``,
+``aftermath``, ``surveys`` and ``web``; nothing is read from outside.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from demo.log import CompanyLog, to_ms
-from demo.simulation import aftermath, surveys, web
+from demo.simulation import aftermath, surveys, telephone, web
 from demo.simulation.clock import DAY, HOUR, MINUTE, Dice
 from demo.simulation.deals import Customer, DealJourneys
 from demo.simulation.leads import Arrival, LeadJourneys, LeadSummary, arrivals
@@ -46,8 +46,8 @@ def simulate(seed: int, scale: float = 1.0, days: int = DAYS) -> CompanyLog:
     if scale <= 0:
         raise ValueError(f"scale must be above 0, not {scale}")
     start, share = AS_OF - timedelta(days=days), scale * days / DAYS
-    arriving, living, asking, browsing = (
-        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(4)
+    arriving, living, asking, browsing, ringing = (
+        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(5)
     )
     dice, rec = Dice(living), Recorder()
     hours, clerk = open_hours(), Clerk(dice)
@@ -57,6 +57,9 @@ def simulate(seed: int, scale: float = 1.0, days: int = DAYS) -> CompanyLog:
         _come_back(dice, leads, leads.play(arrival), arrival)
     _deals_without_lead(dice, deals, clerk, max(1, round(DEALS_WITHOUT_LEAD * share)), to_ms(start))
     surveys.play(Dice(asking), rec, deals.deals, leads.leads)
+    calls = telephone.complete(Dice(ringing), rec)
+    nobodys = list(arrivals(ringing, max(1, round(telephone.OTHERS * calls)), start))
+    telephone.others(Dice(ringing), rec, hours, nobodys)
     lead_plan, deal_plan = aftermath.plan_leads(dice, leads.leads), aftermath.plan_deals(dice, deals.deals)
     aftermath.reassign(dice, rec, leads.leads, lead_plan)
     aftermath.apply(rec, lead_plan, deal_plan)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from demo.truth.estimates import FLOW
 from demo.truth.values import VALUES
 
 
@@ -96,7 +97,10 @@ METRICS = {
     "loss_reasons": MetricColumns(
         "kpi_loss_reasons", "share", None, "deals_lost", {}, ("loss_reason",), is_asked=False
     ),
-    **{name: MetricColumns("kpi_value", "value", "n", "numerator", {"kpi": name}) for name in VALUES},
+    **{
+        name: MetricColumns("kpi_value", "value", "n", "numerator", {"kpi": name}, is_sum=value.kind == FLOW)
+        for name, value in VALUES.items()
+    },
     **{
         name: columns
         for level in ("total", "rep", "branch", "service_line")

@@ -98,7 +98,11 @@ class Deal(Record):
 
 @dataclass
 class Activity:
-    """``created``: when it was recorded or set; ``at``: when it took place (a meeting's start, a task's due time)."""
+    """``created``: when it was recorded or set; ``at``: when it took place (a meeting's start, a task's due time).
+
+    Of an inbound call, where it is known: ``wait``: seconds until the answer, or the end; ``gave_up``: whether the caller ended it before an answer.
+    ``number``: whose call it was, where no record says it.
+    """
 
     type: str
     created: datetime
@@ -108,6 +112,9 @@ class Activity:
     outcome: str | None
     lead: Lead | None
     deal: Deal | None
+    wait: float | None = None
+    gave_up: bool | None = None
+    number: str | None = None
 
 
 @dataclass
@@ -192,7 +199,8 @@ class _Player:
         elif kind in ("call", "email", "text"):
             values = {
                 "type": kind, "created": at, "at": at, "direction": data["direction"],
-                "automated": bool(data.get("is_automated")), "outcome": data.get("outcome"),
+                "automated": bool(data.get("is_automated")), "outcome": data.get("outcome"), "wait": data.get("wait_seconds"),
+                "gave_up": data.get("gave_up"), "number": data.get("number"),
             }  # fmt: skip
             self._activities[data["activity_id"]] = (values, lead, deal)
         elif kind in ("meeting_set", "task"):

@@ -12,32 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from demo.truth import calls
 from demo.truth.clock import local_date
-from demo.truth.estimates import MEAN, MEDIAN, PERCENTILE, POINTS, SHARE, estimate
+from demo.truth.estimates import FLOW, MEAN, MEDIAN, PERCENTILE, POINTS, SHARE, estimate
 from demo.truth.facts import Facts
 from demo.truth.rollup import KEYS, rollup
-
-A_DAY = timedelta(hours=24)
-
-
-def calls(facts: Facts) -> pd.DataFrame:
-    """Lead calls: inbound ones that a person answered before an appointment of the lead was set. It is so: we set one within 24 hours."""
-    set_at: dict[str, list[tuple[datetime, bool]]] = defaultdict(list)
-    for activity in facts.book.activities:
-        if activity.type == "meeting" and activity.lead is not None:
-            set_at[activity.lead.id].append((activity.created, activity.automated))
-    rows = []
-    for activity in facts.book.activities:
-        lead, is_inbound_call = activity.lead, activity.type == "call" and activity.direction == "inbound"
-        if lead is None or not lead.counts or not is_inbound_call or activity.outcome != "answered":
-            continue
-        appointments = set_at[lead.id]
-        if any(at < activity.at for at, _ in appointments):
-            continue
-        day = local_date(activity.at, lead.zone)
-        is_so = any(activity.at <= at <= activity.at + A_DAY and not by_customer for at, by_customer in appointments)
-        rows.append({"on": day, "y": int(is_so), **facts.segments(lead, lead.owner_at(activity.at), day)})
-    return facts.frame(rows, ["on", "y"])
 
 
 def follow_ups(facts: Facts) -> pd.DataFrame:
@@ -90,14 +69,29 @@ def tickets(facts: Facts) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Value:
-    """``observe``: the observations: a day ``on``, a number ``y`` (None: no observation), the segments. ``kind``: the statistic of them."""
+    """``observe``: the observations: a day ``on``, a number ``y`` (None: no observation), the segments. ``kind``: the statistic of them.
+    ``is_count``: their sum is how many there are.
+    """
 
     kind: int
     observe: Callable[[Facts], pd.DataFrame]
+    is_count: bool = False
 
 
 VALUES = {
-    "call_booking_rate": Value(SHARE, calls),
+    "call_booking_rate": Value(SHARE, calls.lead_calls),
+    "inbound_calls": Value(FLOW, calls.handled("inbound", in_open_hours=False), is_count=True),
+    "call_answer_rate": Value(SHARE, calls.handled("answered")),
+    "call_answer_rate_all_hours": Value(SHARE, calls.handled("answered", in_open_hours=False)),
+    "call_abandoned_rate": Value(SHARE, calls.handled("abandoned")),
+    "call_abandoned_rate_all_hours": Value(SHARE, calls.handled("abandoned", in_open_hours=False)),
+    "call_missed_rate": Value(SHARE, calls.handled("missed")),
+    "call_missed_rate_all_hours": Value(SHARE, calls.handled("missed", in_open_hours=False)),
+    "call_back_rate": Value(SHARE, calls.handled("called_back")),
+    "call_back_rate_all_hours": Value(SHARE, calls.handled("called_back", in_open_hours=False)),
+    "calls_ended_early": Value(FLOW, calls.handled("ended_early", in_open_hours=False), is_count=True),
+    "answer_seconds_mean": Value(MEAN, calls.handled("answer_seconds")),
+    "answer_seconds_p90": Value(PERCENTILE, calls.handled("answer_seconds")),
     "follow_up_rate": Value(SHARE, follow_ups),
     "lead_cycle_days_median": Value(MEDIAN, won_deals("lead_days")),
     "first_touch_cycle_days_median": Value(MEDIAN, won_deals("first_touch_days")),
@@ -113,13 +107,13 @@ def values(facts: Facts) -> pd.DataFrame:
     for kpi, value in VALUES.items():
         frame = value.observe(facts)
         frame = frame[frame["y"].notna()].reset_index(drop=True)
-        rows = rollup(frame, "on", partial(_row, value.kind, frame["y"].to_numpy(dtype=float)))
+        rows = rollup(frame, "on", partial(_row, value, frame["y"].to_numpy(dtype=float)))
         parts.append(rows.astype(object).assign(kpi=kpi))
     found = pd.concat(parts, ignore_index=True)
     return found[["kpi", *KEYS, "numerator", "n", "value", "low", "high"]].assign(is_low_n=found["n"] < 20)
 
 
-def _row(kind: int, y: np.ndarray, members: np.ndarray) -> dict[str, Any]:
-    of = estimate(kind, y[members], np.ones(len(members)))
-    numerator = None if kind in _WITHOUT_NUMERATOR else float(y[members].sum())
+def _row(value: Value, y: np.ndarray, members: np.ndarray) -> dict[str, Any]:
+    of = estimate(value.kind, y[members], np.ones(len(members)))
+    numerator = None if value.is_count or value.kind in _WITHOUT_NUMERATOR else float(y[members].sum())
     return {"numerator": numerator, "n": of.n, "value": of.value, "low": of.interval[0], "high": of.interval[1]}

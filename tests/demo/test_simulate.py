@@ -34,6 +34,8 @@ FIELDS = {
     "survey_partial": {"form_id", "response_id", "nps_score", "csat_score", "comment", "email", "is_hidden_linked"},
 }  # fmt: skip
 
+RINGING = {"wait_seconds", "gave_up", "is_voicemail", "queue", "is_transferred"}
+
 
 def of(log: CompanyLog, *kinds: str) -> pd.DataFrame:
     """Events of those kinds."""
@@ -101,6 +103,15 @@ def test_every_event_has_the_documented_data(full: CompanyLog) -> None:
     for kind, events in full.events.groupby("kind"):
         assert kind in FIELDS
         keys = {frozenset(data) for data in events["data"]}
+        if kind == "call":
+            # what only the telephone system knows: how an inbound call rang, and the number of one that is nobody's who is known
+            for direction, more in (("inbound", RINGING), ("outbound", set())):
+                calls = events[values(events, "direction") == direction]
+                keys = {frozenset(data) for data in calls["data"][calls["lead_id"].notna()]}
+                assert keys == {frozenset(FIELDS["call"] | more)}
+                keys = {frozenset(data) for data in calls["data"][calls["lead_id"].isna() & calls["deal_id"].isna()]}
+                assert keys == {frozenset(FIELDS["call"] | more | {"number"})}
+            continue
         assert keys == {frozenset(FIELDS[kind])}, kind
     assert set(full.events["kind"]) == set(FIELDS)
 

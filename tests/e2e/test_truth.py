@@ -47,7 +47,8 @@ def test_every_row_is_accounted_for(published: Published) -> None:
         marts = {
             "leads": "select count(*) from marts.fct_lead",
             "deals": "select count(*) from marts.fct_deal",
-            "activities": "select count(*) from marts.fct_activity",
+            # an inbound call of nobody who is known is no activity of a record, and counts all the same
+            "activities": "select count(*) from (select activity_id from marts.fct_activity union select call_id from marts.fct_call)",
             "web_events": "select sum(events) from marts.fct_web_session",
             "survey_answers": "select count(*) from marts.fct_survey_response where nps_score is not null or csat_score is not null",
             "users": "select count(*) from marts.dim_user",

@@ -10,6 +10,7 @@ with recorded as (
 recorded_of_leads as (
 
     select
+        recorded.activity_id,
         recorded.type,
         recorded.direction,
         recorded.at,
@@ -24,37 +25,55 @@ recorded_of_leads as (
 
 ),
 
--- A call that the CRM has too is one call: of the same lead, in the same direction, begun within two minutes.
+-- A call that the CRM has too is one call: of the same lead, in the same direction, begun within two minutes; the nearest of them.
+recorded_calls as (
+
+    select
+        calls.call_id,
+        recorded.activity_id,
+        row_number() over (partition by calls.call_id order by abs({{ seconds_between('recorded.at', 'calls.at') }}), recorded.activity_id) as place
+    from {{ ref('int_calls') }} as calls
+    inner join recorded_of_leads as recorded
+        on calls.lead_id = recorded.lead_id
+        and calls.direction = recorded.direction
+        and recorded.type = 'call'
+        and abs({{ seconds_between('recorded.at', 'calls.at') }}) <= 120
+
+),
+
 calls as (
 
     select
         'calls' as entity,
-        call_id as activity_id,
+        calls.call_id as activity_id,
         -- one that is still to be made is a task
-        case when outcome = 'planned' then 'task' else 'call' end as type,
-        direction,
+        case when calls.outcome = 'planned' then 'task' else 'call' end as type,
+        calls.direction,
         false as is_automated,
         case
-            when is_answered then 'answered'
-            when outcome in ('busy', 'failed', 'no_answer', 'missed', 'planned') then outcome
-            when direction = 'inbound' then 'missed'
+            when calls.is_answered then 'answered'
+            when calls.outcome in ('busy', 'failed', 'no_answer', 'missed', 'planned') then calls.outcome
+            when calls.direction = 'inbound' then 'missed'
             else 'no_answer'
         end as outcome,
-        "at" as created_at,
-        "at",
-        duration_seconds,
-        user_id,
-        lead_id,
+        calls.at as created_at,
+        calls.at,
+        calls.duration_seconds,
+        calls.user_id,
+        calls.lead_id,
         cast(null as varchar) as deal_id,
         false as is_deleted,
-        exists(
-            select 1 from recorded_of_leads as recorded
-            where recorded.lead_id = calls.lead_id
-                and recorded.type = 'call'
-                and recorded.direction = calls.direction
-                and abs({{ seconds_between('recorded.at', 'calls.at') }}) <= 120
-        ) as is_recorded
+        recorded.activity_id as recorded_id,
+        recorded.activity_id is not null as is_recorded,
+        calls.is_abandoned,
+        calls.wait_seconds,
+        calls.queue,
+        calls.agent,
+        calls.channel,
+        calls.campaign,
+        nullif(right({{ digits('case when calls.direction = \'outbound\' then calls.to_number else calls.from_number end') }}, 10), '') as customer_number
     from {{ ref('int_calls') }} as calls
+    left join recorded_calls as recorded on calls.call_id = recorded.call_id and recorded.place = 1
 
 ),
 
@@ -130,6 +149,14 @@ linked as (
         known.known_at,
         known.duration_seconds,
         known.user_id,
+        known.recorded_id,
+        known.is_abandoned,
+        known.wait_seconds,
+        known.queue,
+        known.agent,
+        known.channel,
+        known.campaign,
+        known.customer_number,
         case
             when known.is_recorded then 'in_crm_too'
             when known.is_deleted then 'deleted'
@@ -162,6 +189,14 @@ final as (
         linked.known_at,
         linked.duration_seconds,
         linked.user_id,
+        linked.recorded_id,
+        linked.is_abandoned,
+        linked.wait_seconds,
+        linked.queue,
+        linked.agent,
+        linked.channel,
+        linked.campaign,
+        linked.customer_number,
         coalesce(leads.lead_id, deals.lead_id) as lead_id,
         deals.deal_id
     from linked

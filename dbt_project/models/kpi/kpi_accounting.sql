@@ -203,13 +203,14 @@ became as (
         {{ id_source('records.activity_id') }},
         case
             when records.left_out is not null then records.left_out
-            when marts.activity_id is not null then 'counted'
+            when marts.activity_id is not null or called.call_id is not null then 'counted'
             when records.lead_id is null and records.deal_id is null then case when booked.job_id is null then 'no_record' else 'work_visit' end
             else 'record_not_counted'
         end,
         count(*)
     from {{ ref('int_activity_records') }} as records
     left join {{ ref('fct_activity') }} as marts on records.activity_id = marts.activity_id
+    left join {{ ref('fct_call') }} as called on records.activity_id = called.call_id
     left join {{ ref('int_appointments') }} as booked on records.entity = 'appointments' and records.activity_id = booked.appointment_id
     group by 1, 2, 3
     union all

@@ -95,7 +95,7 @@ class CallRailState:
         for at, kind, lead, rep, data in zip(pd.DatetimeIndex(events["at"]).to_pydatetime(), *columns, strict=True):
             person = leads.get(lead, {})
             if kind == "call":
-                phone = e164(person.get("phone"))
+                phone = e164(person.get("phone") or data.get("number"))
                 self.calls.append(self._call(at, data, person, phone, emails.get(rep), phone not in seen))
                 seen.add(phone or "")
             elif kind == "lead_created" and data["created_by"] == "form":
@@ -111,14 +111,14 @@ class CallRailState:
         is_first: bool,
     ) -> dict[str, Any]:
         answered, one = data["outcome"] == "answered", f"CAL{data['activity_id']}"
-        seconds = round(data["duration_seconds"])
+        seconds = round(data["duration_seconds"] if answered else data.get("wait_seconds", 0))
         base = f"https://api.callrail.com/v3/a/{ACCOUNT}/calls/{one}"
         return {
             "id": one, "answered": answered, "business_phone_number": "+13125550100" if answered else None, "customer_city": None,
             "customer_country": "US", "customer_name": person.get("last_name"), "customer_phone_number": phone, "customer_state": None,
             "direction": data["direction"], "duration": seconds, "recording": f"{base}/recording.json" if answered else None,
             "recording_duration": str(seconds) if answered else None, "recording_player": None, "start_time": self.when(at),
-            "tracking_phone_number": "+13125550199", "voicemail": False, "agent_email": agent, "company_id": "COM01",
+            "tracking_phone_number": "+13125550199", "voicemail": bool(data.get("is_voicemail")), "agent_email": agent, "company_id": "COM01",
             "company_time_zone": str(self._zone), "created_at": self.when(at), "first_call": is_first, "prior_calls": 0, "lead_status": None,
             "note": "", "tags": [], "value": None, "source": person.get("channel"), "source_name": None, "medium": None,
             "campaign": person.get("campaign"), "keywords": None, "landing_page_url": None, "utm_source": None, "utm_medium": None,

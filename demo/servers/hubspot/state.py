@@ -143,6 +143,8 @@ class HubSpotState:
             "sourceType": "AUTOMATION_PLATFORM"
         }  # fmt: skip
         if kind in ACTIVITY_TYPE:
+            if lead is None and deal is None:  # people log what belongs to a record
+                return
             self._activity(at, kind, lead, deal, rep, data)
         elif kind == "meeting_outcome":
             self._activities[data["activity_id"]].set(

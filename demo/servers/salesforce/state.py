@@ -85,7 +85,8 @@ class SalesforceState:
         elif kind.startswith("deal_"):
             self._deal(at, kind, str(deal), rep, data)
         elif kind in ("call", "email", "task", "meeting_set"):
-            self._activity(at, kind, lead, deal, rep, data)
+            if lead is not None or deal is not None:  # people log what belongs to a record
+                self._activity(at, kind, lead, deal, rep, data)
         elif kind == "meeting_outcome":
             row = self.rows["Event"][record_id("Event", data["activity_id"])]
             self._set(row, at, Outcome__c=OUTCOME[data["outcome"]])

@@ -248,14 +248,17 @@ class ServiceTitanState:
     def _calls(self, log: CompanyLog) -> None:
         for call in self.outline.calls:
             values, inquiry = call.values, self.outline.inquiries.get(call.lead or "")
-            phone = inquiry.values.get("phone") if inquiry else None
+            phone = inquiry.values.get("phone") if inquiry else values.get("number")
             is_inbound, is_answered = values["direction"] == "inbound", values["outcome"] == "answered"
             numbers: dict[str, Any] = (
                 {"from": phone, "to": "3125550100"} if is_inbound else {"from": "3125550100", "to": phone}
             )
-            kind = None if not is_inbound else "Booked" if is_answered else "Abandoned"
+            taken = "Booked" if call.lead else "NotLead"
+            kind = None if not is_inbound else taken if is_answered else "Abandoned"
+            # of a call that nobody answered: until the caller, or the voicemail, ended it
+            seconds = values["duration_seconds"] if is_answered else values.get("wait_seconds", 0)
             self._add(
-                "calls", int(call.id), call.at, duration=_span(round(values["duration_seconds"])), **numbers,
+                "calls", int(call.id), call.at, duration=_span(round(seconds)), **numbers,
                 direction="Inbound" if is_inbound else "Outbound", status="Completed" if is_answered or is_inbound else "Initiated", type=kind,
                 campaign=None, job=None, reason=None, agent={"id": int(call.rep), "name": self._names[call.rep]} if call.rep else None,
                 lead={"id": int(inquiry.id)} if inquiry else None, recordingUrl=None,

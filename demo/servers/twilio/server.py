@@ -1,7 +1,8 @@
 """A loopback Twilio: ``Calls.json`` and ``Recordings.json`` of one account, with Basic authentication.
 
 Spoken: ``StartTime>`` and ``StartTime<`` (``DateCreated`` for recordings) by day, ``PageSize`` up to 1,000, ``next_page_uri`` with ``PageToken``, newest first;
-times as RFC 2822, numbers as text. An answered inbound call has a second leg, to the person who took it. 401 with code 20003, 404 with 20404.
+times as RFC 2822, numbers as text. An inbound call has a second leg, to the person who should take it: it begins with the answer, and is canceled where
+the caller gave up; one that is transferred has a third. 401 with code 20003, 404 with 20404.
 """
 
 from __future__ import annotations
@@ -53,14 +54,17 @@ class TwilioState:
         columns = (events[name] for name in ("kind", "lead_id", "data"))
         for at, kind, lead, data in zip(pd.DatetimeIndex(events["at"]).to_pydatetime(), *columns, strict=True):
             if kind == "call":
-                self._call(at, e164(phones.get(lead)) or "anonymous", data)
+                self._call(at, e164(phones.get(lead) or data.get("number")) or "anonymous", data)
         self.calls.reverse()
         self.recordings.reverse()
 
     def _call(self, at: datetime, customer: str, data: dict[str, Any]) -> None:
         sid, seconds = f"CA{data['activity_id']}", round(data["duration_seconds"])
         is_inbound, status = data["direction"] == "inbound", _STATUS[data["outcome"]]
-        row = self._leg(sid, at, seconds, "completed" if is_inbound else status)
+        wait = timedelta(seconds=data.get("wait_seconds", 0))
+        if data.get("gave_up"):
+            status = "canceled"
+        row = self._leg(sid, at, round(seconds + wait.total_seconds()), "completed" if is_inbound else status)
         row |= {
             "from": customer if is_inbound else OFFICE,
             "to": OFFICE if is_inbound else customer,
@@ -68,12 +72,16 @@ class TwilioState:
         }
         self.calls.append(_formatted(row))
         if is_inbound:  # the greeting completes the first leg whatever happens
-            second = self._leg(f"{sid}b", at + timedelta(seconds=4), seconds if status == "completed" else 0, status)
-            self.calls.append(
+            first = min(20, seconds) if data.get("is_transferred") else seconds
+            legs = [self._leg(f"{sid}b", at + wait, first if status == "completed" else 0, status)]
+            if first < seconds:
+                legs.append(self._leg(f"{sid}c", at + wait + timedelta(seconds=first), seconds - first, status))
+            self.calls += [
                 _formatted(
-                    {**second, "from": customer, "to": MOBILE, "direction": "outbound-dial", "parent_call_sid": sid}
+                    {**leg, "from": customer, "to": MOBILE, "direction": "outbound-dial", "parent_call_sid": sid}
                 )
-            )
+                for leg in legs
+            ]
         if status == "completed":
             uri = f"/2010-04-01/Accounts/{ACCOUNT}/Recordings/RE{data['activity_id']}.json"
             stamp = format_datetime(at.replace(tzinfo=UTC, microsecond=0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ingestion.connector.about import About, Finding, Setting
+from ingestion.connector.about import CALLS_HANDLED, About, Finding, Setting
 from ingestion.sources.callrail.tables import TABLES
 from salesgauge.progress import SILENT, Reporter
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ABOUT", "TABLES", "check", "extract"]
 
+_ENDED = ("answer_seconds", "call_abandoned", "call_missed", "call_back", "calls_ended_early")
 ABOUT = About(
     name="callrail",
     label="CallRail",
@@ -34,6 +35,10 @@ ABOUT = About(
         "activities": "calls, linked to leads by telephone number",
         "form_submissions": "forms with source and campaign",
     },
+    limits=dict.fromkeys(
+        (kpi for kpi in CALLS_HANDLED if kpi.startswith(_ENDED)),
+        "CallRail does not tell how long a call rang, nor who ended one that nobody answered: it is missed",
+    ),
     scopes=("API key of an administrator or manager",),
     requests_when_unchanged="6, 1 per 250 calls and forms of the last 30 days, and 1 for each month without any",
 )

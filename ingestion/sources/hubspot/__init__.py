@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ingestion.connector.about import About, Finding, Setting
+from ingestion.connector.about import CALLS_HANDLED, LOGGED_CALLS, About, Finding, Setting
 from ingestion.sources.hubspot.tables import TABLES
 from salesgauge.progress import SILENT, Reporter
 
@@ -66,6 +66,7 @@ ABOUT = About(
         "form_submissions": "form submissions, linked to leads by e-mail address",
         "users": "owners and their teams",
     },
+    limits=dict.fromkeys(CALLS_HANDLED, LOGGED_CALLS),
     scopes=(
         "crm.objects.{contacts,companies,deals,owners}.read",
         "crm.schemas.{contacts,companies,deals}.read",

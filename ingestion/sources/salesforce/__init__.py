@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ingestion.connector.about import About, Finding, Setting
+from ingestion.connector.about import CALLS_HANDLED, LOGGED_CALLS, About, Finding, Setting
 from ingestion.sources.salesforce.tables import TABLES
 from salesgauge.progress import SILENT, Reporter
 
@@ -40,6 +40,7 @@ ABOUT = About(
         "campaigns": "",
     },
     limits={
+        **dict.fromkeys(CALLS_HANDLED, LOGGED_CALLS),
         "speed_to_lead_median_minutes": _SECONDS,
         "speed_to_lead_p90_minutes": _SECONDS,
         "sales_cycle_days_mean": _SECONDS,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ingestion.connector.about import (
+    CALLS_HANDLED,
     COMPLETENESS,
     CONVERSION,
     DEALS,
@@ -32,6 +33,7 @@ __all__ = ["ABOUT", "TABLES", "check", "extract"]
 
 _TESTS = "ServiceTitan can't mark a record as a test: the exclusions of process.yml must know them"
 _SPEED = "calls and appointments are there, e-mails and texts are not; an appointment that a customer booked online counts as an answer"
+_CALLS = "a call that nobody answered is an abandoned one, a voicemail too; how long an answered call rang is not told"
 _JOBS = "a job is won by its first sold estimate, lost once it is canceled or no estimate is left; what came between is not known; whole seconds"
 _FIELDS = "fields that ServiceTitan does not have are empty: a lead's owner, first name and customer type, a job's answers of the customer"
 _FORECAST = "jobs have no expected close date"
@@ -67,6 +69,7 @@ ABOUT = About(
     },
     limits={
         **dict.fromkeys(SPEED_TO_LEAD, _SPEED),
+        **dict.fromkeys(CALLS_HANDLED, _CALLS),
         "follow_up_rate": "calls and appointments are touches, e-mails and texts are not there",
         **dict.fromkeys((*DEALS, *CONVERSION), _JOBS),
         **dict.fromkeys(FORECASTS, _FORECAST),

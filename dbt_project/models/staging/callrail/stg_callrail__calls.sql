@@ -33,6 +33,9 @@ renamed as (
         lower({{ clean('parsed.call.direction') }}) as direction,
         -- a voicemail is no answer
         parsed.call.answered and not coalesce(parsed.call.voicemail, false) as is_answered,
+        -- CallRail does not tell who ended a call that nobody answered, nor how long it rang
+        cast(null as boolean) as is_abandoned,
+        cast(null as double) as wait_seconds,
         {{ try_cast('parsed.call.duration', 'double') }} as duration_seconds,
         case when parsed.call.direction = 'outbound' then {{ clean('parsed.call.tracking_phone_number') }} else {{ clean('parsed.call.customer_phone_number') }} end as from_number,
         case when parsed.call.direction = 'outbound' then {{ clean('parsed.call.customer_phone_number') }} else {{ clean('parsed.call.tracking_phone_number') }} end as to_number,

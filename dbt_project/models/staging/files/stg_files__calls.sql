@@ -33,6 +33,8 @@ renamed as (
             when call_outcome = 'answered' then coalesce(is_answered, true)
             else coalesce(is_answered, talk_seconds > 0)
         end as is_answered,
+        -- a system that never says so can't tell an abandoned call from a missed one
+        case when max(case when {{ says_abandoned('written') }} then 1 else 0 end) over (partition by source) = 1 then coalesce({{ says_abandoned('written') }}, false) end as is_abandoned,
         coalesce(call_outcome, written) as outcome,
         coalesce(duration_seconds, coalesce(wait_seconds, 0) + talk_seconds) as duration_seconds,
         wait_seconds,

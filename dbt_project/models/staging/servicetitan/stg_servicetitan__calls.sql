@@ -42,6 +42,9 @@ final as (
         parsed.created_at as at,
         case when lower(parsed.call.direction) = 'outbound' then 'outbound' else 'inbound' end as direction,
         coalesce(typed.call_outcome, 'answered') not in ('missed', 'no_answer', 'busy', 'failed') and coalesce(stated.call_outcome = 'answered', false) as is_answered,
+        coalesce({{ says_abandoned('parsed.call.type') }}, false) as is_abandoned,
+        -- of a call that nobody took, how long it lasted is how long the caller waited
+        case when {{ says_abandoned('parsed.call.type') }} then {{ time_span_seconds('parsed.call.duration') }} end as wait_seconds,
         {{ time_span_seconds('parsed.call.duration') }} as duration_seconds,
         {{ clean('parsed.call."from"') }} as from_number,
         {{ clean('parsed.call."to"') }} as to_number,

@@ -1,5 +1,5 @@
 -- One row per call, not per leg: an inbound call that is passed on has a second leg, and only that one tells whether somebody answered (the
--- first is completed even where just a greeting played). What a machine or a fax took is not answered. A call that somebody makes with a
+-- first is completed even where just a greeting played; one that is transferred has more). What a machine or a fax took is not answered. A call that somebody makes with a
 -- softphone comes in at Twilio, from client: or sip:, and its second leg goes out: it is outbound, with the numbers of that leg. Deleted calls are none.
 with source as (
 
@@ -48,7 +48,11 @@ second_legs as (
 
     select
         {{ clean('leg.parent_call_sid') }} as parent_sid,
-        max(case when leg.status = 'completed' and not is_machine then coalesce(seconds, 0) else 0 end) as talked_seconds
+        sum(case when leg.status = 'completed' and not is_machine then coalesce(seconds, 0) else 0 end) as talked_seconds,
+        -- a leg begins when it is answered
+        min(case when leg.status = 'completed' and not is_machine and seconds > 0 then "at" end) as answered_at,
+        -- hung up while it rang
+        max(case when leg.status = 'canceled' then 1 else 0 end) = 1 as is_canceled
     from judged
     where {{ clean('leg.parent_call_sid') }} is not null
     group by {{ clean('leg.parent_call_sid') }}
@@ -91,6 +95,11 @@ renamed as (
             when legs.leg.direction like 'inbound%' and recorded.is_voicemail then false
             else legs.leg.status = 'completed' and legs.seconds > 0
         end as is_answered,
+        coalesce(second_legs.is_canceled, false) and second_legs.answered_at is null as is_abandoned,
+        case
+            when second_legs.answered_at is not null then {{ seconds_between('legs.at', 'second_legs.answered_at') }}
+            when second_legs.is_canceled then legs.seconds
+        end as wait_seconds,
         coalesce(second_legs.talked_seconds, legs.seconds) as duration_seconds,
         coalesce(dialled.from_number, {{ clean('legs.leg."from"') }}) as from_number,
         coalesce(dialled.to_number, {{ clean('legs.leg."to"') }}) as to_number,
