@@ -331,6 +331,7 @@ ENTITIES: dict[str, Entity] = {
                 ("created_at", "timestamp", ""),
                 ("sent_at", "timestamp", ""),
                 ("decided_at", "timestamp", "when it was approved or declined"),
+                ("options", "integer", "how many options it offers; several estimates of a deal add up"),
                 ("amount", "decimal", ""),
                 ("currency", "text", "ISO 4217; empty = the company's"),
                 ("user_id", "text", "who sells it", "users"),

@@ -11,7 +11,7 @@
 
 {# Entities that no mart is made of. #}
 {% macro unread_entities() %}
-    {{ return(['estimates', 'jobs', 'invoices', 'payments', 'web_sessions', 'form_submissions', 'accounts', 'contacts', 'campaigns', 'spend', 'timesheet_entries']) }}
+    {{ return(['web_sessions', 'form_submissions', 'accounts', 'contacts', 'campaigns', 'spend', 'timesheet_entries']) }}
 {% endmacro %}
 
 {# Rows of sources with a connector as staging has them: where their accounting begins. Not of entities whose first model is a plain union of staging's,

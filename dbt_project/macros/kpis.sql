@@ -21,12 +21,15 @@
 {# The facts that a declaration can name. dbt must know them when it parses, and reads the declarations only when it compiles: so they are listed. #}
 {% macro kpi_facts() %}
     {{ return({
+        'fct_activity': ref('fct_activity'),
         'fct_call': ref('fct_call'),
         'fct_closed_deal': ref('fct_closed_deal'),
         'fct_deal': ref('fct_deal'),
         'fct_follow_up': ref('fct_follow_up'),
         'fct_forecast': ref('fct_forecast'),
+        'fct_job_chain': ref('fct_job_chain'),
         'fct_lead': ref('fct_lead'),
+        'fct_payment': ref('fct_payment'),
         'fct_record_completeness': ref('fct_record_completeness'),
         'fct_speed_to_lead': ref('fct_speed_to_lead'),
         'fct_stage_conversion': ref('fct_stage_conversion'),

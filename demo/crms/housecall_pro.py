@@ -16,7 +16,7 @@ import pandas as pd
 from demo.log import CompanyLog, Event
 from demo.servers.housecall_pro import state as housecall_pro_state
 from demo.servers.housecall_pro.server import API_KEY, HousecallProOptions, HousecallProServer
-from demo.servers.outline import Inquiry, Sale, outline, reduced
+from demo.servers.outline import Inquiry, Sale, outline, reduced, work_events
 from demo.truth.dialect import Dialect
 
 _MAPPING = Path(__file__).parent / "housecall_pro.yml"
@@ -97,6 +97,7 @@ def _estimate(sale: Sale, lead: str | None, as_of: datetime) -> list[Event]:
         offered = max(sale.quoted, sale.held or sale.quoted)
         offered = min(offered, sale.closed or offered)
         happened(offered, "deal_stage", stage="proposal")
+        happened(offered, "estimate_sent", options=sale.work.options)
         happened(offered, "deal_amount", amount=sale.amount)
     if sale.closed is not None:
         happened(sale.closed, "deal_stage", stage="won" if sale.outcome == "won" else "lost")
@@ -105,4 +106,6 @@ def _estimate(sale: Sale, lead: str | None, as_of: datetime) -> list[Event]:
         happened(starts, "meeting_set", activity_id=f"visit-{sale.id}", starts_at=starts, by="self")
         if sale.held is not None:
             happened(starts, "meeting_outcome", activity_id=f"visit-{sale.id}", outcome="held")
-    return events
+        elif sale.quoted is None and sale.outcome in ("lost", "disqualified"):
+            happened(starts, "meeting_outcome", activity_id=f"visit-{sale.id}", outcome="canceled")
+    return events + work_events(sale, lead)

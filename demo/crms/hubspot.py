@@ -9,6 +9,7 @@ import pandas as pd
 
 from demo.log import CompanyLog, logged_call
 from demo.servers.hubspot.server import TOKEN, HubSpotOptions, HubSpotServer, made
+from demo.servers.outline import WORK
 from demo.servers.traffic import Limit
 from demo.truth.dialect import HUBSPOT as DIALECT
 
@@ -50,10 +51,11 @@ def record_id(kind: str, log_id: str) -> str:
 
 
 def known(log: CompanyLog) -> CompanyLog:
-    """All of it, but calls as people log them: of contacts, and whether somebody answered."""
+    """All of it but the work after the sale; calls as people log them: of contacts, and whether somebody answered."""
     events = log.events
     is_call = events["kind"] == "call"
-    events = events[~(is_call & events["lead_id"].isna() & events["deal_id"].isna())].reset_index(drop=True)
+    is_nobodys = is_call & events["lead_id"].isna() & events["deal_id"].isna()
+    events = events[~(is_nobodys | events["kind"].isin(WORK))].reset_index(drop=True)
     data = [
         logged_call(one) if kind == "call" else one for kind, one in zip(events["kind"], events["data"], strict=True)
     ]

@@ -15,7 +15,7 @@ import pandas as pd
 from demo.log import CompanyLog, Event
 from demo.servers.jobber import state as jobber_state
 from demo.servers.jobber.server import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, JobberOptions, JobberServer
-from demo.servers.outline import Inquiry, Sale, outline, reduced
+from demo.servers.outline import Inquiry, Sale, outline, reduced, work_events
 from demo.truth.dialect import Dialect
 
 DIALECT = Dialect(
@@ -98,6 +98,8 @@ def _inquiry(inquiry: Inquiry, as_of: datetime) -> list[Event]:
         events.append(Event(starts, "meeting_set", inquiry.id, None, None, {**one, "starts_at": starts, "by": "self"}))
         if sale.held is not None:
             events.append(Event(starts, "meeting_outcome", inquiry.id, None, None, {**one, "outcome": "held"}))
+        elif sale.quoted is None and sale.closed is not None:  # archived
+            events.append(Event(starts, "meeting_outcome", inquiry.id, None, None, {**one, "outcome": "canceled"}))
     return events
 
 
@@ -108,7 +110,8 @@ def _quote(sale: Sale, quoted: datetime) -> list[Event]:
         "expected_close_date": None,
     }  # fmt: skip
     events = [Event(quoted, "deal_created", lead, sale.id, None, values)]
+    events.append(Event(quoted, "estimate_sent", lead, sale.id, None, {"options": None}))
     if sale.closed is not None:
         stage = "won" if sale.outcome == "won" else "lost"
         events.append(Event(sale.closed, "deal_stage", lead, sale.id, None, {"stage": stage}))
-    return events
+    return events + work_events(sale, lead)

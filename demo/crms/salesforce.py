@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from demo.log import CompanyLog, Event, events_frame, logged_call
+from demo.servers.outline import WORK
 from demo.servers.salesforce import state as salesforce_state
 from demo.servers.salesforce.server import CLIENT_ID, CLIENT_SECRET, SalesforceOptions, SalesforceServer
 from demo.truth.dialect import Dialect
@@ -62,7 +63,7 @@ def known(log: CompanyLog) -> CompanyLog:
     stages: dict[str, str] = {}
     kept: list[Event] = []
     for at, kind, lead, deal, rep, data in zip(moments, *columns, strict=True):
-        if kind == "call" and lead is None and deal is None:
+        if kind in WORK or (kind == "call" and lead is None and deal is None):
             continue
         event = Event(at, *_known(at, kind, lead, deal, rep, dict(data)))
         if event.kind in ("lead_stage", "deal_stage"):

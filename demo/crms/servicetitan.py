@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from demo.log import CompanyLog, Event, logged_call
-from demo.servers.outline import Inquiry, Outline, Sale, outline, reduced
+from demo.servers.outline import Inquiry, Outline, Sale, outline, reduced, work_events
 from demo.servers.servicetitan.server import (
     APP_KEY,
     CLIENT_ID,
@@ -103,6 +103,7 @@ def _job(sale: Sale, lead: str | None) -> list[Event]:
         entered(min(sale.held, sale.quoted or sale.held), "consultation_held")
     if sale.quoted is not None:
         entered(sale.quoted, "proposal")
+        events.append(Event(sale.quoted, "estimate_sent", lead, sale.id, None, {"options": sale.work.options}))
         events.append(Event(sale.quoted, "deal_amount", lead, sale.id, None, {"amount": sale.amount or 0.0}))
     if sale.closed is not None:
         entered(sale.closed, "won" if sale.outcome == "won" else "lost")
@@ -116,7 +117,7 @@ def _job(sale: Sale, lead: str | None) -> list[Event]:
         if meeting.outcome is not None:
             outcome = "held" if meeting.outcome == "held" else "canceled"
             events.append(Event(meeting.set_at, "meeting_outcome", lead, sale.id, None, {**one, "outcome": outcome}))
-    return events
+    return events + work_events(sale, lead)
 
 
 def _calls(company: Outline) -> list[Event]:

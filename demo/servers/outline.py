@@ -16,6 +16,7 @@ import pandas as pd
 from demo.log import CompanyLog, Event, events_frame
 
 CLOSED = ("won", "lost", "disqualified")
+WORK = ("estimate_sent", "job_created", "job_completed", "job_canceled", "invoice_sent", "payment")
 Change = tuple[datetime, str | None, Mapping[str, Any]]  # when, by whom, what
 
 
@@ -29,6 +30,34 @@ class Meeting:
     by: str
     rep: str | None
     outcome: str | None = None
+
+
+@dataclass
+class Work:
+    """What followed from a deal: how many options its offer had; when the work was done or called off; the invoice and the payments, with their amounts."""
+
+    options: int = 1
+    completed: datetime | None = None
+    canceled: datetime | None = None
+    invoiced: datetime | None = None
+    amount: float = 0.0
+    payments: list[tuple[datetime, float]] = field(default_factory=list)
+
+    @property
+    def balance(self) -> float:
+        """What of the invoice is not paid."""
+        return round(self.amount - sum(amount for _, amount in self.payments), 2)
+
+    @property
+    def paid(self) -> datetime | None:
+        """When the invoice was paid in full."""
+        return self.payments[-1][0] if self.payments and self.balance <= 0 else None
+
+    @property
+    def modified(self) -> datetime | None:
+        """The last of all that."""
+        moments = (self.completed, self.canceled, self.invoiced, *(at for at, _ in self.payments))
+        return max((at for at in moments if at is not None), default=None)
 
 
 @dataclass
@@ -48,6 +77,7 @@ class Sale:
     modified: datetime
     is_first: bool = False
     meetings: list[Meeting] = field(default_factory=list)
+    work: Work = field(default_factory=Work)
 
     @property
     def outcome(self) -> str:
@@ -139,6 +169,8 @@ def outline(log: CompanyLog) -> Outline:
             _change_lead(inquiries[lead], at, kind, data)
         elif kind.startswith("deal_"):
             _change_deal(sales[deal], at, kind, data)
+        elif kind in WORK:
+            _add_work(sales[deal].work, at, kind, data)
         elif kind == "call":
             calls.append(Call(data["activity_id"], at, lead, rep, data))
         elif kind == "meeting_set":
@@ -196,6 +228,34 @@ def reduced(
     if not has_branches:
         reps = reps.assign(branch=None)
     return replace(log, events=events_frame(sorted(kept, key=lambda event: event.at)), reps=reps)
+
+
+def work_events(sale: Sale, lead: str | None) -> list[Event]:
+    """The work that followed from a sale that was won, as a log tells it; the offer is left to who knows when it was made."""
+    if sale.outcome != "won" or sale.closed is None:
+        return []
+    work = sale.work
+    events = [Event(sale.closed, "job_created", lead, sale.id, None, {})]
+    for at, kind in ((work.completed, "job_completed"), (work.canceled, "job_canceled")):
+        if at is not None:
+            events.append(Event(at, kind, lead, sale.id, None, {}))
+    if work.invoiced is not None:
+        events.append(Event(work.invoiced, "invoice_sent", lead, sale.id, None, {"amount": work.amount}))
+    events += [Event(at, "payment", lead, sale.id, None, {"amount": amount}) for at, amount in work.payments]
+    return events
+
+
+def _add_work(work: Work, at: datetime, kind: str, data: Mapping[str, Any]) -> None:
+    if kind == "estimate_sent":
+        work.options = data["options"]
+    elif kind == "job_completed":
+        work.completed = at
+    elif kind == "job_canceled":
+        work.canceled = at
+    elif kind == "invoice_sent":
+        work.invoiced, work.amount = at, data["amount"]
+    elif kind == "payment":
+        work.payments.append((at, data["amount"]))
 
 
 def _touch(record: Sale | None, at: datetime) -> None:

@@ -1,5 +1,5 @@
 """The simulation's entry: from a seed to the company's event log. The parts are played in ``leads``, ``deals``, ``telephone``,
-``aftermath``, ``surveys`` and ``web``; nothing is read from outside.
+``aftermath``, ``work``, ``surveys`` and ``web``; nothing is read from outside.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from demo.log import CompanyLog, to_ms
-from demo.simulation import aftermath, surveys, telephone, web
+from demo.simulation import aftermath, surveys, telephone, web, work
 from demo.simulation.clock import DAY, HOUR, MINUTE, Dice
 from demo.simulation.deals import Customer, DealJourneys
 from demo.simulation.leads import Arrival, LeadJourneys, LeadSummary, arrivals
@@ -46,8 +46,8 @@ def simulate(seed: int, scale: float = 1.0, days: int = DAYS) -> CompanyLog:
     if scale <= 0:
         raise ValueError(f"scale must be above 0, not {scale}")
     start, share = AS_OF - timedelta(days=days), scale * days / DAYS
-    arriving, living, asking, browsing, ringing = (
-        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(5)
+    arriving, living, asking, browsing, ringing, working = (
+        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(6)
     )
     dice, rec = Dice(living), Recorder()
     hours, clerk = open_hours(), Clerk(dice)
@@ -64,6 +64,7 @@ def simulate(seed: int, scale: float = 1.0, days: int = DAYS) -> CompanyLog:
     aftermath.reassign(dice, rec, leads.leads, lead_plan)
     aftermath.apply(rec, lead_plan, deal_plan)
     aftermath.depart(dice, rec, lead_plan, deal_plan)
+    work.play(Dice(working), rec)
     rows = rec.in_order()
     forms = [(row[0], row[5]["channel"]) for row in rows if row[1] == "lead_created" and row[5]["created_by"] == "form"]
     return CompanyLog(

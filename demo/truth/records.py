@@ -77,13 +77,18 @@ class Lead(Record):
 
 @dataclass
 class Deal(Record):
-    """Amounts in cents. ``lead``: the surviving lead, counted or not."""
+    """Amounts in cents. ``lead``: the surviving lead, counted or not. What followed from it: offers, a job, invoices, payments."""
 
     lead: Lead | None = None
     lead_id: str | None = None
     pipeline: str | None = None
     amounts: History[int | None] = field(default_factory=list)
     expected: History[date | None] = field(default_factory=list)
+    offers: History[int | None] = field(default_factory=list)  # of how many options, where it is known
+    job_created: datetime | None = None
+    job_completed: datetime | None = None
+    invoices: History[int] = field(default_factory=list)
+    payments: History[int] = field(default_factory=list)
 
     @property
     def expected_close_date(self) -> date | None:
@@ -101,7 +106,7 @@ class Activity:
     """``created``: when it was recorded or set; ``at``: when it took place (a meeting's start, a task's due time).
 
     Of an inbound call, where it is known: ``wait``: seconds until the answer, or the end; ``gave_up``: whether the caller ended it before an answer.
-    ``number``: whose call it was, where no record says it.
+    ``number``: whose call it was, where no record says it. ``rep``: who set a meeting.
     """
 
     type: str
@@ -115,6 +120,7 @@ class Activity:
     wait: float | None = None
     gave_up: bool | None = None
     number: str | None = None
+    rep: str | None = None
 
 
 @dataclass
@@ -167,10 +173,10 @@ def read_log(log: CompanyLog, settings: Settings, as_of: datetime | None = None)
     }
     player = _Player()
     moments = pd.DatetimeIndex(log.events["at"]).to_pydatetime()
-    columns = (log.events[name] for name in ("kind", "lead_id", "deal_id", "data"))
-    for at, kind, lead_id, deal_id, data in zip(moments, *columns, strict=True):
+    columns = (log.events[name] for name in ("kind", "lead_id", "deal_id", "rep_id", "data"))
+    for at, kind, lead_id, deal_id, rep, data in zip(moments, *columns, strict=True):
         if at <= as_of:
-            player.play(at, kind, lead_id, deal_id, data)
+            player.play(at, kind, lead_id, deal_id, rep, data)
     book = Book(as_of, settings, reps, player.leads, player.deals, player.linked_activities(), player.linked_answers())
     _judge(book)
     _name_persons(book)
@@ -184,7 +190,9 @@ class _Player:
         self._activities: dict[str, tuple[dict[str, Any], str | None, str | None]] = {}
         self._answers: dict[tuple[str, str], tuple[dict[str, Any], str | None, str | None]] = {}
 
-    def play(self, at: datetime, kind: str, lead: str | None, deal: str | None, data: dict[str, Any]) -> None:
+    def play(
+        self, at: datetime, kind: str, lead: str | None, deal: str | None, rep: str | None, data: dict[str, Any]
+    ) -> None:
         if kind == "lead_created":
             made = Lead(_of(lead, kind), at, _cleaned(data), created_by=data.get("created_by"))
             self.leads[made.id] = made
@@ -196,6 +204,8 @@ class _Player:
             _change(self.leads[_of(lead, kind)], at, kind.removeprefix("lead_"), data)
         elif kind.startswith("deal_"):
             self._deal_changed(self.deals[_of(deal, kind)], at, kind.removeprefix("deal_"), data)
+        elif kind in _WORK:
+            _work(self.deals[_of(deal, kind)], at, kind, data)
         elif kind in ("call", "email", "text"):
             values = {
                 "type": kind, "created": at, "at": at, "direction": data["direction"],
@@ -207,6 +217,7 @@ class _Player:
             values = {
                 "type": "meeting" if kind == "meeting_set" else "task", "created": at, "direction": None, "outcome": None,
                 "at": _moment(data["starts_at" if kind == "meeting_set" else "due_at"]), "automated": data.get("by") == "self",
+                "rep": rep,
             }  # fmt: skip
             self._activities[data["activity_id"]] = (values, lead, deal)
         elif kind == "meeting_outcome":
@@ -249,6 +260,22 @@ class _Player:
             Answer(**values, lead=survivor(self.leads, lead), deal=survivor(self.deals, deal))
             for values, lead, deal in rows
         ]
+
+
+_WORK = ("estimate_sent", "job_created", "job_completed", "job_canceled", "invoice_sent", "payment")
+
+
+def _work(deal: Deal, at: datetime, kind: str, data: dict[str, Any]) -> None:
+    if kind == "estimate_sent":
+        deal.offers.append((at, data["options"]))
+    elif kind == "job_created":
+        deal.job_created = at
+    elif kind == "job_completed":
+        deal.job_completed = at
+    elif kind == "invoice_sent":
+        deal.invoices.append((at, _cents(data["amount"])))
+    elif kind == "payment":
+        deal.payments.append((at, _cents(data["amount"])))
 
 
 def _of(record: str | None, kind: str) -> str:

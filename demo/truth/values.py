@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from demo.truth import calls
+from demo.truth import calls, chain
 from demo.truth.clock import local_date
 from demo.truth.estimates import FLOW, MEAN, MEDIAN, PERCENTILE, POINTS, SHARE, estimate
 from demo.truth.facts import Facts
@@ -92,6 +92,18 @@ VALUES = {
     "calls_ended_early": Value(FLOW, calls.handled("ended_early", in_open_hours=False), is_count=True),
     "answer_seconds_mean": Value(MEAN, calls.handled("answer_seconds")),
     "answer_seconds_p90": Value(PERCENTILE, calls.handled("answer_seconds")),
+    "appointment_show_rate": Value(SHARE, chain.appointments("held")),
+    "appointment_no_show_rate": Value(SHARE, chain.appointments("no_show")),
+    "appointment_cancel_rate": Value(SHARE, chain.appointments("canceled")),
+    "estimate_conversion_rate": Value(SHARE, chain.estimates_sold),
+    "options_per_estimate": Value(MEAN, chain.options),
+    "unsold_estimates": Value(FLOW, chain.unsold("count"), is_count=True),
+    "unsold_estimates_amount": Value(FLOW, chain.unsold("amount")),
+    "unsold_estimates_age_days": Value(MEDIAN, chain.unsold("age")),
+    "job_completion_rate": Value(SHARE, chain.jobs_completed),
+    "days_to_invoice_median": Value(MEDIAN, chain.days_to_invoice),
+    "days_to_pay_median": Value(MEDIAN, chain.days_to_pay),
+    "revenue_collected": Value(FLOW, chain.collected),
     "follow_up_rate": Value(SHARE, follow_ups),
     "lead_cycle_days_median": Value(MEDIAN, won_deals("lead_days")),
     "first_touch_cycle_days_median": Value(MEDIAN, won_deals("first_touch_days")),

@@ -21,6 +21,7 @@ CONVERSION = of_families("conversion")
 FORECASTS = of_families("forecast")
 COMPLETENESS = of_families("crm_completeness")
 CALLS_HANDLED = tuple(kpi for kpi in of_families("calls") if kpi != "call_booking_rate")
+CHAIN = of_families("chain")
 LOGGED_CALLS = "people log calls of records: calls of nobody who is known, how long a call rang and who ended it are known to the telephone system"
 VOLUME = ("leads_created", *of_families("satisfaction"))
 Kind = Literal["crm", "field_service", "web", "calls", "scheduling", "surveys", "any"]

@@ -143,3 +143,42 @@ def test_the_legs_of_a_call_are_one_call(
         ("twilio:CA6", "outbound", True, 45.0, None),
     ]
     assert numbers == [("+13125550000", "+13125550109")]
+
+
+def test_how_long_a_call_rang_and_who_ended_it(
+    bench: Path, new_warehouse: Callable[[datetime], duckdb.DuckDBPyConnection]
+) -> None:
+    def leg(sid: str, second: int, status: str, seconds: int, parent: str | None = None) -> dict[str, Any]:
+        record = {"sid": sid, "parent_call_sid": parent, "status": status, "duration": str(seconds), "direction": "outbound-dial" if parent else "inbound", "from": "+13125550101", "to": "+13125550000"}  # fmt: skip
+        at = datetime(2026, 6, 1, 10, 0, second)
+        return _row(second, record, sid=sid, created_at=at, started_at=at)
+
+    calls = [
+        leg("CA1", 0, "completed", 58),  # answered after 8 seconds, passed on, and talked to the second one
+        leg("CA1b", 8, "completed", 20, "CA1"),
+        leg("CA1c", 28, "completed", 30, "CA1"),
+        leg("CA2", 0, "completed", 14),  # the caller hung up while it rang
+        leg("CA2b", 0, "canceled", 0, "CA2"),
+        leg("CA3", 0, "completed", 30),  # it rang out
+        leg("CA3b", 0, "no-answer", 0, "CA3"),
+        leg("CA4", 0, "completed", 40),  # one of two telephones was answered, the other stopped ringing
+        leg("CA4b", 0, "canceled", 0, "CA4"),
+        leg("CA4c", 6, "completed", 34, "CA4"),
+        leg("CA5", 0, "completed", 9),  # nobody was called
+    ]
+    with new_warehouse(AS_OF) as con:
+        con.register("rows", pa.Table.from_pylist(calls))
+        con.execute("insert into raw_twilio.calls by name select * from rows")
+    build(bench, "stg_twilio__calls", sources=EVERY_SOURCE)
+    with connect(bench / "salesgauge.duckdb") as con:
+        found = con.execute(
+            "select id_in_source, is_answered, is_abandoned, wait_seconds, duration_seconds from "
+            "(select *, split_part(call_id, ':', 2) as id_in_source from staging.stg_twilio__calls) order by 1"
+        ).fetchall()
+    assert found == [
+        ("CA1", True, False, 8.0, 50.0),
+        ("CA2", False, True, 14.0, 0.0),
+        ("CA3", False, False, None, 0.0),
+        ("CA4", True, False, 6.0, 34.0),
+        ("CA5", True, False, None, 9.0),
+    ]

@@ -67,3 +67,5 @@ def test_what_files_say_between_records(company: Company, bench: Path) -> None:
             (False, 65, 5, 60, None, "Ann", None, "no_answer"),
             (None, None, None, None, None, None, None, None),
         ]
+        # a file that never says that a caller gave up can't tell
+        assert con.execute("select distinct is_abandoned from staging.stg_files__calls").fetchall() == [(None,)]

@@ -194,7 +194,7 @@ def test_a_crm_with_everything(books: Books) -> None:
         "4,email,2026-02-01 11:00,1,outbound,true",
         "5,email,2026-06-01 11:00,1,outbound,false",
     )
-    # an id that an activity has too; a call that the CRM recorded as well; one of nobody
+    # an id that an activity has too; a call that the CRM recorded as well; one of nobody, which is a call that was offered all the same, and one to nobody
     books.file(
         "calls.csv",
         "id,at,number,direction,answered",
@@ -202,6 +202,7 @@ def test_a_crm_with_everything(books: Books) -> None:
         "2,2026-02-01 11:01,3125550101,inbound,true",
         "3,2026-02-01 10:30,2025550177,inbound,true",
         "4,2026-05-01 10:30,3125550101,inbound,true",
+        "5,2026-02-01 10:30,2025550178,outbound,true",
     )
     books.file(
         "answers.csv",
@@ -233,7 +234,7 @@ def test_a_crm_with_everything(books: Books) -> None:
     assert found["crm", "activities"] == {
         "received": books.lines("activities.csv"), "counted": 1, "record_not_counted": 1, "no_record": 1, "deleted": 1, "after_as_of": 1,
     }  # fmt: skip
-    assert found["crm", "calls"] == {"received": books.lines("calls.csv"), "counted": 2, "no_record": 1, "after_as_of": 1}  # fmt: skip
+    assert found["crm", "calls"] == {"received": books.lines("calls.csv"), "counted": 3, "no_record": 1, "after_as_of": 1}  # fmt: skip
     assert found["crm", "survey_answers"] == {
         "received": books.lines("answers.csv"), "counted": 1, "record_not_counted": 1, "no_score": 1, "not_submitted": 1, "after_as_of": 1,
     }  # fmt: skip

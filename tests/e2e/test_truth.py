@@ -103,6 +103,7 @@ def test_questions_by_hour_and_weekday_are_answered_of_every_fact_with_a_moment(
         "speed_to_lead_median_minutes",
         "stage_conversion_rate",
         "nps",
+        "call_answer_rate_all_hours",
     ):
         answer = store.ask([metric], by=["weekday", "hour"])
         total = store.ask([metric])

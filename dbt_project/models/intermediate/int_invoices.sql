@@ -1,4 +1,3 @@
-{{ config(materialized='view') }}
 -- What belonged to a record that was merged away belongs to the one that is left.
 with united as (
 

@@ -247,6 +247,73 @@ became as (
     left join {{ ref('dim_user') }} as marts on users.user_id = marts.user_id
     group by 1, 2, 3
     union all
+    select
+        'estimates',
+        {{ id_source('records.estimate_id') }},
+        case
+            when records.is_deleted then 'deleted'
+            when records.sent_at is null or records.status = 'draft' then 'not_presented'
+            when records.sent_at > {{ as_of() }} then 'after_as_of'
+            when marts.deal_id is not null then 'counted'
+            when deals.deal_id is null then 'no_record'
+            else 'record_not_counted'
+        end,
+        count(*)
+    from {{ ref('int_estimates') }} as records
+    left join {{ ref('int_deals') }} as deals on records.deal_id = deals.deal_id
+    left join {{ ref('fct_job_chain') }} as marts on records.deal_id = marts.deal_id
+    group by 1, 2, 3
+    union all
+    select
+        'jobs',
+        {{ id_source('records.job_id') }},
+        case
+            when records.is_deleted then 'deleted'
+            when records.created_at is null then 'undated'
+            when records.created_at > {{ as_of() }} then 'after_as_of'
+            when marts.deal_id is not null then 'counted'
+            when deals.deal_id is null then 'no_record'
+            else 'record_not_counted'
+        end,
+        count(*)
+    from {{ ref('int_jobs') }} as records
+    left join {{ ref('int_deals') }} as deals on records.deal_id = deals.deal_id
+    left join {{ ref('fct_job_chain') }} as marts on records.deal_id = marts.deal_id
+    group by 1, 2, 3
+    union all
+    select
+        'invoices',
+        {{ id_source('records.invoice_id') }},
+        case
+            when records.is_deleted then 'deleted'
+            when records.status in ('draft', 'void') then records.status
+            when records.invoiced_at is null then 'undated'
+            when records.invoiced_at > {{ as_of() }} then 'after_as_of'
+            when marts.deal_id is not null then 'counted'
+            when deals.deal_id is null then 'no_record'
+            else 'record_not_counted'
+        end,
+        count(*)
+    from {{ ref('int_invoices') }} as records
+    left join {{ ref('int_deals') }} as deals on records.deal_id = deals.deal_id
+    left join {{ ref('fct_job_chain') }} as marts on records.deal_id = marts.deal_id
+    group by 1, 2, 3
+    union all
+    select
+        'payments',
+        {{ id_source('records.payment_id') }},
+        case
+            when marts.payment_id is not null then 'counted'
+            when records.is_deleted then 'deleted'
+            when records.paid_at is null then 'undated'
+            when records.paid_at > {{ as_of() }} then 'after_as_of'
+            else 'record_not_counted'
+        end,
+        count(*)
+    from {{ ref('int_payments') }} as records
+    left join {{ ref('fct_payment') }} as marts on records.payment_id = marts.payment_id
+    group by 1, 2, 3
+    union all
     select 'products', {{ id_source('product_id') }}, 'counted', count(*)
     from {{ ref('dim_product') }}
     group by 1, 2, 3

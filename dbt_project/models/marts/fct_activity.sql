@@ -18,6 +18,10 @@ dated as (
 
     select
         activities.*,
+        -- an appointment whose time has come, and of which is known what became of it
+        activities.type = 'meeting'
+        and activities.outcome in ('held', 'no_show', 'canceled')
+        and activities.at <= {{ as_of() }} as is_judged,
         {{ record_segments('records') }},
         {{ business_date('activities.at', 'records.timezone') }} as activity_date
     from activities
@@ -42,6 +46,9 @@ final as (
         dated.user_id,
         dated.duration_seconds,
         classes.class as activity_class,
+        case when dated.is_judged then dated.outcome = 'held' end as is_held,
+        case when dated.is_judged then dated.outcome = 'no_show' end as is_no_show,
+        case when dated.is_judged then dated.outcome = 'canceled' end as is_canceled,
         dated.branch,
         users.rep,
         users.user_id as rep_id,

@@ -1,7 +1,6 @@
 """What Housecall Pro would hold of the company: customers, leads, estimates, jobs, invoices and employees. A function of the log.
 
-HTTP belongs to ``housecall_pro``, what the log loses on the way there to ``demo.crms.housecall_pro``. The job of a sold estimate, its invoice and its
-payment are no part of the log but for the moment of the sale, and follow from it.
+HTTP belongs to ``housecall_pro``, what the log loses on the way there to ``demo.crms.housecall_pro``. A sold estimate has a job from the moment of the sale.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from demo.log import CompanyLog
 from demo.servers.outline import Inquiry, Sale, outline
 
 Row = dict[str, Any]
-_DONE, _PAID = timedelta(days=4), timedelta(days=14)
 
 
 def prefixed_id(prefix: str, log_id: str) -> str:
@@ -47,7 +45,6 @@ class HousecallProState:
 
     def __init__(self, log: CompanyLog) -> None:
         self.as_of = log.as_of
-        self._end = log.as_of.replace(tzinfo=None)
         self.outline = outline(log)
         names = ("employees", "customers", "leads", "estimates", "jobs", "invoices")
         self.rows: dict[str, list[Row]] = {name: [] for name in names}
@@ -117,7 +114,7 @@ class HousecallProState:
         )
         estimate = {
             "id": prefixed_id("csr", sale.id), "estimate_number": sale.id, "customer": {"id": customer["id"]}, "work_status": status,
-            "options": [option] if sale.quoted else [], "schedule": {"scheduled_start": stamp(starts), "scheduled_end": None},
+            "options": [option, *_further(option, sale.work.options, bool(won))] if sale.quoted else [], "schedule": {"scheduled_start": stamp(starts), "scheduled_end": None},
             "work_timestamps": {"on_my_way_at": None, "started_at": None, "completed_at": stamp(sale.held)}, "canceled_at": stamp(canceled),
             "assigned_employees": [{"id": prefixed_id("pro", sale.owner)}] if sale.owner else [],
             "company_name": location(sale.values["branch"]) if sale.values.get("branch") else None,
@@ -128,33 +125,51 @@ class HousecallProState:
             self._job(sale, estimate, won, cents)
 
     def _job(self, sale: Sale, estimate: Row, won: datetime, cents: int) -> None:
-        ends = won + _DONE
-        done, paid = (ends if ends <= self._end else None), (won + _PAID if won + _PAID <= self._end else None)
-        due = 0 if paid else cents
+        work = sale.work
+        done, paid, ends = work.completed, work.paid, work.completed or won + timedelta(days=4)
+        due = round(work.balance * 100) if work.invoiced else cents
         job = {
             "id": prefixed_id("job", sale.id), "invoice_number": sale.id, "description": sale.values.get("name"), "tags": [],
-            "customer": estimate["customer"], "work_status": "complete unrated" if done else "scheduled", "lead_source": None,
+            "customer": estimate["customer"], "lead_source": None,
+            "work_status": "pro canceled" if work.canceled else "complete unrated" if done else "scheduled",
             "work_timestamps": {"on_my_way_at": None, "started_at": None, "completed_at": stamp(done)},
             "schedule": {"scheduled_start": stamp(ends - timedelta(hours=4)), "scheduled_end": stamp(ends), "arrival_window": 60},
             "total_amount": cents, "outstanding_balance": due, "subtotal": cents, "assigned_employees": estimate["assigned_employees"],
-            "original_estimate_id": estimate["id"], "original_estimate_uuids": [estimate["options"][0]["id"]], "canceled_at": None,
-            "deleted_at": None, "created_at": stamp(won), "updated_at": stamp(paid or done or won),
+            "original_estimate_id": estimate["id"], "original_estimate_uuids": [estimate["options"][0]["id"]], "canceled_at": stamp(work.canceled),
+            "deleted_at": None, "created_at": stamp(won), "updated_at": stamp(work.modified or won),
         }  # fmt: skip
         self.rows["jobs"].append(job)
-        if done is None:
+        if work.invoiced is None:
             return
-        payment = {
-            "status": "succeeded",
-            "payment_method": "check",
-            "amount": cents,
-            "paid_at": stamp(paid),
-            "category": "customer_payment",
-        }
+        cents = round(work.amount * 100)
+        payments = [
+            {
+                "status": "succeeded",
+                "payment_method": "check",
+                "amount": round(part * 100),
+                "paid_at": stamp(at),
+                "category": "customer_payment",
+            }
+            for at, part in work.payments
+        ]
         self.rows["invoices"].append(
             {
                 "id": prefixed_id("invoice", sale.id), "status": "paid" if paid else "open", "invoice_number": sale.id, "amount": cents,
-                "subtotal": cents, "due_amount": due, "due_at": stamp(done + timedelta(days=30)), "sent_at": stamp(done), "paid_at": stamp(paid),
-                "invoice_date": stamp(done), "service_date": None, "items": [], "taxes": [], "discounts": [], "job_id": job["id"],
-                "payments": [payment] if paid else [],
+                "subtotal": cents, "due_amount": due, "due_at": stamp(work.invoiced + timedelta(days=30)), "sent_at": stamp(work.invoiced),
+                "paid_at": stamp(paid), "invoice_date": stamp(work.invoiced), "service_date": None, "items": [], "taxes": [], "discounts": [], "job_id": job["id"],
+                "payments": payments,
             }
         )  # fmt: skip
+
+
+def _further(option: Row, options: int, is_won: bool) -> list[Row]:
+    """The cheaper options beside the one that counts: declined where that was decided on."""
+    status = "declined" if is_won else option["approval_status"]
+    return [
+        option
+        | {
+            "id": f"{option['id']}-{place}", "name": f"Option #{place + 1}", "approval_status": status,
+            "total_amount": round(option["total_amount"] * (1 - 0.15 * place)),
+        }
+        for place in range(1, options)
+    ]  # fmt: skip

@@ -1,7 +1,6 @@
 """What Jobber would hold of the company: clients, requests, quotes, jobs, visits, invoices and payments as they stand. A function of the log.
 
-GraphQL and HTTP belong to ``jobber``, what the log loses on the way to Jobber to ``demo.crms.jobber``. A quote that was approved has a job three days
-later; that, its invoice and its payment are no part of the log, and follow from the approval.
+GraphQL and HTTP belong to ``jobber``, what the log loses on the way to Jobber to ``demo.crms.jobber``. A quote that was approved has a job from then on.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from demo.log import CompanyLog
-from demo.servers.outline import Inquiry, Outline, Sale, outline
+from demo.servers.outline import Inquiry, Outline, Sale, Work, outline
 
 Row = dict[str, Any]
 # base64 of gid://Jobber/<type>/, padded with digits: opaque, and in the order of the log's ids
@@ -19,7 +18,6 @@ _OPAQUE = {
     "Quote": "Z2lkOi8vSm9iYmVyL1F1b3RlLw", "Job": "Z2lkOi8vSm9iYmVyL0pvYi8v", "Visit": "Z2lkOi8vSm9iYmVyL1Zpc2l0Lw",
     "Invoice": "Z2lkOi8vSm9iYmVyL0ludm9pY2Uv", "PaymentRecord": "Z2lkOi8vSm9iYmVyL1BheW1lbnRS",
 }  # fmt: skip
-_DONE, _PAID = timedelta(days=4), timedelta(days=14)
 
 
 def encoded_id(kind: str, log_id: str) -> str:
@@ -42,7 +40,6 @@ class JobberState:
 
     def __init__(self, log: CompanyLog) -> None:
         self.as_of = log.as_of
-        self._end = log.as_of.replace(tzinfo=None)
         self.outline: Outline = outline(log)
         names = ("users", "clients", "requests", "quotes", "jobs", "visits", "invoices", "paymentRecords")
         self.rows: dict[str, list[Row]] = {name: [] for name in names}
@@ -104,33 +101,34 @@ class JobberState:
             createdAt=stamp(sale.quoted), updatedAt=stamp(sale.modified),
         )  # fmt: skip
         if won is not None:
-            self._job(sale.id, quote, request, client, won, amount)
+            self._job(sale.id, quote, request, client, won, amount, sale.work)
 
-    def _job(self, one: str, quote: Row, request: Row | None, client: Row, won: datetime, amount: float) -> None:
-        ends = won + _DONE
-        done, paid = (ends if ends <= self._end else None), (won + _PAID if won + _PAID <= self._end else None)
-        seen = stamp(paid or done or won)
+    def _job(
+        self, one: str, quote: Row, request: Row | None, client: Row, won: datetime, amount: float, work: Work
+    ) -> None:
+        done, paid, ends = work.completed, work.paid, work.completed or won + timedelta(days=4)
+        seen = stamp(work.modified or won)
         job = self._add(
-            "jobs", "Job", one, jobNumber=int(one), jobStatus="archived" if done else "active", jobType="ONE_OFF", title=quote["title"],
+            "jobs", "Job", one, jobNumber=int(one), jobStatus="archived" if done or work.canceled else "active", jobType="ONE_OFF", title=quote["title"],
             startAt=stamp(ends - timedelta(hours=4)), endAt=stamp(ends), completedAt=stamp(done), total=amount, createdAt=stamp(won),
-            invoicedTotal=amount if done else 0.0, quote=quote, request=request, client=client, updatedAt=seen,
+            invoicedTotal=work.amount, quote=quote, request=request, client=client, updatedAt=seen,
         )  # fmt: skip
         self._add(
             "visits", "Visit", one, title=quote["title"], visitStatus="COMPLETED" if done else "UPCOMING", startAt=job["startAt"],
             endAt=job["endAt"], completedAt=stamp(done), job=job, client=client, createdAt=stamp(won),
         )  # fmt: skip
-        if done is None:
+        if work.invoiced is None:
             return
-        balance = 0.0 if paid else amount
+        amount, balance = work.amount, work.balance
         invoice = self._add(
-            "invoices", "Invoice", one, invoiceNumber=one, invoiceStatus="paid" if paid else "awaiting_payment", issuedDate=stamp(done),
-            dueDate=stamp(done + timedelta(days=30)), receivedDate=stamp(paid), client=client, createdAt=stamp(done), updatedAt=seen,
-            amounts={"total": amount, "invoiceBalance": balance, "paymentsTotal": amount - balance},
+            "invoices", "Invoice", one, invoiceNumber=one, invoiceStatus="paid" if paid else "awaiting_payment", issuedDate=stamp(work.invoiced),
+            dueDate=stamp(work.invoiced + timedelta(days=30)), receivedDate=stamp(paid), client=client, createdAt=stamp(work.invoiced), updatedAt=seen,
+            amounts={"total": amount, "invoiceBalance": balance, "paymentsTotal": round(amount - balance, 2)},
             jobs={"nodes": [job], "pageInfo": {"hasNextPage": False, "endCursor": None}, "totalCount": 1},
         )  # fmt: skip
-        if paid is not None:
+        for place, (at, part) in enumerate(work.payments):
             self._add(
-                "paymentRecords", "PaymentRecord", one, amount=amount, entryDate=stamp(paid), adjustmentType="PAYMENT", paymentType="CHECK",
+                "paymentRecords", "PaymentRecord", f"{one}{place}", amount=part, entryDate=stamp(at), adjustmentType="PAYMENT", paymentType="CHECK",
                 invoice=invoice, client=client,
             )  # fmt: skip
 

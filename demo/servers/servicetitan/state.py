@@ -1,7 +1,7 @@
 """What ServiceTitan would hold of the company: rows of its feeds and lists. A function of the log.
 
-HTTP belongs to ``servicetitan``, what the log loses on the way to ServiceTitan to ``demo.crms.servicetitan``. The work that a sold estimate leads to,
-its invoice and its payment are no part of the log, and follow from the sale; so does what campaigns cost.
+HTTP belongs to ``servicetitan``, what the log loses on the way to ServiceTitan to ``demo.crms.servicetitan``. Every option of an offer is an estimate; the
+work that a sold one leads to is a job. What campaigns cost is no part of the log.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from demo.log import CompanyLog
-from demo.servers.outline import Inquiry, Outline, Sale, outline
+from demo.servers.outline import Inquiry, Outline, Sale, Work, outline
 
 Row = dict[str, Any]
 REASONS = ("price", "timing", "competitor", "no_decision", "out_of_area")
 _APPOINTMENT = {"held": "Done", "canceled": "Canceled", "no_show": "Canceled", None: "Scheduled"}
-_DONE, _PAID = timedelta(days=4), timedelta(days=14)
-_INSTALL, _OFFERED = 5_000_000, 6_000_000  # numbers from which the ids of what follows from a sale begin
+_INSTALL, _OFFERED, _MORE = (
+    5_000_000,
+    6_000_000,
+    20_000_000,
+)  # numbers from which the ids of what follows from a sale begin
 _DAILY = 37.5
 
 
@@ -220,29 +223,38 @@ class ServiceTitanState:
             self.changes[one] = [
                 {"id": 1, "oldStatus": "Open", "newStatus": "Dismissed", "createdOn": stamp(lost), "createdById": 1}
             ]
-        if won:
-            self._work(one, customer, won, amount)
-
-    def _work(self, estimate: int, customer: int, won: datetime, amount: float) -> None:
-        one, ends = _INSTALL + estimate, won + _DONE
-        done, paid = (ends if ends <= self._end else None), (won + _PAID if won + _PAID <= self._end else None)
-        self._add(
-            "jobs", one, won, done or won, jobNumber=f"J-{one}", customerId=customer, locationId=customer, campaignId=None, jobTypeId=None,
-            jobStatus="Completed" if done else "Scheduled", completedOn=stamp(done), total=amount, noCharge=False, leadCallId=None, summary=None,
-            bookingId=None, soldById=None, createdFromEstimateId=estimate, businessUnitId=None,
-        )  # fmt: skip
-        if done is None:
-            return
-        text, balance = f"{amount:.2f}", "0.00" if paid else f"{amount:.2f}"
-        self._add(
-            "invoices", one, done, paid or done, referenceNumber=str(one), invoiceDate=stamp(done), dueDate=stamp(done), subTotal=text,
-            salesTax="0.00", total=text, balance=balance, job={"id": one, "number": f"J-{one}", "type": "Install"}, customer={"id": customer},
-            paidOn=stamp(paid), adjustmentToId=None,
-        )  # fmt: skip
-        if paid is not None:
+        for place in range(1, sale.work.options):  # the cheaper ones, of which nothing was sold
+            further = _MORE + job * 10 + place
             self._add(
-                "payments", one, paid, date=stamp(paid), total=text, unappliedAmount="0.00", type="Check", refundedPaymentId=None,
-                appliedTo=[{"appliedTo": one, "appliedAmount": text, "appliedOn": stamp(paid)}],
+                "estimates", further, quoted, sale.modified, jobId=job, customerId=customer, locationId=customer, name=f"Option {'ABCDE'[place]}",
+                status={"value": 2, "name": "Dismissed"} if lost else {"value": 0, "name": "Open"}, soldOn=None, soldBy=None,
+                subtotal=round(amount * (1 - 0.15 * place), 2), tax=0.0, items=[],
+            )  # fmt: skip
+            if lost:
+                self.changes[further] = self.changes[one]
+        if won:
+            self._work(one, customer, won, amount, sale.work)
+
+    def _work(self, estimate: int, customer: int, won: datetime, amount: float, work: Work) -> None:
+        one, done = _INSTALL + estimate, work.completed
+        self._add(
+            "jobs", one, won, done or work.canceled or won, jobNumber=f"J-{one}", customerId=customer, locationId=customer, campaignId=None, jobTypeId=None,
+            jobStatus="Canceled" if work.canceled else "Completed" if done else "Scheduled", completedOn=stamp(done), total=amount, noCharge=False,
+            leadCallId=None, summary=None, bookingId=None, soldById=None, createdFromEstimateId=estimate, businessUnitId=None,
+        )  # fmt: skip
+        if work.invoiced is None:
+            return
+        text = f"{work.amount:.2f}"
+        self._add(
+            "invoices", one, work.invoiced, work.modified, referenceNumber=str(one), invoiceDate=stamp(work.invoiced), dueDate=stamp(work.invoiced),
+            subTotal=text, salesTax="0.00", total=text, balance=f"{work.balance:.2f}", job={"id": one, "number": f"J-{one}", "type": "Install"},
+            customer={"id": customer}, paidOn=stamp(work.paid), adjustmentToId=None,
+        )  # fmt: skip
+        for place, (at, part) in enumerate(work.payments):
+            text = f"{part:.2f}"
+            self._add(
+                "payments", one * 10 + place, at, date=stamp(at), total=text, unappliedAmount="0.00", type="Check", refundedPaymentId=None,
+                appliedTo=[{"appliedTo": one, "appliedAmount": text, "appliedOn": stamp(at)}],
             )  # fmt: skip
 
     def _calls(self, log: CompanyLog) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ingestion.connector.about import (
+    CHAIN,
     COMPLETENESS,
     CONVERSION,
     DEALS,
@@ -31,6 +32,7 @@ __all__ = ["ABOUT", "TABLES", "check", "extract"]
 
 _TESTS = "Housecall Pro can't mark a record as a test: the exclusions of process.yml must know them; a lead has no date but its customer's"
 _CALLS = "calls, e-mails and texts are not in Housecall Pro's API: connect the telephone system"
+_WORK = "whole seconds; of several dates of a visit the last is known, and no no-show; an estimate without a price is no offer"
 _ESTIMATES = "an estimate is won with its first job, lost once it is canceled or every option is declined; what came between is not known; whole seconds"
 _FIELDS = "fields that Housecall Pro does not have are empty: campaign, service line, job type, the customer's answers"
 _FORECAST = "estimates have no expected close date"
@@ -58,6 +60,7 @@ ABOUT = About(
     },
     limits={
         **dict.fromkeys(SPEED_TO_LEAD, _CALLS),
+        **dict.fromkeys(CHAIN, _WORK),
         **dict.fromkeys((*DEALS, *CONVERSION), _ESTIMATES),
         **dict.fromkeys(FORECASTS, _FORECAST),
         **dict.fromkeys(COMPLETENESS, _FIELDS),

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ingestion.connector.about import (
+    CHAIN,
     COMPLETENESS,
     CONVERSION,
     DEALS,
@@ -31,6 +32,7 @@ __all__ = ["ABOUT", "TABLES", "check", "extract"]
 
 _CALLS = "calls, e-mails and texts are not in Jobber: connect the telephone system"
 _TESTS = "Jobber can't mark a record as a test: the exclusions of process.yml must know them"
+_WORK = "whole seconds; one assessment for each request, and no no-show; a quote has no options"
 _QUOTES = "a deal begins with its quote and keeps its last approval or archival only; before that it is a lead, of which no owner is known"
 _FIELDS = "fields that Jobber does not have are empty: owner and segments of requests, and the customer's answers"
 _FORECAST = "quotes have no expected close date"
@@ -66,6 +68,7 @@ ABOUT = About(
     },
     limits={
         **dict.fromkeys(SPEED_TO_LEAD, _CALLS),
+        **dict.fromkeys(CHAIN, _WORK),
         **dict.fromkeys((*DEALS, *CONVERSION), _QUOTES),
         **dict.fromkeys(FORECASTS, _FORECAST),
         **dict.fromkeys(COMPLETENESS, _FIELDS),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.connector.about import (
     CALLS_HANDLED,
+    CHAIN,
     COMPLETENESS,
     CONVERSION,
     DEALS,
@@ -34,6 +35,7 @@ __all__ = ["ABOUT", "TABLES", "check", "extract"]
 _TESTS = "ServiceTitan can't mark a record as a test: the exclusions of process.yml must know them"
 _SPEED = "calls and appointments are there, e-mails and texts are not; an appointment that a customer booked online counts as an answer"
 _CALLS = "a call that nobody answered is an abandoned one, a voicemail too; how long an answered call rang is not told"
+_WORK = "whole seconds; a customer who was not there canceled; every option is an estimate of its own; the work of a deleted record is gone"
 _JOBS = "a job is won by its first sold estimate, lost once it is canceled or no estimate is left; what came between is not known; whole seconds"
 _FIELDS = "fields that ServiceTitan does not have are empty: a lead's owner, first name and customer type, a job's answers of the customer"
 _FORECAST = "jobs have no expected close date"
@@ -71,6 +73,7 @@ ABOUT = About(
         **dict.fromkeys(SPEED_TO_LEAD, _SPEED),
         **dict.fromkeys(CALLS_HANDLED, _CALLS),
         "follow_up_rate": "calls and appointments are touches, e-mails and texts are not there",
+        **dict.fromkeys(CHAIN, _WORK),
         **dict.fromkeys((*DEALS, *CONVERSION), _JOBS),
         **dict.fromkeys(FORECASTS, _FORECAST),
         **dict.fromkeys(COMPLETENESS, _FIELDS),

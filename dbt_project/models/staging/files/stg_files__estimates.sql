@@ -16,6 +16,7 @@ renamed as (
         created_at,
         sent_at,
         decided_at,
+        options,
         amount,
         {{ currency_code('currency') }} as currency,
         {{ source_id('source', 'user_id') }} as user_id,

@@ -1,3 +1,4 @@
+{{ config(materialized='table') }}
 with source as (
 
     {{ newest_version(source('raw_jobber', 'jobs'), ['id']) }}

@@ -16,6 +16,8 @@ final as (
         offers.created_at,
         offers.created_at as sent_at,
         coalesce(offers.sold_at, case when offers.is_dismissed then offers.dismissed_at end) as decided_at,
+        -- every option is an estimate of its own
+        1 as options,
         offers.amount,
         cast(null as varchar) as currency,
         {{ source_id("'servicetitan'", 'offers.sold_by') }} as user_id,

@@ -1,3 +1,4 @@
+{{ config(materialized='table') }}
 -- Work that was sold: by an estimate of an earlier job, by one of its own, or on the spot.
 with visits as (
 
