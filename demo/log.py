@@ -94,7 +94,7 @@ def _numbered(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 # What a telephone system knows of an inbound call, and a CRM in which people log their calls does not.
-_RINGING = ("wait_seconds", "gave_up", "is_voicemail", "queue", "is_transferred")
+_RINGING = ("wait_seconds", "gave_up", "is_voicemail", "queue", "is_transferred", "is_lead")
 
 
 def logged_call(data: dict[str, Any]) -> dict[str, Any]:

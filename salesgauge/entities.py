@@ -277,6 +277,7 @@ ENTITIES: dict[str, Entity] = {
                     "float",
                     "from the first ring to the end; where it is empty, wait and talk together",
                 ),
+                ("is_lead", "boolean", "whether people say that it was about work to be had; empty = nobody said"),
                 ("wait_seconds", "float", "until somebody answered, or the caller gave up"),
                 ("talk_seconds", "float", "how long people talked; 0 where nobody answered"),
                 ("queue", "text", "the line or group that was called"),

@@ -129,6 +129,7 @@ def _calls(company: Outline) -> list[Event]:
         data = logged_call(data) | {"duration_seconds": float(round(data["duration_seconds"]))}
         if data["direction"] == "inbound":
             data["gave_up"] = data["outcome"] != "answered"
+            data["is_lead"] = None if data["gave_up"] else bool(call.lead and call.values.get("is_lead", True))
             if data["gave_up"]:
                 data["wait_seconds"] = float(round(call.values.get("wait_seconds", 0)))
         found.append(Event(call.at, "call", call.lead, None, call.rep, data))

@@ -20,7 +20,7 @@ def complete(dice: Dice, rec: Recorder) -> int:
     count = 0
     for row in rec.in_order():
         if row[1] == "call" and row[5]["direction"] == "inbound":
-            row[5] |= _ringing(dice, row[0], row[5]["outcome"] == "answered")
+            row[5] |= _ringing(dice, row[0], row[5]["outcome"] == "answered", True)
             count += 1
     return count
 
@@ -43,7 +43,7 @@ def others(dice: Dice, rec: Recorder, hours: dict[str, OpenHours], calls: list[A
 def _note(dice: Dice, rec: Recorder, ms: int, rep: str | None, number: str, direction: str, is_answered: bool) -> None:
     outcome = "answered" if is_answered else "missed" if direction == "inbound" else "no_answer"
     seconds = round(dice.around(95, 0.8), 1) if is_answered else 0.0
-    more = _ringing(dice, ms, is_answered) if direction == "inbound" else {}
+    more = _ringing(dice, ms, is_answered, False) if direction == "inbound" else {}
     rec.activity(
         ms,
         "call",
@@ -58,8 +58,8 @@ def _note(dice: Dice, rec: Recorder, ms: int, rep: str | None, number: str, dire
     )
 
 
-def _ringing(dice: Dice, ms: int, is_answered: bool) -> dict[str, object]:
-    """How long it rang, where, and how that ended."""
+def _ringing(dice: Dice, ms: int, is_answered: bool, is_leads: bool) -> dict[str, object]:
+    """How long it rang, where, how that ended, and what people say that it was about."""
     pace = 0.6 if ms >= CHANGE_MS else 1.0
     gave_up = not is_answered and dice.chance(0.55)
     rings = {"answered": (13 * pace, 0.7), "gave_up": (16.0, 1.0), "left": (28.0, 0.08)}
@@ -70,4 +70,5 @@ def _ringing(dice: Dice, ms: int, is_answered: bool) -> dict[str, object]:
         "is_voicemail": not is_answered and not gave_up and dice.chance(0.7),
         "queue": dice.weighted(QUEUES),
         "is_transferred": is_answered and dice.chance(0.08),
+        "is_lead": None if not is_answered else is_leads and dice.chance(0.93),  # as people class it
     }

@@ -36,8 +36,29 @@ def lead_calls(facts: Facts) -> pd.DataFrame:
             continue
         day = local_date(activity.at, lead.zone)
         is_so = any(activity.at <= at <= activity.at + A_DAY and not by_customer for at, by_customer in appointments)
-        rows.append({"on": day, "y": int(is_so), **facts.segments(lead, lead.owner_at(activity.at), day)})
-    return facts.frame(rows, ["on", "y"])
+        segments = facts.segments(lead, lead.owner_at(activity.at), day)
+        rows.append({"on": day, "y": int(is_so), "is_lead": activity.is_lead, **segments})
+    return facts.frame(rows, ["on", "y", "is_lead"])
+
+
+def classified_lead_calls(facts: Facts) -> pd.DataFrame:
+    """The same without calls that people class as no lead. None where no inbound call is classed."""
+    frame = lead_calls(facts)
+    return frame[~frame["is_lead"].astype(object).eq(False) & _is_any_classed(facts)]
+
+
+def reclassified(facts: Facts) -> pd.DataFrame:
+    """Lead calls that people class as no lead."""
+    frame = lead_calls(facts)
+    return frame[frame["is_lead"].astype(object).eq(False)].assign(y=1)
+
+
+def _is_any_classed(facts: Facts) -> bool:
+    return any(
+        call.is_lead is not None and (_whose(call)[0] or _whose(call)[1] is not None)
+        for call in facts.book.activities
+        if call.type == "call" and call.direction == "inbound"
+    )
 
 
 def handled(part: str, *, in_open_hours: bool = True) -> Callable[[Facts], pd.DataFrame]:

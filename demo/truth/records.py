@@ -106,7 +106,8 @@ class Activity:
     """``created``: when it was recorded or set; ``at``: when it took place (a meeting's start, a task's due time).
 
     Of an inbound call, where it is known: ``wait``: seconds until the answer, or the end; ``gave_up``: whether the caller ended it before an answer.
-    ``number``: whose call it was, where no record says it. ``rep``: who set a meeting.
+    ``number``: whose call it was, where no record says it; ``is_lead``:
+    what people class it as. ``rep``: who set a meeting.
     """
 
     type: str
@@ -120,6 +121,7 @@ class Activity:
     wait: float | None = None
     gave_up: bool | None = None
     number: str | None = None
+    is_lead: bool | None = None
     rep: str | None = None
 
 
@@ -210,7 +212,7 @@ class _Player:
             values = {
                 "type": kind, "created": at, "at": at, "direction": data["direction"],
                 "automated": bool(data.get("is_automated")), "outcome": data.get("outcome"), "wait": data.get("wait_seconds"),
-                "gave_up": data.get("gave_up"), "number": data.get("number"),
+                "gave_up": data.get("gave_up"), "number": data.get("number"), "is_lead": data.get("is_lead"),
             }  # fmt: skip
             self._activities[data["activity_id"]] = (values, lead, deal)
         elif kind in ("meeting_set", "task"):

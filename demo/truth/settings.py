@@ -30,6 +30,7 @@ LOWER_IS_BETTER = {
     "call_missed_rate",
     "call_missed_rate_all_hours",
     "calls_ended_early",
+    "lead_calls_reclassified",
     "answer_seconds_mean",
     "answer_seconds_p90",
     "appointment_no_show_rate",

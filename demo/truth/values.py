@@ -80,6 +80,8 @@ class Value:
 
 VALUES = {
     "call_booking_rate": Value(SHARE, calls.lead_calls),
+    "call_booking_rate_classified": Value(SHARE, calls.classified_lead_calls),
+    "lead_calls_reclassified": Value(FLOW, calls.reclassified, is_count=True),
     "inbound_calls": Value(FLOW, calls.handled("inbound", in_open_hours=False), is_count=True),
     "call_answer_rate": Value(SHARE, calls.handled("answered")),
     "call_answer_rate_all_hours": Value(SHARE, calls.handled("answered", in_open_hours=False)),

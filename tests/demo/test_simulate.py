@@ -35,7 +35,7 @@ FIELDS = {
     "survey_partial": {"form_id", "response_id", "nps_score", "csat_score", "comment", "email", "is_hidden_linked"},
 }  # fmt: skip
 
-RINGING = {"wait_seconds", "gave_up", "is_voicemail", "queue", "is_transferred"}
+RINGING = {"wait_seconds", "gave_up", "is_voicemail", "queue", "is_transferred", "is_lead"}
 
 
 def of(log: CompanyLog, *kinds: str) -> pd.DataFrame:

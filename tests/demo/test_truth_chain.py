@@ -53,6 +53,23 @@ def test_a_missed_call_is_called_back_within_the_limit(tmp_path: Path) -> None:
     assert (kpi(story, tmp_path, "call_back_rate")["numerator"], kpi(story, tmp_path, "call_back_rate")["n"]) == (2, 3)
 
 
+def test_a_call_that_people_class_as_no_lead_is_left_out_and_counted(tmp_path: Path) -> None:
+    from tests.demo.stories import at
+
+    story = Story().lead("1", "02-02 15:00").lead("2", "02-02 15:00").lead("3", "02-02 15:00")
+    ring(story, "02-02 15:00", "answered", "1", is_lead=True)
+    ring(story, "02-02 15:00", "answered", "2", is_lead=False)
+    ring(story, "02-02 15:00", "answered", "3")  # nobody said
+    story.touch("02-02 15:05", "meeting_set", "1", starts_at=at("02-04 12:00"))
+    truth = story.truth(tmp_path)
+    shown = {name: row(truth, "kpi_value", kpi=name) for name in ("call_booking_rate", "call_booking_rate_classified")}
+    assert {name: (one["numerator"], one["n"]) for name, one in shown.items()} == {
+        "call_booking_rate": (1, 3),
+        "call_booking_rate_classified": (1, 2),
+    }
+    assert row(truth, "kpi_value", kpi="lead_calls_reclassified")["value"] == 1
+
+
 def test_the_chain_from_the_estimate_to_the_money(tmp_path: Path) -> None:
     story = Story("03-02 12:00")
     for deal, amount in (("d1", 100.1), ("d2", 50.0), ("d3", None)):

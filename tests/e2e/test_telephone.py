@@ -31,12 +31,10 @@ files:
   - path: calls.csv
     entity: calls
     key: id
-    columns: {at: at, direction: direction, outcome: outcome, wait_seconds: wait, talk_seconds: talk, queue: queue, agent: agent, from_number: from, to_number: to, lead_id: lead}
+    columns: {at: at, direction: direction, outcome: outcome, wait_seconds: wait, talk_seconds: talk, queue: queue, agent: agent, from_number: from, to_number: to, lead_id: lead, is_lead: is_lead}
     dates: {format: iso8601, timezone: UTC}
 """
-HANDLED = [
-    kpi for kpi in VALUES if kpi.startswith(("call_", "calls_", "inbound_", "answer_")) and kpi != "call_booking_rate"
-]
+HANDLED = [kpi for kpi in VALUES if kpi.startswith(("call_", "calls_", "inbound_", "answer_", "lead_calls_"))]
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +87,7 @@ def company(tmp_path_factory: pytest.TempPathFactory, log: CompanyLog) -> Compan
         calls.append(
             {
                 "id": data["activity_id"], "at": at, "direction": data["direction"], "outcome": said, "wait": data.get("wait_seconds"),
-                "talk": data["duration_seconds"], "queue": data.get("queue"), "agent": names.get(row.rep_id), "lead": row.lead_id,
+                "talk": data["duration_seconds"], "queue": data.get("queue"), "agent": names.get(row.rep_id), "lead": row.lead_id, "is_lead": data.get("is_lead"),
                 "from": None if is_out else data.get("number"), "to": data.get("number") if is_out else None,
             }
         )  # fmt: skip

@@ -5,6 +5,6 @@ with records as (
 
 )
 
-select {{ star_except('records', ['entity', 'left_out', 'recorded_id', 'is_abandoned', 'wait_seconds', 'queue', 'agent', 'channel', 'campaign', 'customer_number']) }}
+select {{ star_except('records', ['entity', 'left_out', 'recorded_id', 'is_abandoned', 'is_lead', 'wait_seconds', 'queue', 'agent', 'channel', 'campaign', 'customer_number']) }}
 from records
 where left_out is null

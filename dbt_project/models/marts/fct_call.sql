@@ -20,6 +20,7 @@ rung as (
     select
         recorded_id,
         is_abandoned,
+        is_lead,
         wait_seconds,
         queue,
         agent,
@@ -42,6 +43,7 @@ calls as (
         records.user_id,
         (records.outcome is not distinct from 'answered') as is_taken,
         coalesce(records.is_abandoned, rung.is_abandoned) as is_abandoned,
+        coalesce(records.is_lead, rung.is_lead) as is_classed_lead,
         coalesce(records.wait_seconds, rung.wait_seconds) as wait_seconds,
         coalesce(records.queue, rung.queue) as queue,
         coalesce(records.agent, rung.agent) as agent,
@@ -175,6 +177,12 @@ final as (
         judged.is_lead_call,
         case when judged.is_lead_call then judged.booked_at end as booked_at,
         case when judged.is_lead_call then judged.booked_at is not null end as is_booked,
+        judged.is_classed_lead,
+        -- where nobody classes calls, there is no rate of classified ones
+        case
+            when judged.is_lead_call and coalesce(judged.is_classed_lead, true) and (select count(is_classed_lead) from calls) > 0
+                then judged.booked_at is not null
+        end as is_booked_classified,
         judged.branch,
         users.rep,
         users.user_id as rep_id,

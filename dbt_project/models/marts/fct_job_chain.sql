@@ -33,17 +33,17 @@ calls as (
 
 ),
 
+-- An appointment is its deal's, without one its lead's.
 appointments as (
 
     select
-        cases.case_id,
-        min(activities.created_at) as booked_at,
-        min(case when activities.is_held then activities.at end) as run_at
-    from cases
-    inner join {{ ref('fct_activity') }} as activities
-        on activities.type = 'meeting'
-        and coalesce(activities.deal_id, activities.lead_id) = case when activities.deal_id is not null then cases.deal_id else cases.lead_id end
-    group by cases.case_id
+        deal_id,
+        case when deal_id is null then lead_id end as lead_id,
+        min(created_at) as booked_at,
+        min(case when is_held then "at" end) as run_at
+    from {{ ref('fct_activity') }}
+    where type = 'meeting'
+    group by deal_id, case when deal_id is null then lead_id end
 
 ),
 
@@ -104,8 +104,10 @@ timed as (
     select
         cases.*,
         calls.called_at,
-        appointments.booked_at,
-        appointments.run_at,
+        least(
+            coalesce(deal_appointments.booked_at, lead_appointments.booked_at), coalesce(lead_appointments.booked_at, deal_appointments.booked_at)
+        ) as booked_at,
+        least(coalesce(deal_appointments.run_at, lead_appointments.run_at), coalesce(lead_appointments.run_at, deal_appointments.run_at)) as run_at,
         estimates.presented_at,
         estimates.options,
         case when cases.is_won then cases.closed_at end as sold_at,
@@ -120,7 +122,8 @@ timed as (
     from cases
     cross join {{ source('process', 'run') }} as run
     left join calls on cases.lead_id = calls.lead_id
-    left join appointments on cases.case_id = appointments.case_id
+    left join appointments as deal_appointments on cases.deal_id = deal_appointments.deal_id
+    left join appointments as lead_appointments on cases.lead_id = lead_appointments.lead_id
     left join estimates on cases.deal_id = estimates.deal_id
     left join jobs on cases.deal_id = jobs.deal_id
     left join invoices on cases.deal_id = invoices.deal_id

@@ -59,6 +59,7 @@ _DEFAULT = frozenset(
 )
 _INTELLIGENCE = frozenset({"transcription", "keywords_spotted", "call_highlights", "sentiment"})
 _KEPT = timedelta(days=25 * 31)
+_LEAD_STATUS: dict[bool | None, str | None] = {True: "good_lead", False: "not_a_lead", None: None}
 
 
 _HOURLY = Limit(1_000, 3600.0, "HOURLY", None)
@@ -119,7 +120,8 @@ class CallRailState:
             "direction": data["direction"], "duration": seconds, "recording": f"{base}/recording.json" if answered else None,
             "recording_duration": str(seconds) if answered else None, "recording_player": None, "start_time": self.when(at),
             "tracking_phone_number": "+13125550199", "voicemail": bool(data.get("is_voicemail")), "agent_email": agent, "company_id": "COM01",
-            "company_time_zone": str(self._zone), "created_at": self.when(at), "first_call": is_first, "prior_calls": 0, "lead_status": None,
+            "company_time_zone": str(self._zone), "created_at": self.when(at), "first_call": is_first, "prior_calls": 0,
+            "lead_status": _LEAD_STATUS[data.get("is_lead")],
             "note": "", "tags": [], "value": None, "source": person.get("channel"), "source_name": None, "medium": None,
             "campaign": person.get("campaign"), "keywords": None, "landing_page_url": None, "utm_source": None, "utm_medium": None,
             "utm_campaign": None, "gclid": None, "tracker_id": "TRK01", "person_id": None,

@@ -265,7 +265,7 @@ class ServiceTitanState:
             numbers: dict[str, Any] = (
                 {"from": phone, "to": "3125550100"} if is_inbound else {"from": "3125550100", "to": phone}
             )
-            taken = "Booked" if call.lead else "NotLead"
+            taken = "Booked" if call.lead and values.get("is_lead", True) else "NotLead"
             kind = None if not is_inbound else taken if is_answered else "Abandoned"
             # of a call that nobody answered: until the caller, or the voicemail, ended it
             seconds = values["duration_seconds"] if is_answered else values.get("wait_seconds", 0)

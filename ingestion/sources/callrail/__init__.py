@@ -31,7 +31,7 @@ ABOUT = About(
         Setting("requests_per_hour", "default 900 of the 1,000 that CallRail allows"),
     ),
     provides={
-        "calls": "direction, answered or not, duration, source and campaign; recording, transcript and keywords if the plan has them",
+        "calls": "direction, answered or not, duration, lead status, source and campaign; recording, transcript and keywords if the plan has them",
         "activities": "calls, linked to leads by telephone number",
         "form_submissions": "forms with source and campaign",
     },

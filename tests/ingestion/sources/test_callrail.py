@@ -86,7 +86,7 @@ def test_everything_once_then_only_what_changed(account: Any) -> None:
     assert again.requests <= 5 + 4
 
     graded, spam = one.server.state.calls[-1], one.server.state.calls[-2]["id"]
-    graded["lead_status"] = "good_lead"
+    graded["lead_status"] = "previously_marked_good_lead"
     one.server.options = CallRailOptions(spam=frozenset({spam}))
     third = one.run()
     assert (third.tables["calls"].loaded, third.tables["absences"].loaded) == (1, 1)

@@ -19,7 +19,7 @@ parsed as (
         {{ json_struct('record', {
             'direction': 'varchar', 'answered': 'boolean', 'voicemail': 'boolean', 'duration': 'varchar', 'customer_phone_number': 'varchar', 'tracking_phone_number': 'varchar',
             'business_phone_number': 'varchar', 'source': 'varchar', 'campaign': 'varchar', 'utm_campaign': 'varchar', 'agent_email': 'varchar',
-            'recording': 'varchar', 'transcription': 'varchar', 'keywords_spotted': ['json'],
+            'recording': 'varchar', 'lead_status': 'varchar', 'transcription': 'varchar', 'keywords_spotted': ['json'],
         }) }} as call
     from source
 
@@ -35,6 +35,7 @@ renamed as (
         parsed.call.answered and not coalesce(parsed.call.voicemail, false) as is_answered,
         -- CallRail does not tell who ended a call that nobody answered, nor how long it rang
         cast(null as boolean) as is_abandoned,
+        case lower({{ clean('parsed.call.lead_status') }}) when 'good_lead' then true when 'not_a_lead' then false end as is_lead,
         cast(null as double) as wait_seconds,
         {{ try_cast('parsed.call.duration', 'double') }} as duration_seconds,
         case when parsed.call.direction = 'outbound' then {{ clean('parsed.call.tracking_phone_number') }} else {{ clean('parsed.call.customer_phone_number') }} end as from_number,

@@ -37,6 +37,7 @@ renamed as (
         case when max(case when {{ says_abandoned('written') }} then 1 else 0 end) over (partition by source) = 1 then coalesce({{ says_abandoned('written') }}, false) end as is_abandoned,
         coalesce(call_outcome, written) as outcome,
         coalesce(duration_seconds, coalesce(wait_seconds, 0) + talk_seconds) as duration_seconds,
+        is_lead,
         wait_seconds,
         talk_seconds,
         {{ clean('queue') }} as queue,

@@ -43,6 +43,7 @@ final as (
         case when lower(parsed.call.direction) = 'outbound' then 'outbound' else 'inbound' end as direction,
         coalesce(typed.call_outcome, 'answered') not in ('missed', 'no_answer', 'busy', 'failed') and coalesce(stated.call_outcome = 'answered', false) as is_answered,
         coalesce({{ says_abandoned('parsed.call.type') }}, false) as is_abandoned,
+        case {{ word_key('parsed.call.type') }} when 'booked' then true when 'unbooked' then true when 'excused' then false when 'notlead' then false end as is_lead,
         -- of a call that nobody took, how long it lasted is how long the caller waited
         case when {{ says_abandoned('parsed.call.type') }} then {{ time_span_seconds('parsed.call.duration') }} end as wait_seconds,
         {{ time_span_seconds('parsed.call.duration') }} as duration_seconds,
