@@ -26,7 +26,7 @@ from demo.truth.estimates import (
     wilson,
 )
 from demo.truth.facts import Facts
-from demo.truth.pipeline import daily
+from demo.truth.pipeline import changes, daily
 from demo.truth.process_map import process_edges, process_variants
 from demo.truth.rollup import KEYS, NONE, rollup, sums
 from demo.truth.values import values as kpi_values
@@ -335,6 +335,27 @@ def pipeline(facts: Facts) -> pd.DataFrame:
     return rollup(frame, None, values, keys=["stage"]).drop(columns=["period_grain", "period_start_date"])
 
 
+def pipeline_waterfall(facts: Facts) -> pd.DataFrame:
+    """kpi_pipeline_waterfall."""
+    frame = changes(facts)
+    came, went = frame["cents_in"].to_numpy(dtype=np.int64), frame["cents_out"].to_numpy(dtype=np.int64)
+    parts = {name: (frame["came"] == name, came) for name in ("start", "new", "reopened", "pulled_in")}
+    parts |= {name: (frame["went"] == name, went) for name in ("pushed_out", "won", "lost", "removed", "end")}
+    parts |= {"increased": (pd.Series(went > came), went - came), "decreased": (pd.Series(went < came), came - went)}
+    columns = {
+        f"{name}_{what}": values
+        for name, (is_so, cents) in parts.items()
+        for what, values in (("deals", is_so.astype(int).to_numpy()), ("cents", cents * is_so.to_numpy()))
+    }
+    rows = sums(frame.assign(**columns), None, list(columns), ["grain", "period"])
+    rows = rows.drop(columns=["period_grain", "period_start_date"]).rename(
+        columns={"grain": "period_grain", "period": "period_start_date"}
+    )
+    for name in parts:
+        rows[f"{name}_amount"] = [money(cents) for cents in rows.pop(f"{name}_cents")]
+    return rows
+
+
 def pipeline_daily(facts: Facts) -> pd.DataFrame:
     """fct_pipeline_daily by day, stage and owner: deals, amount, those with an expected close and the days to it, those whose expected close has passed."""
     frame = daily(facts)
@@ -393,6 +414,7 @@ BY_NAME: dict[str, Callable[[Facts], pd.DataFrame]] = {
     "kpi_satisfaction": satisfaction,
     "kpi_value": kpi_values,
     "kpi_pipeline": pipeline,
+    "kpi_pipeline_waterfall": pipeline_waterfall,
     "fct_pipeline_daily": pipeline_daily,
     "kpi_process_edges": process_edges,
     "kpi_process_variants": process_variants,

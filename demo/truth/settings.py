@@ -17,6 +17,10 @@ PLACEHOLDERS = (
 )  # fmt: skip
 # Said here again, not read from the declarations: the truth shares nothing with what it judges. A test compares both.
 LOWER_IS_BETTER = {
+    "slipped_deal_rate",
+    "slipped_amount",
+    "pushed_deal_rate",
+    "push_days_median",
     "speed_to_lead_median_minutes",
     "speed_to_lead_p90_minutes",
     "speed_to_lead_never_contacted_rate",

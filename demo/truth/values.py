@@ -16,6 +16,7 @@ from demo.truth import calls, chain
 from demo.truth.clock import local_date
 from demo.truth.estimates import FLOW, MEAN, MEDIAN, PERCENTILE, POINTS, SHARE, estimate
 from demo.truth.facts import Facts
+from demo.truth.pipeline import events
 from demo.truth.rollup import KEYS, rollup
 
 
@@ -67,6 +68,31 @@ def tickets(facts: Facts) -> pd.DataFrame:
     return won.assign(on=won["closed_date"], y=[None if cents is None else cents / 100 for cents in won["cents"]])
 
 
+def slips(facts: Facts) -> pd.DataFrame:
+    """Expected closes that came or were met. It is so: the deal was still open at the end of that day."""
+    frame = events(facts)
+    return frame.assign(y=frame["is_slipped"].map({True: 1, False: 0}))
+
+
+def slipped_money(facts: Facts) -> pd.DataFrame:
+    """The amounts of the deals that slipped."""
+    frame = events(facts)
+    frame = frame[frame["is_slipped"] == True]  # noqa: E712 - None is neither
+    return frame.assign(y=[(cents or 0) / 100 for cents in frame["cents"]])
+
+
+def pushed_deals(facts: Facts) -> pd.DataFrame:
+    """Closings of deals that had an expected close. It is so: it had been put off before."""
+    frame = events(facts)
+    return frame.assign(y=frame["is_pushed"].map({True: 1, False: 0}))
+
+
+def push_days(facts: Facts) -> pd.DataFrame:
+    """Days by which expected closes were put off."""
+    frame = events(facts)
+    return frame.assign(y=frame["days"].where(frame["days"].astype(float) > 0, None))
+
+
 @dataclass(frozen=True)
 class Value:
     """``observe``: the observations: a day ``on``, a number ``y`` (None: no observation), the segments. ``kind``: the statistic of them.
@@ -111,6 +137,10 @@ VALUES = {
     "first_touch_cycle_days_median": Value(MEDIAN, won_deals("first_touch_days")),
     "average_ticket": Value(MEAN, tickets),
     "median_ticket": Value(MEDIAN, tickets),
+    "slipped_deal_rate": Value(SHARE, slips),
+    "slipped_amount": Value(FLOW, slipped_money),
+    "pushed_deal_rate": Value(SHARE, pushed_deals),
+    "push_days_median": Value(MEDIAN, push_days),
 }
 _WITHOUT_NUMERATOR = (MEDIAN, PERCENTILE, MEAN, POINTS)
 

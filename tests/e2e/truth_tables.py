@@ -58,6 +58,7 @@ TABLES = {
         LOCK,
         "select lock_date, period_start_date, method, level, segment, horizon_bucket, forecast_amount, actual_amount from marts.fct_forecast",
     ),
+    "kpi_pipeline_waterfall": Table(PERIOD),
     "fct_pipeline_daily": Table(
         ("pipeline_date", "stage", "rep"),
         "select pipeline_date, stage, rep, count(*) as deals, coalesce(sum(amount), 0)::decimal(18, 2) as amount, count(expected_close_date) as dated, "

@@ -239,12 +239,36 @@ def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> 
         insert into marts.fct_closed_deal by name
         select * exclude (
                 rep, rep_id, process_version, is_open, is_undated, created_hour, created_weekday, closed_hour, rep_closed, rep_closed_id, team_closed,
-                rep_current, rep_current_id
+                rep_current, rep_current_id, exchange_rate
             ),
             hour(closed_at) as closed_hour, isodow(closed_date) as closed_weekday, rep_closed as rep, rep_closed_id as rep_id,
             case when closed_date < date '2026-01-05' then 'baseline' else 'optimized' end as process_version,
             case when is_won then amount end as won_amount, case when is_lost then amount end as lost_amount
         from marts.fct_deal where is_won or is_lost
+        """
+    )
+    # as of today only: what is open then is the pipeline
+    con.execute(
+        """
+        insert into marts.fct_pipeline_period by name
+        select deal_id, run.as_of_date as from_date, run.as_of_date as to_date, true as is_open_at_as_of, current_stage as stage, amount
+        from marts.fct_deal cross join process.run as run where is_open
+        """
+    )
+    con.execute(
+        """
+        insert into marts.fct_pipeline_event by name
+        select * exclude (place),
+            case when event = 'moved' then place % 23 - 7.0 end as days_moved,
+            case when event = 'moved' and place % 23 > 7 then place % 23 - 7.0 end as days_pushed,
+            case when event = 'passed' then true when event = 'closed' and place % 4 > 0 then false end as is_slipped,
+            case when event = 'passed' then amount end as slipped_amount,
+            case when event = 'closed' then place % 5 = 0 end as is_pushed
+        from (
+            select deal_id, created_date as event_date, ['moved', 'passed', 'closed'][place % 3 + 1] as event, amount, place, branch, rep, rep_id, team,
+                channel, campaign, service_line, job_type, customer_type, process_version, pipeline
+            from (select *, row_number() over (order by deal_id) as place from marts.fct_deal where created_date is not null) as numbered
+        ) as events
         """
     )
     insert(
