@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ingestion.connector.about import CALLS_HANDLED, LOGGED_CALLS, About, Finding, Setting
+from ingestion.connector.about import CALLS_HANDLED, LOGGED_CALLS, PIPELINE, About, Finding, Setting
 from ingestion.sources.salesforce.tables import TABLES
 from salesgauge.progress import SILENT, Reporter
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["ABOUT", "TABLES", "check", "extract"]
 
 _SECONDS = "Salesforce keeps times to the second: durations are exact to a second"
+_CLOSE_DATE = "Salesforce requires a close date, so people enter something"
 ABOUT = About(
     name="salesforce",
     label="Salesforce Sales Cloud",
@@ -48,6 +49,7 @@ ABOUT = About(
         "sales_cycle_days_p90": _SECONDS,
         "lead_cycle_days_median": _SECONDS,
         "first_touch_cycle_days_median": _SECONDS,
+        **dict.fromkeys(PIPELINE, _CLOSE_DATE),
         "crm_completeness": "Salesforce requires a last name and a close date, so people enter something",
     },
     scopes=("API Enabled", "View All Data (or read on every object below)"),
