@@ -30,6 +30,7 @@
         'fct_job_chain': ref('fct_job_chain'),
         'fct_lead': ref('fct_lead'),
         'fct_payment': ref('fct_payment'),
+        'fct_open_case': ref('fct_open_case'),
         'fct_pipeline_event': ref('fct_pipeline_event'),
         'fct_record_completeness': ref('fct_record_completeness'),
         'fct_speed_to_lead': ref('fct_speed_to_lead'),

@@ -156,6 +156,11 @@
     end
 {%- endmacro %}
 
+{# Whether a task is off the list, as a source says it; one that nobody says so of is still to be done. #}
+{% macro is_done_task(value) -%}
+    coalesce({{ word_key(value) }} in ('completed', 'complete', 'done', 'finished', 'closed', 'canceled', 'cancelled', 'deleted'), false)
+{%- endmacro %}
+
 {% macro activity_types() %}
     {{ return(['call', 'email', 'text', 'meeting', 'task', 'note']) }}
 {% endmacro %}

@@ -140,6 +140,7 @@ class Facts:
                 "routing": wait.routing if self.dialect.has_owner_history else None,
                 "reaction": wait.reaction if self.dialect.has_owner_history else None,
                 "connection": wait.connection,
+                "touches": wait.touches,
                 "observed": wait.observed,
                 "within_5": wait.minutes is not None and wait.minutes <= 5,
                 "within_target": None if limit is None else wait.minutes is not None and wait.minutes <= limit,
@@ -148,7 +149,7 @@ class Facts:
             for wait in waits(self.book)
         ]
         columns = [
-            "lead_id", "created_date", "is_contacted", "minutes", "open_minutes", "routing", "reaction", "connection", "observed",
+            "lead_id", "created_date", "is_contacted", "minutes", "open_minutes", "routing", "reaction", "connection", "touches", "observed",
             "within_5", "within_target",
         ]  # fmt: skip
         return self.frame(rows, columns)

@@ -26,6 +26,7 @@ from demo.truth.estimates import (
     wilson,
 )
 from demo.truth.facts import Facts
+from demo.truth.open_cases import open_cases
 from demo.truth.pipeline import changes, daily
 from demo.truth.process_map import process_edges, process_variants
 from demo.truth.rollup import KEYS, NONE, rollup, sums
@@ -335,6 +336,19 @@ def pipeline(facts: Facts) -> pd.DataFrame:
     return rollup(frame, None, values, keys=["stage"]).drop(columns=["period_grain", "period_start_date"])
 
 
+def open_by_stage(facts: Facts) -> pd.DataFrame:
+    """fct_open_case by stage and owner: cases, those with a next step, sums of the others that were there as long, of those won, of the days overdue."""
+    frame = open_cases(facts)
+    frame = frame.assign(
+        cases=1,
+        with_step=frame["next_step"].notna().astype(int),
+        overdue=[0 if pd.isna(days) else int(days) for days in frame["days_overdue"]],
+    )
+    sums_of = ["cases", "with_step", "past_cases", "past_won", "overdue"]
+    rows = frame.groupby(["stage", "rep"], dropna=False)[sums_of].sum().astype(int).reset_index()
+    return rows.assign(rep=rows["rep"].astype(object).where(rows["rep"].notna(), None))
+
+
 def pipeline_waterfall(facts: Facts) -> pd.DataFrame:
     """kpi_pipeline_waterfall."""
     frame = changes(facts)
@@ -414,6 +428,7 @@ BY_NAME: dict[str, Callable[[Facts], pd.DataFrame]] = {
     "kpi_satisfaction": satisfaction,
     "kpi_value": kpi_values,
     "kpi_pipeline": pipeline,
+    "fct_open_case": open_by_stage,
     "kpi_pipeline_waterfall": pipeline_waterfall,
     "fct_pipeline_daily": pipeline_daily,
     "kpi_process_edges": process_edges,

@@ -224,6 +224,8 @@ class _Player:
             self._activities[data["activity_id"]] = (values, lead, deal)
         elif kind == "meeting_outcome":
             self._activities[data["activity_id"]][0]["outcome"] = data["outcome"]
+        elif kind == "task_done":
+            self._activities[data["activity_id"]][0]["outcome"] = "completed"
         elif kind == "survey_response":
             values = {"submitted": at, "nps": data["nps_score"], "csat": data["csat_score"]}
             self._answers[data["form_id"], data["response_id"]] = (values, lead, deal)

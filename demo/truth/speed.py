@@ -25,6 +25,7 @@ class Wait:
     routing: float | None
     reaction: float | None
     connection: float | None
+    touches: int | None
     observed: float
 
 
@@ -94,6 +95,7 @@ def waits(book: Book) -> list[Wait]:
 
 def _wait(book: Book, lead: Lead, leads_in_group: int, activities: list[Activity]) -> Wait:
     created, (assigned, _) = lead.created, lead.first_owner
+    touches = [_touch(activity, created) for activity in activities]
     touched = first_touch(activities, created)
     spoken = [_connection(activity, created) for activity in activities]
     reached = min((at for at in spoken if touched and at and touched <= at <= book.as_of), default=None)
@@ -107,5 +109,6 @@ def _wait(book: Book, lead: Lead, leads_in_group: int, activities: list[Activity
         routing=minutes(created, assigned),
         reaction=None if reaction is None else max(0.0, reaction),
         connection=minutes(touched, reached),
+        touches=None if reached is None else sum(at is not None and at <= reached for at in touches),
         observed=minutes(created, touched or book.as_of),
     )

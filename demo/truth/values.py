@@ -16,27 +16,59 @@ from demo.truth import calls, chain
 from demo.truth.clock import local_date
 from demo.truth.estimates import FLOW, MEAN, MEDIAN, PERCENTILE, POINTS, SHARE, estimate
 from demo.truth.facts import Facts
+from demo.truth.journeys import Journey
+from demo.truth.open_cases import open_cases
 from demo.truth.pipeline import events
 from demo.truth.rollup import KEYS, rollup
 
 
-def follow_ups(facts: Facts) -> pd.DataFrame:
-    """Touches that fell due by the cadence of a stage, to the end of a day at which the case was still there. It is so: as many were made since the entry."""
-    book = facts.book
-    made: dict[tuple[type, str], dict[int, datetime]] = defaultdict(dict)
-    for number, activity in enumerate(book.activities):
+Made = dict[tuple[type, str], dict[int, datetime]]
+
+
+def _made(facts: Facts) -> Made:
+    """The touches of ours by the lead or deal that they are linked to: number of the activity → when."""
+    made: Made = defaultdict(dict)
+    for number, activity in enumerate(facts.book.activities):
         if activity.automated or not (activity.direction == "outbound" or activity.type == "meeting"):
             continue
         at = activity.created if activity.type == "meeting" else activity.at
         for record in (activity.lead, activity.deal):
             if record is not None:
                 made[type(record), record.id][number] = at
+    return made
+
+
+def _of_case(made: Made, case: Journey) -> dict[int, datetime]:
+    touches: dict[int, datetime] = {}
+    for record in (case.lead, case.deal):
+        if record is not None:
+            touches |= made[type(record), record.id]
+    return touches
+
+
+def touches_to_close(facts: Facts) -> pd.DataFrame:
+    """The touches of ours up to the close, of deals that are won now."""
+    made, closed = _made(facts), facts.closed_deals
+    won = closed[closed["outcome"] == "won"]
+    counts = []
+    for deal in won["deal_id"]:
+        case = facts.journeys.of_deal[deal]
+        counts.append(sum(case.closed is not None and at <= case.closed for at in _of_case(made, case).values()))
+    return won.assign(on=won["closed_date"], y=counts)
+
+
+def touches_to_contact(facts: Facts) -> pd.DataFrame:
+    """Touches up to the first contact, of groups of leads that were reached."""
+    frame = facts.waits
+    return frame.assign(on=frame["created_date"], y=frame["touches"])
+
+
+def follow_ups(facts: Facts) -> pd.DataFrame:
+    """Touches that fell due by the cadence of a stage, to the end of a day at which the case was still there. It is so: as many were made since the entry."""
+    book, made = facts.book, _made(facts)
     rows = []
     for case in facts.journeys.cases:
-        touches: dict[int, datetime] = {}
-        for record in (case.lead, case.deal):
-            if record is not None:
-                touches |= made[type(record), record.id]
+        touches = _of_case(made, case)
         for entry in case.entries:
             zone = entry.record.zone
             left = local_date(entry.left, zone)
@@ -93,6 +125,12 @@ def push_days(facts: Facts) -> pd.DataFrame:
     return frame.assign(y=frame["days"].where(frame["days"].astype(float) > 0, None))
 
 
+def steps(facts: Facts) -> pd.DataFrame:
+    """Open cases. It is so: nothing is planned."""
+    frame = open_cases(facts)
+    return frame.assign(y=frame["next_step"].isna().astype(int))
+
+
 @dataclass(frozen=True)
 class Value:
     """``observe``: the observations: a day ``on``, a number ``y`` (None: no observation), the segments. ``kind``: the statistic of them.
@@ -133,6 +171,9 @@ VALUES = {
     "days_to_pay_median": Value(MEDIAN, chain.days_to_pay),
     "revenue_collected": Value(FLOW, chain.collected),
     "follow_up_rate": Value(SHARE, follow_ups),
+    "touches_to_contact_median": Value(MEDIAN, touches_to_contact),
+    "touches_to_close_median": Value(MEDIAN, touches_to_close),
+    "no_next_step_rate": Value(SHARE, steps),
     "lead_cycle_days_median": Value(MEDIAN, won_deals("lead_days")),
     "first_touch_cycle_days_median": Value(MEDIAN, won_deals("first_touch_days")),
     "average_ticket": Value(MEAN, tickets),

@@ -31,6 +31,7 @@ WITHOUT_HISTORY = {
     "deal_unarchived",
     "deal_merged",
     "meeting_outcome",
+    "task_done",
 }
 
 
@@ -39,11 +40,11 @@ def as_known_today(log: CompanyLog, then: datetime) -> CompanyLog:
     events = log.events
     before = events[events["at"] <= then]
     leads, deals = set(before["lead_id"]), set(before["deal_id"])
-    meetings = {data["activity_id"] for data in before["data"] if "activity_id" in data}
+    activities = {data["activity_id"] for data in before["data"] if "activity_id" in data}
 
     def is_traceless(kind: str, lead: str | None, deal: str | None, data: dict) -> bool:
-        if kind == "meeting_outcome":
-            return data["activity_id"] in meetings
+        if kind in ("meeting_outcome", "task_done"):
+            return data["activity_id"] in activities
         return kind in WITHOUT_HISTORY and (lead in leads if kind.startswith("lead_") else deal in deals)
 
     since = events[events["at"] > then]

@@ -59,6 +59,11 @@ TABLES = {
         "select lock_date, period_start_date, method, level, segment, horizon_bucket, forecast_amount, actual_amount from marts.fct_forecast",
     ),
     "kpi_pipeline_waterfall": Table(PERIOD),
+    "fct_open_case": Table(
+        ("stage", "rep"),
+        "select stage, rep, count(*) as cases, count(next_step_at) as with_step, coalesce(sum(past_cases), 0)::bigint as past_cases, "
+        "coalesce(sum(past_won), 0)::bigint as past_won, coalesce(sum(days_overdue), 0)::bigint as overdue from marts.fct_open_case group by all",
+    ),
     "fct_pipeline_daily": Table(
         ("pipeline_date", "stage", "rep"),
         "select pipeline_date, stage, rep, count(*) as deals, coalesce(sum(amount), 0)::decimal(18, 2) as amount, count(expected_close_date) as dated, "

@@ -188,6 +188,9 @@ def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> 
         ),
     )
     con.execute("update marts.fct_speed_to_lead set minutes = null, open_minutes = null where not is_contacted")
+    con.execute(
+        "update marts.fct_speed_to_lead set touches_to_contact = hash(lead_id) % 5 + 1 where connection_minutes is not null"
+    )
 
     deals = leads // 2
     deal_ids = np.array([f"crm:{number}" for number in range(deals)])
@@ -243,7 +246,8 @@ def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> 
             ),
             hour(closed_at) as closed_hour, isodow(closed_date) as closed_weekday, rep_closed as rep, rep_closed_id as rep_id,
             case when closed_date < date '2026-01-05' then 'baseline' else 'optimized' end as process_version,
-            case when is_won then amount end as won_amount, case when is_lost then amount end as lost_amount
+            case when is_won then amount end as won_amount, case when is_lost then amount end as lost_amount,
+            hash(deal_id) % 9 as touches_to_close
         from marts.fct_deal where is_won or is_lost
         """
     )
@@ -253,6 +257,14 @@ def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> 
         insert into marts.fct_pipeline_period by name
         select deal_id, run.as_of_date as from_date, run.as_of_date as to_date, true as is_open_at_as_of, current_stage as stage, amount
         from marts.fct_deal cross join process.run as run where is_open
+        """
+    )
+    con.execute(
+        """
+        insert into marts.fct_open_case by name
+        select 'deal/' || deal_id as case_id, deal_id, created_date, current_stage as stage, 1 as stage_order, hash(deal_id) % 3 > 0 as has_next_step,
+            branch, rep, rep_id, team, channel, campaign, service_line, job_type, customer_type, process_version, pipeline
+        from marts.fct_deal where is_open
         """
     )
     con.execute(

@@ -1,8 +1,26 @@
 with deals as (
 
-    select *
-    from {{ ref('fct_deal') }}
-    where outcome in ('won', 'lost')
+    select
+        deals.*,
+        coalesce(branches.timezone, run.timezone) as timezone
+    from {{ ref('fct_deal') }} as deals
+    cross join {{ source('process', 'run') }} as run
+    left join {{ source('process', 'branches') }} as branches on deals.branch = branches.branch
+    where deals.outcome in ('won', 'lost')
+
+),
+
+-- up to the close; what is known to the day counts on that day
+touched as (
+
+    select deals.deal_id, count(*) as touches
+    from deals
+    inner join {{ ref('int_touches') }} as touches on deals.case_id = touches.case_id
+    where case
+        when deals.close_precision = 'day' or {{ is_day_only('touches.at') }} then {{ business_date('touches.at', 'deals.timezone') }} <= deals.closed_date
+        else touches.at <= deals.closed_at
+    end
+    group by deals.deal_id
 
 ),
 
@@ -40,6 +58,7 @@ final as (
         deals.first_touch_cycle_days,
         deals.is_negative_cycle,
         deals.is_cycle_from_lead,
+        case when deals.closed_at is not null then coalesce(touched.touches, 0) end as touches_to_close,
         deals.days_observed,
         deals.branch,
         deals.rep_closed as rep,
@@ -53,6 +72,7 @@ final as (
         versions.process_version,
         deals.pipeline
     from deals
+    left join touched on deals.deal_id = touched.deal_id
     {{ version_on('versions', 'deals.closed_date') }}
 
 )

@@ -32,30 +32,6 @@ due as (
 
 ),
 
-outreach as (
-
-    select activity_id, lead_id, deal_id, "at" from {{ ref('int_activities') }} where {{ is_outreach() }}
-    union all
-    select activity_id, lead_id, deal_id, created_at from {{ ref('int_activities') }} where type = 'meeting' and not is_automated
-    union all
-    -- what the source itself says of the lead
-    select lead_id, lead_id, null, first_touch_at from {{ ref('int_leads') }} where first_touch_at is not null
-
-),
-
--- one that is linked to the lead and to the deal is one
-touches as (
-
-    select cases.case_id, outreach.activity_id, outreach.at
-    from outreach
-    inner join {{ ref('int_cases') }} as cases on outreach.lead_id = cases.lead_id
-    union
-    select cases.case_id, outreach.activity_id, outreach.at
-    from outreach
-    inner join {{ ref('int_cases') }} as cases on outreach.deal_id = cases.deal_id
-
-),
-
 made as (
 
     select
@@ -64,7 +40,7 @@ made as (
         due.touch_number,
         count(distinct touches.activity_id) as touches
     from due
-    inner join touches
+    inner join {{ ref('int_touches') }} as touches
         on due.case_id = touches.case_id
         and not {{ is_after('due.entered_at', 'touches.at', 'due.timezone') }}
         and {{ business_date('touches.at', 'due.timezone') }} <= due.due_date

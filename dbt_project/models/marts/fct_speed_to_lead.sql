@@ -13,6 +13,7 @@ contacts as (
 
     select
         members.group_lead_id as lead_id,
+        contacts.activity_id,
         contacts.is_outreach,
         contacts.is_answered_inbound,
         contacts.is_connection,
@@ -66,6 +67,17 @@ connections as (
 
 ),
 
+-- how often we turned to them until both sides spoke
+until_reached as (
+
+    select contacts.lead_id, count(distinct contacts.activity_id) as touches
+    from contacts
+    inner join connections on contacts.lead_id = connections.lead_id and contacts.at <= connections.reached_at
+    where (contacts.is_outreach or contacts.is_answered_inbound) and contacts.at >= contacts.created_at
+    group by contacts.lead_id
+
+),
+
 timed as (
 
     select
@@ -78,6 +90,7 @@ timed as (
         leads.first_assigned_at as assigned_at,
         touches.touch_at,
         connections.reached_at,
+        until_reached.touches as touches_to_contact,
         case when touches.is_measured then {{ minutes_between('groups.created_at', 'touches.touch_at') }} end as minutes,
         {{ minutes_between('groups.created_at', 'leads.first_assigned_at') }} as routing_minutes,
         {{ minutes_between('leads.first_assigned_at', 'touches.touch_at') }} as reaction_minutes,
@@ -103,6 +116,7 @@ timed as (
     cross join {{ source('process', 'run') }} as run
     left join touches on groups.lead_id = touches.lead_id
     left join connections on groups.lead_id = connections.lead_id
+    left join until_reached on groups.lead_id = until_reached.lead_id
 
 ),
 
@@ -132,6 +146,7 @@ final as (
         timed.assigned_at,
         timed.touch_at,
         timed.reached_at,
+        timed.touches_to_contact,
         timed.touch_at is not null as is_contacted,
         timed.minutes,
         clocked.open_minutes,

@@ -70,6 +70,7 @@ ABOUT = About(
     limits={
         **dict.fromkeys(SPEED_TO_LEAD, _CALLS),
         **dict.fromkeys(CHAIN, _WORK),
+        "no_next_step_rate": "nothing tells when a visit was set, so one that is still to come is not known; tasks are not there",
         **dict.fromkeys((*DEALS, *CONVERSION), _QUOTES),
         **dict.fromkeys((*FORECASTS, *PIPELINE), _FORECAST),
         **dict.fromkeys(COMPLETENESS, _FIELDS),

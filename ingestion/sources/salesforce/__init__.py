@@ -49,6 +49,7 @@ ABOUT = About(
         "sales_cycle_days_p90": _SECONDS,
         "lead_cycle_days_median": _SECONDS,
         "first_touch_cycle_days_median": _SECONDS,
+        "no_next_step_rate": "a task is due on a day, not at a time",
         **dict.fromkeys(PIPELINE, _CLOSE_DATE),
         "crm_completeness": "Salesforce requires a last name and a close date, so people enter something",
     },

@@ -93,6 +93,7 @@ from_tasks as (
                 when {{ word_key('tasks.fields.CallDisposition') }} is not null then {{ clean('tasks.fields.CallDisposition') }}
                 when {{ try_cast('tasks.fields.CallDurationInSeconds', 'double') }} > 0 then 'answered'
             end
+        when tasks.is_done and coalesce(tasks.fields.TaskSubtype, 'Task') not in ('Email', 'ListEmail') then 'completed'
         end as outcome,
         tasks.created_at,
         case
