@@ -21,7 +21,6 @@ from demo.truth.open_cases import open_cases
 from demo.truth.pipeline import events
 from demo.truth.rollup import KEYS, rollup
 
-
 Made = dict[tuple[type, str], dict[int, datetime]]
 
 
