@@ -65,7 +65,7 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
         outcome = pipeline.run(company, as_of=f"{THEN.isoformat()}Z")
     assert outcome.exit_code == 0, outcome.error
     assert outcome.version != today.outcome.version
-    truth = compute(as_known_today(log, THEN), company.process_file)
+    truth = compute(servers.module.known(as_known_today(log, THEN)), company.process_file)
     yield Published(log, outcome, company.pointer, company.process_file, truth)
 
 

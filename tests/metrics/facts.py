@@ -7,6 +7,7 @@ tables (a lead's outcome is not its deal's): nothing in the KPI layer may depend
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -48,6 +49,7 @@ DDL = {
     "marts.dim_user": "user_id varchar, name varchar, rep varchar, email varchar, role varchar, team varchar, branch varchar, is_active boolean",
     "process.calendar": "week_starts_on varchar, fiscal_year_starts_in integer",
     "marts.metricflow_time_spine": "date_day date, week_start_date date, quarter_start_date date, year_start_date date",
+    "intermediate.int_process_stages": "stage varchar, next_stage varchar",
     "intermediate.int_cases": "case_id varchar, lead_id varchar, deal_id varchar, is_counted boolean",
     "intermediate.int_deals": "deal_id varchar, created_at timestamp, pipeline varchar, stage varchar, is_counted boolean",
     "intermediate.int_case_events": "subject_type varchar, subject_id varchar",
@@ -261,6 +263,20 @@ def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> 
     )
     con.execute(
         """
+        insert into marts.fct_call by name
+        select * exclude (place), result = 'answered' as is_answered, result = 'abandoned' as is_abandoned, result = 'missed' as is_missed,
+            case when result = 'answered' then place % 50 end as answer_seconds, case when result = 'missed' then place % 7 > 2 end as is_called_back,
+            result = 'answered' as is_lead_call, case when result = 'answered' then place % 9 > 4 end as is_booked
+        from (
+            select 'call ' || lead_id as call_id, lead_id, created_at as called_at, created_date as called_date, place % 8 > 0 as is_in_open_hours,
+                ['answered', 'answered', 'abandoned', 'ended_early', 'missed'][place % 5 + 1] as result,
+                place, branch, rep, rep_id, team, channel, campaign, service_line, job_type, customer_type, process_version, pipeline
+            from (select *, row_number() over (order by lead_id) as place from marts.fct_lead where created_date is not null) as numbered
+        ) as calls
+        """
+    )
+    con.execute(
+        """
         insert into marts.fct_open_case by name
         select 'deal/' || deal_id as case_id, deal_id, created_date, current_stage as stage, 1 as stage_order, hash(deal_id) % 3 > 0 as has_next_step,
             branch, rep, rep_id, team, channel, campaign, service_line, job_type, customer_type, process_version, pipeline
@@ -292,21 +308,25 @@ def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> 
         ],
     )  # fmt: skip
 
+    insert(
+        con,
+        "intermediate.int_process_stages",
+        [{"stage": one, "next_stage": other} for one, other in itertools.pairwise(STAGES)],
+    )
     pairs = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+    # a case has one furthest stage, in all pairs of the stage that it entered
+    furthest = {low: low + rng.choice([1, 2, 3, 4], leads, p=[0.5, 0.25, 0.15, 0.1]) for low in (0, 1, 2)}
+    entries = {low: frame(leads, created, case_id=ids, from_stage=STAGES[low], from_order=low + 1) for low in furthest}
     for low, high in pairs:
-        reached = rng.random(leads) < 0.5 / (high - low)
+        reached = furthest[low] > high
         insert(
             con,
             "marts.fct_stage_conversion",
-            frame(
-                leads,
-                created,
-                case_id=ids,
-                from_stage=STAGES[low],
+            entries[low].assign(
                 to_stage=STAGES[high],
-                from_order=low + 1,
                 to_order=high + 1,
                 is_next_stage=high == low + 1,
+                furthest_order=np.minimum(furthest[low], len(STAGES)),
                 entered_at=created,
                 entered_date=dates_of(created),
                 is_reached=reached,

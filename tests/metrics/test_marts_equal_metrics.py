@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from metrics import MetricStore
-from metrics.estimates import WITH_INTERVAL
+from metrics import MetricStore, newest_periods
+from metrics.estimates import WITH_INTERVAL, WITHOUT_N
 from salesgauge.kpis import FILE, VALUES, kpis
 from tests.metrics import reference
 
@@ -56,7 +56,9 @@ def test_metric_and_mart_agree(store: MetricStore, con: duckdb.DuckDBPyConnectio
     assert compared > 50
 
 
-@pytest.mark.parametrize("name", [name for name, kpi in kpis().items() if kpi.mart.n or kpi.mart.low])
+@pytest.mark.parametrize(
+    "name", [name for name, kpi in kpis().items() if (kpi.mart.n or kpi.mart.low) and kpi.kind not in WITHOUT_N]
+)
 def test_n_and_interval_of_metric_and_mart_agree(store: MetricStore, con: duckdb.DuckDBPyConnection, name: str) -> None:
     kpi = kpis()[name]
     columns = {role: column for role in ("n", "low", "high") if (column := getattr(kpi.mart, role))}
@@ -177,3 +179,35 @@ def test_metrics_and_marts_add_up_the_same_columns() -> None:
             assert of(parts["denominator"]) == (kpi.fact, kpi.date, kpi.denominator), name
             compared += 1
     assert compared >= len(kpis()) - 6  # a few are made of other metrics; the numbers of all are compared above
+
+
+@pytest.mark.parametrize("grain", ["week", "month"])
+def test_the_trend_holds_what_metrics_say_of_these_periods(
+    store: MetricStore, con: duckdb.DuckDBPyConnection, grain: str
+) -> None:
+    """Of every KPI but forecasts, in all and by branch: value, n and interval."""
+    compared = set()
+    for name, kpi in kpis().items():
+        if name in FORECASTS:
+            continue
+        for segment in (None, "branch"):
+            by = [*([segment] if segment else []), *kpi.mart.keys]
+            answer = store.ask([name], by=by, grain=grain, where=newest_periods(store, grain))
+            roles = [
+                role for role in ("value", "n", "low", "high") if role == "value" or f"{name}_{role}" in answer.names
+            ]
+            places = [answer.names.index(name if role == "value" else f"{name}_{role}") for role in roles]
+            trend = con.execute(
+                f"select {', '.join(['period_start_date', *(['segment'] if segment else []), *kpi.mart.keys, *roles])} from kpi.kpi_trend "
+                "where kpi = ? and period_grain = ? and segment_type = ?",
+                [name, grain, segment or "total"],
+            ).fetchall()
+            theirs = {tuple(row[: answer.keys]): row[answer.keys :] for row in trend}
+            for row in answer.rows:
+                key = tuple("(none)" if value is None else value for value in row[: answer.keys])
+                for place, role, value in zip(places, roles, theirs.get(key, [None] * len(roles)), strict=True):
+                    if value is None and (key not in theirs or getattr(kpi.mart, role, None) is None):
+                        continue  # nothing was counted there, or the mart has no such column
+                    assert reference.is_same(row[place], value), f"{name} {key} {role}: {row[place]}, trend {value}"
+                    compared.add((name, segment))
+    assert len(compared) > 50

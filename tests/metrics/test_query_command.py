@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from metrics import MetricStore
 from orchestration.cli import main
+from salesgauge.warehouse import connect
 
 Ask = Callable[..., Result]
 
@@ -92,3 +93,20 @@ def test_mistakes_are_said_and_end_with_2(ask: Ask, words: list[str], said: str)
     result = ask(*words)
     assert result.exit_code == 2
     assert said in " ".join(result.output.split()) and "Traceback" not in result.output
+
+
+def test_a_trend_has_the_last_13_complete_periods(ask: Ask, pointer: Path) -> None:
+    """As ``kpi_trend`` has them; the week and the month of ``as_of`` (2026-06-17) are not over."""
+    for grain, first, last in (("week", "2026-03-16", "2026-06-08"), ("month", "2025-05-01", "2026-05-01")):
+        shown = ask("leads_created", "--trend", "--grain", grain, "--format", "csv").output.splitlines()
+        rows = list(csv.DictReader(shown))
+        assert (len(rows), rows[0][grain], rows[-1][grain]) == (13, first, last)
+        with connect(pointer.resolve(), read_only=True) as con:
+            mart = con.execute(
+                "select period_start_date, value from kpi.kpi_trend where kpi = 'leads_created' and segment_type = 'total' and period_grain = ? order by 1",
+                [grain],
+            ).fetchall()
+        assert [(row[grain], float(row["leads_created"])) for row in rows] == [(str(day), value) for day, value in mart]
+    weeks = ask("win_rate", "--trend", "--by", "branch", "--where", "branch = 'north'", "--format", "json").output
+    assert {row["branch"] for row in json.loads(weeks)} == {"north"}
+    assert {"week", "win_rate_low", "win_rate_n"} <= set(json.loads(weeks)[0])

@@ -45,6 +45,10 @@ create table kpi.kpi_forecast_accuracy (
 create table kpi.kpi_pipeline (
     segment_type varchar, segment varchar, stage varchar, deals bigint, amount decimal(18, 2), weighted_amount decimal(18, 2), median_age_days double
 );
+create table kpi.kpi_trend (
+    kpi varchar, period_grain varchar, period_start_date date, segment_type varchar, from_stage varchar, to_stage varchar, value double, low double,
+    high double
+);
 create table kpi.kpi_scorecard (
     kpi varchar, from_stage varchar, to_stage varchar, segment_type varchar, segment varchar, unit varchar, baseline_start_date date,
     baseline_end_date date, baseline double, baseline_low double, baseline_high double, baseline_n bigint, current_start_date date,
@@ -360,6 +364,14 @@ def _scorecard(con: duckdb.DuckDBPyConnection) -> None:
             )
         )
     insert(con, "kpi.kpi_scorecard", written)
+    # of the first week nothing is known, of the last one no interval
+    trend = [
+        (kpi, "week", spans[1][0] + timedelta(weeks=week), "total", from_stage, to_stage, now[0] * (1 + week / 40))
+        + ((None, None) if week == 12 else (now[0] * 0.8, now[0] * 1.5))
+        for kpi, from_stage, to_stage, _, _, now, *_ in rows
+        for week in range(1, 13)
+    ]
+    insert(con, "kpi.kpi_trend", trend)
 
 
 def _completeness(con: duckdb.DuckDBPyConnection, rng: random.Random, reps: tuple[str, ...]) -> None:
