@@ -6,7 +6,7 @@ MetricFlow runs in process. Definitions of metrics do not belong here, nor anyth
 from __future__ import annotations
 
 from metrics.answers import Answer, Column
-from metrics.compare import COMPARISONS, compared
+from metrics.compare import COMPARISONS, compared, newest_periods
 from metrics.render import FORMATS, explained, render
 from metrics.saved import asked
 from metrics.store import GRAINS, MetricStore
@@ -21,5 +21,6 @@ __all__ = [
     "asked",
     "compared",
     "explained",
+    "newest_periods",
     "render",
 ]

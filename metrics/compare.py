@@ -14,6 +14,8 @@ from salesgauge.errors import ConfigurationError
 if TYPE_CHECKING:
     from metrics.store import MetricStore
 
+# A trend is as long as the windows of the scorecard
+PERIODS = 13
 COMPARISONS = ("previous_period", "previous_year", "before", "target")
 _ENDS: tuple[Role, Role] = ("low", "high")
 _COUNTS = ("n", "is_low_n")
@@ -70,6 +72,16 @@ def compared(
             answer, notes=(*answer.notes, f"The {grain} of {last} is not over: the data are as of {as_of}.")
         )
     return answer
+
+
+def newest_periods(store: MetricStore, grain: str, where: str | None = None) -> str:
+    """``where`` for the newest ``PERIODS`` complete periods of ``grain`` alone: those before the period in which the data end."""
+    end = store.period_start(grain, store.as_of_date)
+    first = end
+    for _ in range(PERIODS):
+        first = _back(grain, "previous_period").of(first)
+    span = f"metric_time >= '{first}' and metric_time < '{end}'"
+    return f"({where}) and {span}" if where else span
 
 
 def _back(grain: str, to: str) -> _Back:

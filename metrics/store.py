@@ -107,6 +107,15 @@ class MetricStore:
         assert isinstance(found, date)
         return found
 
+    def period_start(self, grain: str, day: date) -> date:
+        """The first day of the period of ``day``, as the company's calendar has it."""
+        if grain == "day":
+            return day
+        start = period_of(grain, f"date '{day}'", self._calendar)
+        ((found,),) = self._con.execute(f"select {start}").fetchall()
+        assert isinstance(found, date)
+        return found
+
     def saved(self) -> dict[str, dict[str, Any]]:
         """The questions of ``process.yml`` by name, as it was when the version was made."""
         try:

@@ -39,6 +39,7 @@ def _names(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tup
     type=click.Choice(["previous_period", "previous_year", "before", "target"]),
     help="Beside the period before, the same one a year before, the scorecard's baseline, or the target.",
 )
+@click.option("--trend", is_flag=True, help="The last 13 complete periods: weeks, or those of --grain.")
 @click.option("--sort", multiple=True, callback=_names, help="A column to sort by; -COLUMN: the largest first.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many rows.")
 @click.option("--plain", is_flag=True, help="Only the value, as a bare number: no n, no interval.")
@@ -54,6 +55,7 @@ def query(
     grain: str | None,
     where: str | None,
     compare: str | None,
+    trend: bool,
     sort: tuple[str, ...],
     limit: int | None,
     plain: bool,
@@ -74,12 +76,13 @@ def query(
     salesgauge query win_rate --grain month --where "service_line = 'hvac' and metric_time >= '2026-01-01'"
     salesgauge query leads_created won_amount --grain month --compare previous_year
     salesgauge query win_rate --by branch --compare target
+    salesgauge query win_rate --trend                           week by week, with n and interval
     salesgauge query leads_created --grain week --plain --format csv
     salesgauge query how_reps_do                                a question that process.yml has saved
     salesgauge query win_rate --explain
     salesgauge query win_rate --drill --where "rep = 'Ann Lee' and metric_time >= '2026-06-01'"
     """
-    from metrics import MetricStore, asked, render
+    from metrics import MetricStore, asked, newest_periods, render
 
     if len([one for one in (compare, explain, drill) if one]) > 1:
         raise click.UsageError("--compare, --explain and --drill are three questions: ask one of them.")
@@ -91,6 +94,9 @@ def query(
             return
         told = {"by": list(by), "grain": grain, "where": where, "compare": compare, "sort": list(sort), "limit": limit}
         question = _question(store, metrics, told)
+        if trend:
+            question["grain"] = question.get("grain") or "week"
+            question["where"] = newest_periods(store, question["grain"], question.get("where"))
         if explain:
             for metric in question["metrics"]:
                 _print_explanation(store.explain(metric, *_how(question)), style)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import altair as alt
@@ -333,6 +334,43 @@ def strip(row: Row, currency: str, name: str) -> str:
         )
     )
     return _svg(alt.layer(*layers).properties(width=230, height=38), name, size=11)
+
+
+def sparkline(rows: list[Row], first: date, words: str) -> str:
+    """A KPI in the 13 weeks from ``first`` on: a line, and its 95 % interval behind it where it has one. A week without a value is a gap.
+
+    Drawn here: it has neither axis nor text, and there is one for each KPI.
+    """
+    width, height, room = 230, 30, 3
+    ends = [float(row[name]) for row in rows for name in ("value", "low", "high") if row[name] is not None]
+    low, high = min(ends), max(ends)
+
+    def at(row: Row, name: str) -> str:
+        x = room + (row["period_start_date"] - first).days / 7 / 12 * (width - 2 * room)
+        y = height - room - (float(row[name]) - low) / ((high - low) or 1.0) * (height - 2 * room)
+        return f"{x:.1f},{y:.1f}"
+
+    drawn = []
+    for run in _runs([row for row in rows if row["low"] is not None and row["high"] is not None]):
+        edge = [at(row, "low") for row in run] + [at(row, "high") for row in reversed(run)]
+        drawn.append(f'<polygon points="{" ".join(edge)}" fill="{COLOURS["soft"]}" fill-opacity="0.5"/>')
+    for run in _runs(rows):
+        line = " ".join(at(row, "value") for row in run)
+        drawn.append(f'<polyline points="{line}" fill="none" stroke="{COLOURS["strong"]}" stroke-width="1.5"/>')
+    x, y = at(rows[-1], "value").split(",")
+    drawn.append(f'<circle cx="{x}" cy="{y}" r="2.5" fill="{COLOURS["strong"]}"/>')
+    return f'<svg class="trend" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="{words}">{"".join(drawn)}</svg>'
+
+
+def _runs(rows: list[Row]) -> list[list[Row]]:
+    """Rows of weeks that follow each other."""
+    runs: list[list[Row]] = []
+    for row in rows:
+        if runs and (row["period_start_date"] - runs[-1][-1]["period_start_date"]).days == 7:
+            runs[-1].append(row)
+        else:
+            runs.append([row])
+    return runs
 
 
 def _when(channel: Any, test: str, yes: str, no: str) -> Any:

@@ -50,6 +50,7 @@ class Report:
     labels: dict[str, str]
     stage_limits: dict[str, float]
     scorecard: Section
+    trend: Section
     months: Section
     won: Section
     horizons: Section
@@ -128,6 +129,7 @@ def read(con: duckdb.DuckDBPyConnection, pointer: Path) -> Report:
         labels=labels,
         stage_limits={row["stage"]: row["days_in_stage"] for row in stages if row["days_in_stage"]},
         scorecard=scorecard,
+        trend=_trend(reader),
         months=_months(reader, run["as_of_date"]),
         won=_won(reader, run["as_of_date"]),
         horizons=_accuracy(reader, "total", "horizon_bucket <> 'all'"),
@@ -210,6 +212,19 @@ def _scorecard(reader: _Reader) -> Section:
     )
     place = {kpi: number for number, kpi in enumerate(kpis())}
     return Section(sorted(section.rows, key=lambda row: place.get(row["kpi"], len(place))), section.reason)
+
+
+def _trend(reader: _Reader) -> Section:
+    """The weeks of the scorecard's window, of every KPI: kpi, from_stage, to_stage, value, low, high by period_start_date."""
+    return reader.section(
+        """
+        select kpi, from_stage, to_stage, period_start_date, value, low, high
+        from kpi.kpi_trend
+        where segment_type = 'total' and period_grain = 'week' and value is not null
+        order by kpi, from_stage, to_stage, period_start_date
+        """,
+        "there are no complete weeks yet",
+    )
 
 
 def _months(reader: _Reader, today: date) -> Section:

@@ -96,7 +96,7 @@ def render(report: Report) -> str:
         as_of_local=report.as_of.replace(tzinfo=ZoneInfo("UTC")).astimezone(zone),
         findings=findings(report),
         tiles=_tiles(report),
-        cards=[_card(row, report, place, charts.strip) for place, row in enumerate(report.scorecard.rows)],
+        cards=[_card(row, report, place, charts) for place, row in enumerate(report.scorecard.rows)],
         charts=_charts(report, charts),
         methods=numbers.METHODS,
         method=METHOD,
@@ -132,8 +132,8 @@ def _charts(report: Report, charts: Any) -> dict[str, Any]:
     return {name: {"wide": Markup(chart.wide), "narrow": Markup(chart.narrow)} for name, chart in drawn.items()}
 
 
-def _card(row: Row, report: Report, place: int, strip: Any) -> dict[str, Any]:
-    """A scorecard row as text, with its drawing."""
+def _card(row: Row, report: Report, place: int = 0, charts: Any = None) -> dict[str, Any]:
+    """A scorecard row as text, with its drawings where there are ``charts``."""
     unit, currency = row["unit"], report.currency
     sign, words = STATUS.get(row["status"], STATUS[None])
     return {
@@ -156,10 +156,19 @@ def _card(row: Row, report: Report, place: int, strip: Any) -> dict[str, Any]:
         "sign": sign,
         "words": words,
         "reason": _reason(row),
-        "strip": Markup(strip(row, currency, f"strip{place}"))
-        if row["current_value"] is not None or row["baseline"] is not None
+        "strip": Markup(charts.strip(row, currency, f"strip{place}"))
+        if charts and (row["current_value"] is not None or row["baseline"] is not None)
+        else None,
+        "trend": Markup(charts.sparkline(weeks, row["current_start_date"], f"{len(weeks)} weeks"))
+        if charts and len(weeks := _weeks(row, report)) > 1
         else None,
     }
+
+
+def _weeks(row: Row, report: Report) -> list[Row]:
+    """The weeks of the window now in which the KPI has a value."""
+    own = ("kpi", "from_stage", "to_stage")
+    return [week for week in report.trend.rows if all(week[name] == row[name] for name in own)]
 
 
 def _reason(row: Row) -> str | None:
@@ -196,7 +205,7 @@ def _tiles(report: Report) -> list[dict[str, Any]]:
     headlines = sorted((kpi for kpi in kpis().values() if kpi.tile and kpi.name in rows), key=lambda kpi: kpi.tile)
     for kpi in headlines[:_MOST_TILES]:
         row = rows[kpi.name]
-        card = _card(row, report, 0, lambda *_: "")
+        card = _card(row, report)
         lines = [
             f"Target {card['target']} {card['direction']}",
             f"{card['baseline']} {card['before']} ({card['baseline_n']})",

@@ -7,7 +7,6 @@ tables (a lead's outcome is not its deal's): nothing in the KPI layer may depend
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -49,7 +48,6 @@ DDL = {
     "marts.dim_user": "user_id varchar, name varchar, rep varchar, email varchar, role varchar, team varchar, branch varchar, is_active boolean",
     "process.calendar": "week_starts_on varchar, fiscal_year_starts_in integer",
     "marts.metricflow_time_spine": "date_day date, week_start_date date, quarter_start_date date, year_start_date date",
-    "intermediate.int_process_stages": "stage varchar, next_stage varchar",
     "intermediate.int_cases": "case_id varchar, lead_id varchar, deal_id varchar, is_counted boolean",
     "intermediate.int_deals": "deal_id varchar, created_at timestamp, pipeline varchar, stage varchar, is_counted boolean",
     "intermediate.int_case_events": "subject_type varchar, subject_id varchar",
@@ -308,11 +306,6 @@ def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> 
         ],
     )  # fmt: skip
 
-    insert(
-        con,
-        "intermediate.int_process_stages",
-        [{"stage": one, "next_stage": other} for one, other in itertools.pairwise(STAGES)],
-    )
     pairs = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
     # a case has one furthest stage, in all pairs of the stage that it entered
     furthest = {low: low + rng.choice([1, 2, 3, 4], leads, p=[0.5, 0.25, 0.15, 0.1]) for low in (0, 1, 2)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import re
 from collections.abc import Callable
+from datetime import date, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import duckdb
 import pytest
 
 from reporting import leadership_report, pdf
+from reporting.charts import sparkline
 from reporting.content import read
 from reporting.findings import findings
 from salesgauge import numbers
@@ -108,6 +110,34 @@ def test_the_page_loads_nothing(published: Published, tools: Tools, tmp_path: Pa
     assert page.unclosed == 0
     ids = [value for _, name, value in page.attributes if name == "id"]
     assert len(ids) == len(set(ids)), "two drawings share an id"
+
+
+def test_each_kpi_shows_its_weeks_and_only_those_that_are_known(
+    published: Published, tools: Tools, tmp_path: Path
+) -> None:
+    pointer = published.write(tools.plausible)
+    html = leadership_report(pointer, tmp_path / "reports").html.read_text(encoding="utf-8")
+    drawings = re.findall(r'<svg class="trend".*?</svg>', html)
+    with open_published(pointer) as con:
+        (cards,) = con.execute("select count(*) from kpi.kpi_scorecard where segment_type = 'total'").fetchone() or (0,)
+    assert len(drawings) == cards > 5
+    for drawing in drawings:
+        line, band = (re.findall(rf'<{name} points="([^"]*)"', drawing) for name in ("polyline", "polygon"))
+        # twelve weeks, of the last of which no interval is known
+        assert [len(one.split()) for one in (*line, *band)] == [12, 22]
+        first, last = (float(point.split(",")[0]) for point in (line[0].split()[0], line[0].split()[-1]))
+        assert (round(first), round(last)) == (22, 227)
+
+
+def test_a_week_without_a_value_is_a_gap() -> None:
+    first = date(2026, 3, 2)
+    rows = [
+        {"period_start_date": first + timedelta(weeks=week), "value": 5.0, "low": None, "high": None}
+        for week in (0, 1, 5)
+    ]
+    drawing = sparkline(rows, first, "3 weeks")
+    assert [len(line.split()) for line in re.findall(r'<polyline points="([^"]*)"', drawing)] == [2, 1]
+    assert "polygon" not in drawing and "nan" not in drawing
 
 
 def test_numbers_are_those_of_the_marts(published: Published, tools: Tools, tmp_path: Path) -> None:
