@@ -74,7 +74,6 @@ ABOUT = About(
     limits={
         **dict.fromkeys(SPEED_TO_LEAD, _SPEED),
         **dict.fromkeys(CALLS_HANDLED, _CALLS),
-        "follow_up_rate": "calls and appointments are touches, e-mails and texts are not there",
         **dict.fromkeys(CHAIN, _WORK),
         **dict.fromkeys(TOUCHES, "calls and appointments are touches, e-mails and texts are not there"),
         "no_next_step_rate": "appointments are next steps, tasks are not there",
