@@ -84,13 +84,14 @@ class Engine:
             )
             for metric in sorted(manifest.metrics, key=lambda metric: metric.name)
         }
-        self._facts: dict[str, dict[str, str]] = {
-            model.node_relation.alias: {
-                WRITTEN.get(str(one.name), str(one.name)): one.expr or str(one.name)
-                for one in (*model.entities, *model.dimensions)
-            }
-            for model in manifest.semantic_models
-        }
+        self._facts: dict[str, dict[str, str]] = {}
+        for model in manifest.semantic_models:  # several may be of one fact, by different dates
+            self._facts.setdefault(model.node_relation.alias, {}).update(
+                {
+                    WRITTEN.get(str(one.name), str(one.name)): one.expr or str(one.name)
+                    for one in (*model.entities, *model.dimensions)
+                }
+            )
         self._ids: dict[str, list[str]] = {
             model.node_relation.alias: list(model.config.meta.get("ids") or []) if model.config else []
             for model in manifest.semantic_models

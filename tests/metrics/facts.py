@@ -275,14 +275,6 @@ def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> 
     )
     con.execute(
         """
-        insert into marts.fct_open_case by name
-        select 'deal/' || deal_id as case_id, deal_id, created_date, current_stage as stage, 1 as stage_order, hash(deal_id) % 3 > 0 as has_next_step,
-            branch, rep, rep_id, team, channel, campaign, service_line, job_type, customer_type, process_version, pipeline
-        from marts.fct_deal where is_open
-        """
-    )
-    con.execute(
-        """
         insert into marts.fct_pipeline_event by name
         select * exclude (place),
             case when event = 'moved' then place % 23 - 7.0 end as days_moved,
@@ -410,6 +402,12 @@ def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> 
             is_satisfied=[None if score is None else score >= 4 for score in csat],
         ),
     )
+    con.execute(
+        """
+        update marts.fct_activity set is_held = hash(activity_id) % 10 < 7, is_no_show = hash(activity_id) % 10 in (7, 8), is_canceled = hash(activity_id) % 10 = 9
+        where activity_id is not null
+        """
+    )
     _fill_forecasts(con, rng)
     _fill_others(con, rng, segments)
 
@@ -481,7 +479,8 @@ def _fill_others(
         days = pd.Series(pd.Timestamp(START) + pd.to_timedelta(np.sort(rng.integers(0, 740, size)), unit="D"))
         rows = {}
         for column, kind, *_ in con.execute(f"describe marts.{name}").fetchall():
-            rows[column] = kinds[kind](column) if kind in kinds else days.dt.date if kind == "DATE" else days
+            made = kinds.get("DOUBLE" if kind.startswith("DECIMAL") else kind)
+            rows[column] = made(column) if made else days.dt.date if kind == "DATE" else days
         insert(con, f"marts.{name}", pd.DataFrame(rows | segments(size, days)))
 
 
