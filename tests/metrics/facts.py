@@ -264,7 +264,8 @@ def fill(con: duckdb.DuckDBPyConnection, *, leads: int = 600, seed: int = 7) -> 
         insert into marts.fct_call by name
         select * exclude (place), result = 'answered' as is_answered, result = 'abandoned' as is_abandoned, result = 'missed' as is_missed,
             case when result = 'answered' then place % 50 end as answer_seconds, case when result = 'missed' then place % 7 > 2 end as is_called_back,
-            result = 'answered' as is_lead_call, case when result = 'answered' then place % 9 > 4 end as is_booked
+            result = 'answered' as is_lead_call, case when result = 'answered' then place % 9 > 4 end as is_booked,
+            place % 4 > 0 as is_classed_lead, case when result = 'answered' and place % 4 > 0 then place % 9 > 4 end as is_booked_classified
         from (
             select 'call ' || lead_id as call_id, lead_id, created_at as called_at, created_date as called_date, place % 8 > 0 as is_in_open_hours,
                 ['answered', 'answered', 'abandoned', 'ended_early', 'missed'][place % 5 + 1] as result,
