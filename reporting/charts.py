@@ -339,15 +339,19 @@ def strip(row: Row, currency: str, name: str) -> str:
 def sparkline(rows: list[Row], first: date, words: str) -> str:
     """A KPI in the 13 weeks from ``first`` on: a line, and its 95 % interval behind it where it has one. A week without a value is a gap.
 
-    Drawn here: it has neither axis nor text, and there is one for each KPI.
+    Drawn here: it has neither axis nor text, and there is one for each KPI. The line has a third of the height at least: a wide interval is cut at the edge.
     """
     width, height, room = 230, 30, 3
     ends = [float(row[name]) for row in rows for name in ("value", "low", "high") if row[name] is not None]
+    values = [float(row["value"]) for row in rows]
+    spread = max(values) - min(values)
     low, high = min(ends), max(ends)
+    if spread:
+        low, high = max(low, min(values) - spread), min(high, max(values) + spread)
 
     def at(row: Row, name: str) -> str:
         x = room + (row["period_start_date"] - first).days / 7 / 12 * (width - 2 * room)
-        y = height - room - (float(row[name]) - low) / ((high - low) or 1.0) * (height - 2 * room)
+        y = height - room - (min(max(float(row[name]), low), high) - low) / ((high - low) or 1.0) * (height - 2 * room)
         return f"{x:.1f},{y:.1f}"
 
     drawn = []

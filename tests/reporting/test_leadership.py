@@ -140,6 +140,25 @@ def test_a_week_without_a_value_is_a_gap() -> None:
     assert "polygon" not in drawing and "nan" not in drawing
 
 
+def test_a_wide_interval_leaves_the_line_its_room() -> None:
+    first = date(2026, 3, 2)
+    rows = [
+        {"period_start_date": first + timedelta(weeks=week), "value": 5.0 + week % 3, "low": 1.0, "high": 900.0}
+        for week in range(13)
+    ]
+    drawing = sparkline(rows, first, "13 weeks")
+
+    def heights(name: str) -> list[float]:
+        return [
+            float(point.split(",")[1])
+            for points in re.findall(rf'<{name} points="([^"]*)"', drawing)
+            for point in points.split()
+        ]
+
+    assert max(heights("polyline")) - min(heights("polyline")) >= 8
+    assert 0 <= min(heights("polygon")) < max(heights("polygon")) <= 30
+
+
 def test_numbers_are_those_of_the_marts(published: Published, tools: Tools, tmp_path: Path) -> None:
     pointer = published.write(tools.plausible)
     page = Page(leadership_report(pointer, tmp_path / "reports").html.read_text(encoding="utf-8"))
