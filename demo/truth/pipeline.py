@@ -175,11 +175,12 @@ def changes(facts: Facts) -> pd.DataFrame:
     grain, period, came, went, cents_in, cents_out; rep = owner at the end or at the close.
     """
     rows: list[dict[str, Any]] = []
+    today = local_date(facts.book.as_of, facts.book.settings.zone)
     for past in pasts(facts):
         closings, first = past.closings(), past.deal.created_date
         for grain in ("month", "quarter"):
             start = period_start(first, grain)
-            while start is not None and start <= past.last_day:
+            while start is not None and start <= today:  # a period begins on the company's clock
                 after = period_start(start + DAY * (40 if grain == "month" else 100), grain)
                 assert after is not None
                 row = _change(past, closings, start, after)
