@@ -17,6 +17,7 @@ import duckdb
 
 from quality.results import DbtTestResult
 from quality.rules import rule_of
+from salesgauge.warehouse import with_memory
 
 Status = Literal["success", "error", "skipped"]
 
@@ -250,18 +251,27 @@ def _build_model(con: duckdb.DuckDBPyConnection, model: Model, *, is_skipped: bo
     if is_skipped:
         return ModelResult(model.unique_id, "skipped", 0.0, "")
     began = time.monotonic()
+    try:
+        counted = with_memory(con, lambda: _materialize(con, model))
+    except (duckdb.Error, _ContractError) as error:
+        message = f"model {model.name}: {error}"
+        return ModelResult(model.unique_id, "error", time.monotonic() - began, message)
+    rows = None if model.is_view or counted is None else int(counted[0])
+    return ModelResult(model.unique_id, "success", time.monotonic() - began, "", rows)
+
+
+def _materialize(con: duckdb.DuckDBPyConnection, model: Model) -> tuple[int, ...] | None:
+    """What its last statement says. Where one fails, nothing of it is left."""
     counted: tuple[int, ...] | None = None
     con.begin()
     try:
         for statement in _statements(con, model):
             counted = con.execute(statement).fetchone()
         con.commit()
-    except (duckdb.Error, _ContractError) as error:
+    except (duckdb.Error, _ContractError):
         con.rollback()
-        message = f"model {model.name}: {error}"
-        return ModelResult(model.unique_id, "error", time.monotonic() - began, message)
-    rows = None if model.is_view or counted is None else int(counted[0])
-    return ModelResult(model.unique_id, "success", time.monotonic() - began, "", rows)
+        raise
+    return counted
 
 
 class _ContractError(Exception):
@@ -297,7 +307,7 @@ def _run_test(con: duckdb.DuckDBPyConnection, test: Test, *, is_skipped: bool) -
         status = "skipped"
     else:
         try:
-            row = con.execute(test.statement).fetchone() or (0, False, False)
+            row = with_memory(con, lambda: con.execute(test.statement).fetchone()) or (0, False, False)
         except duckdb.Error as error:
             status, message = "error", f"test {test.name}: {error}"
         else:

@@ -24,7 +24,7 @@ from salesgauge.errors import AuditError, ConfigurationError
 from salesgauge.process import Process
 from salesgauge.progress import SILENT, Reporter
 from salesgauge.settings import API_SOURCES, PROJECT_ROOT, Company
-from salesgauge.warehouse import connect
+from salesgauge.warehouse import connect, limit_memory, raw_bytes
 from salesgauge.yaml_file import load_yaml
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
@@ -82,6 +82,7 @@ def build(
     shutil.copy(semantic_manifest(values), company.dbt_target_dir)
     con = connect(company.warehouse_file)
     con.execute(f"set threads = {threads(company)}")
+    limit_memory(con, company)
     # The next run builds it anew, so nothing is saved by moving its log into the file before the end.
     con.execute("set checkpoint_threshold = '256MB'")
     try:
@@ -92,8 +93,7 @@ def build(
 
 def threads(company: Company) -> int:
     """How many threads are worth it: for little data DuckDB spends a quarter of its time on sharing it out."""
-    size = sum(file.stat().st_size for file in company.raw_dir.rglob("*.parquet"))
-    return min(1 + size // BYTES_A_THREAD, os.cpu_count() or 1)
+    return min(1 + raw_bytes(company) // BYTES_A_THREAD, os.cpu_count() or 1)
 
 
 def plan_of(values: Mapping[str, Any]) -> Plan:

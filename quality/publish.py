@@ -11,6 +11,7 @@ import json
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from quality.versions import (
 )
 from salesgauge.errors import AuditError, ConfigurationError
 from salesgauge.settings import Company
-from salesgauge.warehouse import connect
+from salesgauge.warehouse import connect, limit_memory, with_memory
 
 SCHEMAS = ("process", "marts", "kpi", "analysis", "quality", "questions")
 STORAGE_VERSION = "v1.0.0"
@@ -67,7 +68,7 @@ def publish(
     keep, moment = _keep(company), created_at or as_of
     with exclusive(company):
         finish_interrupted(company)
-        con = _open(company.warehouse_file)
+        con = _open(company)
         try:
             content = _content(con, semantic_manifest, as_of)
             served = current(company)
@@ -99,9 +100,10 @@ def publish(
     return published
 
 
-def _open(warehouse: Path) -> duckdb.DuckDBPyConnection:
+def _open(company: Company) -> duckdb.DuckDBPyConnection:
     """An in-memory connection with the warehouse read-only under the name that its views use."""
-    con = connect(":memory:")
+    con, warehouse = connect(":memory:"), company.warehouse_file
+    limit_memory(con, company)
     con.execute(f"attach '{_quoted(warehouse)}' as {warehouse.stem} (read_only)")
     con.execute(f"use {warehouse.stem}")
     return con
@@ -238,7 +240,8 @@ def _write_tables(con: duckdb.DuckDBPyConnection, folder: Path, tables: dict[str
         if query := _view(con, relation):
             views[target] = query
             continue
-        con.execute(f"create table {target} as select * from {relation} order by all")
+        create = f"create table {target} as select * from {relation} order by all"
+        with_memory(con, partial(con.execute, create))
         written = con.execute(f"select count(*) from {target}").fetchone()
         if written is None or written[0] != tables[name]["rows"]:
             raise AuditError(f"{name} changed while it was published; nothing is published. Start the run again.")
