@@ -262,6 +262,8 @@ def project_vars(company: Company, process: Process) -> dict[str, Any]:
     values |= process.calendar_vars()
     if rules := process.deal_exclusion_rules():
         values["deal_exclusions"] = rules
+    if qualification := process.qualification_rules():
+        values["qualification"] = qualification
     for source in values["sources"]:
         document = _document(company, source)
         if fields := document.get("fields"):

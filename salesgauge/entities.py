@@ -433,6 +433,7 @@ ENTITIES: dict[str, Entity] = {
                 ("medium", "text", ""),
                 ("campaign", "text", ""),
                 ("form_id", "text", ""),
+                ("device", "text", "desktop, mobile, tablet"),
             ),
             ("at", "event"),
         ),

@@ -31,6 +31,11 @@ _variables = _read(_PROJECT / "dbt_project.yml")["vars"]
 _variables["sources"] = sorted(
     folder.name for folder in (_PROJECT / "models/staging").iterdir() if folder.name != "files"
 )
+# A rule of each kind: without one, the parts of a model that are about rules are not looked at.
+_variables["qualification"] = {
+    "criteria": [{"criterion": "budget", "sql": '"deal"."budget_band" is not null or "lead"."phone" is not null'}],
+    "columns": {"deal": [{"name": "budget_band", "is_text": True}], "lead": [{"name": "phone", "is_text": True}]},
+}
 
 
 def var(name: str, default: Any = None) -> Any:

@@ -32,10 +32,12 @@
         'fct_open_case': ref('fct_open_case'),
         'fct_payment': ref('fct_payment'),
         'fct_pipeline_event': ref('fct_pipeline_event'),
+        'fct_qualification': ref('fct_qualification'),
         'fct_record_completeness': ref('fct_record_completeness'),
         'fct_speed_to_lead': ref('fct_speed_to_lead'),
         'fct_stage_conversion': ref('fct_stage_conversion'),
-        'fct_survey_response': ref('fct_survey_response')
+        'fct_survey_response': ref('fct_survey_response'),
+        'fct_web_session': ref('fct_web_session')
     }) }}
 {% endmacro %}
 

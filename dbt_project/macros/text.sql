@@ -5,6 +5,11 @@
     nullif(trim({{ value }}), '')
 {%- endmacro %}
 
+{# The texts with `separator` between them; those that are null are left out, and null of nothing. #}
+{% macro joined(separator, texts) -%}
+    nullif(concat_ws('{{ separator }}', {{ texts }}), '')
+{%- endmacro %}
+
 {% macro try_cast(value, type) -%}
     try_cast({{ value }} as {{ type }})
 {%- endmacro %}
@@ -49,6 +54,16 @@
 {# Any value of a JSON object by a name that is not known before; null when the name is null. #}
 {% macro json_value(document, name) -%}
     json_extract_string({{ document }}, '$."' || {{ name }} || '"')
+{%- endmacro %}
+
+{# The value at a place of a JSON document that is known before, as text. #}
+{% macro json_at(document, place) -%}
+    json_extract_string({{ document }}, '{{ place }}')
+{%- endmacro %}
+
+{# The path of a page's address, without host and parameters. #}
+{% macro page_path(page) -%}
+    coalesce(nullif(regexp_replace({{ page }}, '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|[?#].*$', '', 'g'), ''), case when {{ page }} is not null then '/' end)
 {%- endmacro %}
 
 {# A JSON value as text: of a string what is between the quotes. #}

@@ -127,6 +127,27 @@ class Facts:
         return self.frame(rows, columns)
 
     @cached_property
+    def web_sessions(self) -> pd.DataFrame:
+        """Sessions of visitors who consented, by the company's day of the first event: is_started, is_sent (a form)."""
+        visit = ["user_pseudo_id", "ga_session_id"]
+        known = self.book.web_events.dropna(subset=visit).sort_values("event_timestamp", kind="stable")
+        first = known.drop_duplicates(visit)
+        traced = known.dropna(subset=["source", "medium", "campaign"], how="all").drop_duplicates(visit)
+        campaigns = traced.set_index(visit)["campaign"].to_dict()
+        sent, started = (
+            set(known.loc[known["event_name"].isin(names), visit].itertuples(index=False, name=None))
+            for names in (("form_submit", "generate_lead"), ("form_start", "form_submit", "generate_lead"))
+        )
+        rows = []
+        for stamp, *key in first[["event_timestamp", *visit]].itertuples(index=False, name=None):
+            session = tuple(key)
+            day = local_date(pd.Timestamp(stamp, unit="us").to_pydatetime(), self.book.settings.zone)
+            campaign = campaigns.get(session)
+            segments = self.segments(None, None, day) | {"campaign": campaign if isinstance(campaign, str) else None}
+            rows.append({"on": day, "is_started": session in started, "is_sent": session in sent, **segments})
+        return self.frame(rows, ["on", "is_started", "is_sent"])
+
+    @cached_property
     def waits(self) -> pd.DataFrame:
         """Persons waiting for the first touch: minutes and its parts; rep = first owner of the first lead."""
         limit = self.book.settings.stages[0].first_touch_minutes

@@ -147,6 +147,7 @@ class Book:
     deals: dict[str, Deal]
     activities: list[Activity]
     answers: list[Answer]
+    web_events: pd.DataFrame
 
     def rep_name(self, rep: str | None) -> str | None:
         """The rep's name as reports show it."""
@@ -179,7 +180,10 @@ def read_log(log: CompanyLog, settings: Settings, as_of: datetime | None = None)
     for at, kind, lead_id, deal_id, rep, data in zip(moments, *columns, strict=True):
         if at <= as_of:
             player.play(at, kind, lead_id, deal_id, rep, data)
-    book = Book(as_of, settings, reps, player.leads, player.deals, player.linked_activities(), player.linked_answers())
+    seen = log.web_events[pd.to_datetime(log.web_events["event_timestamp"], unit="us") <= as_of]
+    book = Book(
+        as_of, settings, reps, player.leads, player.deals, player.linked_activities(), player.linked_answers(), seen
+    )
     _judge(book)
     _name_persons(book)
     return book

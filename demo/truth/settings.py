@@ -101,6 +101,8 @@ class Settings:
     stages: tuple[Stage, ...]
     versions: tuple[tuple[str, date], ...]
     exclusions: tuple[tuple[str, Condition], ...]
+    qualification: tuple[Condition, ...]
+    qualified_after: str | None
     placeholders: frozenset[str]
     targets: tuple[Target, ...]
 
@@ -155,6 +157,10 @@ def read_settings(path: Path) -> Settings:
         stages=tuple(_stage(order, stage) for order, stage in enumerate(process["stages"], start=1)),
         versions=tuple((version["key"], version["effective_from"]) for version in process["versions"]),
         exclusions=tuple((reason, read_condition(text)) for reason, text in (document.get("exclusions") or {}).items()),
+        qualification=tuple(
+            read_condition(text) for text in (document.get("qualification") or {}).get("met", {}).values()
+        ),
+        qualified_after=(document.get("qualification") or {}).get("after"),
         placeholders=frozenset(str(value).strip().lower() for value in document.get("placeholders") or PLACEHOLDERS),
         targets=tuple(_target(target) for target in document.get("targets") or []),
     )

@@ -19,6 +19,7 @@ from demo.truth.facts import Facts
 from demo.truth.journeys import Journey
 from demo.truth.open_cases import open_cases
 from demo.truth.pipeline import events
+from demo.truth.records import real
 from demo.truth.rollup import KEYS, rollup
 
 Made = dict[tuple[type, str], dict[int, datetime]]
@@ -79,6 +80,49 @@ def follow_ups(facts: Facts) -> pd.DataFrame:
                 segments = facts.segments(entry.record, entry.record.owner_at(entry.at), due)
                 rows.append({"on": due, "y": int(count >= number), **segments})
     return facts.frame(rows, ["on", "y"])
+
+
+def qualifications(facts: Facts) -> pd.DataFrame:
+    """Counted deals that came past the stage by whose end they should be qualified: how many of the ``criteria`` they meet (``met``)."""
+    settings = facts.book.settings
+    after = settings.stage(settings.qualified_after).order if settings.qualified_after else 0
+    rows = []
+    for deal in facts.book.counted_deals():
+        case = facts.journeys.of_deal[deal.id]
+        if case.state != "won" and case.reached_order <= after:
+            continue
+        said = {
+            name: real(value, settings.placeholders) if isinstance(value, str) else value
+            for name, value in deal.own.items()
+        }
+        met = sum(holds(said) is True for holds in settings.qualification)
+        segments = facts.segments(deal, deal.owner_at(deal.created), deal.created_date)
+        rows.append({"on": deal.created_date, "met": met, "criteria": len(settings.qualification), **segments})
+    return facts.frame(rows, ["on", "met", "criteria"])
+
+
+def qualified(facts: Facts) -> pd.DataFrame:
+    """It is so: the deal meets all of them."""
+    deals = qualifications(facts)
+    return deals.assign(y=(deals["met"] == deals["criteria"]).astype(int))
+
+
+def scores(facts: Facts) -> pd.DataFrame:
+    """How many it meets."""
+    deals = qualifications(facts)
+    return deals.assign(y=deals["met"])
+
+
+def sessions(column: str | None, *, of_started: bool = False) -> Callable[[Facts], pd.DataFrame]:
+    """Sessions of the website; ``of_started``: only those in which a form was started. It is so: ``column`` holds (``is_left``: nothing was sent)."""
+
+    def observe(facts: Facts) -> pd.DataFrame:
+        found = facts.web_sessions
+        found = found[found["is_started"].astype(bool)] if of_started else found
+        flags = {None: True, "is_left": ~found["is_sent"].astype(bool)}
+        return found.assign(y=flags[column] if column in flags else found[column]).astype({"y": int})
+
+    return observe
 
 
 def won_deals(value: str) -> Callable[[Facts], pd.DataFrame]:
@@ -173,6 +217,12 @@ VALUES = {
     "touches_to_contact_median": Value(MEDIAN, touches_to_contact),
     "touches_to_close_median": Value(MEDIAN, touches_to_close),
     "no_next_step_rate": Value(SHARE, steps),
+    "web_sessions": Value(FLOW, sessions(None), is_count=True),
+    "form_start_rate": Value(SHARE, sessions("is_started")),
+    "form_sent_rate": Value(SHARE, sessions("is_sent")),
+    "form_abandonment_rate": Value(SHARE, sessions("is_left", of_started=True)),
+    "qualification_rate": Value(SHARE, qualified),
+    "qualification_score": Value(MEAN, scores),
     "lead_cycle_days_median": Value(MEDIAN, won_deals("lead_days")),
     "first_touch_cycle_days_median": Value(MEDIAN, won_deals("first_touch_days")),
     "average_ticket": Value(MEAN, tickets),

@@ -22,6 +22,7 @@ FORECASTS = of_families("forecast")
 TOUCHES = ("follow_up_rate", "touches_to_contact_median", "touches_to_close_median")
 PIPELINE = of_families("pipeline")
 COMPLETENESS = of_families("crm_completeness")
+QUALIFICATION = of_families("qualification")
 CALLS_HANDLED = tuple(kpi for kpi in of_families("calls") if kpi != "call_booking_rate")
 CHAIN = of_families("chain")
 LOGGED_CALLS = "people log calls of records: calls of nobody who is known, how long a call rang and who ended it are known to the telephone system"

@@ -45,7 +45,7 @@ def mistakes(document: Any, excluding: Columns, columns: Columns) -> Iterator[Mi
     yield from _targets(document)
     yield from _questions(document)
     yield from _exclusions(document, excluding)
-    yield from _qualification(document, columns)
+    yield from _qualification(document, excluding)
     yield from _exchange_rates(document)
     yield from _identity(document)
 
@@ -60,7 +60,7 @@ def unread(document: Any) -> list[str]:
         found += [key for key in ("cost",) if key in _dict(version)]
     for stage in _list(process.get("stages")):
         found += [key for key in ("owner_role", "tools", "exit", "reasons", "playbook") if key in _dict(stage)]
-    found += [key for key in ("qualification", "gross_margin") if key in _dict(document)]
+    found += [key for key in ("gross_margin",) if key in _dict(document)]
     return list(dict.fromkeys(found))
 
 
@@ -255,6 +255,14 @@ def _exclusions(document: Any, columns: Columns) -> Iterator[Mistake]:
 
 
 def _qualification(document: Any, columns: Columns) -> Iterator[Mistake]:
+    after = _dict(_dict(document).get("qualification")).get("after")
+    stages = [one for one in _list(_dict(_dict(document).get("process")).get("stages")) if isinstance(one, dict)]
+    open_stages = [str(one.get("key")) for one in stages if one.get("kind", "open") == "open"]
+    if after is not None and str(after) not in open_stages:
+        yield (
+            ("qualification", "after"),
+            f"qualification.after: '{after}' is no open stage{suggest(str(after), open_stages)}",
+        )
     for name, text in _dict(_dict(_dict(document).get("qualification")).get("met")).items():
         yield from _condition(("qualification", "met", name), f"qualification.met.{name}", text, columns)
 

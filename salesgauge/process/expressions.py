@@ -88,6 +88,11 @@ def alternatives(tree: exp.Expr) -> list[exp.Expr]:
     return [*alternatives(bare.this), *alternatives(bare.expression)] if isinstance(bare, exp.Or) else [tree]
 
 
+def columns_of(tree: exp.Expr) -> set[tuple[str, str]]:
+    """The columns that ``tree`` names, each as object and name."""
+    return {(node.table, node.name) for node in tree.find_all(exp.Column)}
+
+
 def objects_of(tree: exp.Expr) -> set[str]:
     """The objects whose columns ``tree`` names."""
     return {node.table for node in tree.find_all(exp.Column)}

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from salesgauge.entities import ENTITIES
 from salesgauge.names import suggest
 from salesgauge.process.checks import mistakes
-from salesgauge.process.expressions import alternatives, is_day, objects_of, parse_condition, to_sql
+from salesgauge.process.expressions import alternatives, columns_of, is_day, objects_of, parse_condition, to_sql
 from salesgauge.process.hours import WEEKDAYS, OpeningHours, opening_hours
 from salesgauge.yaml_file import load_model
 
@@ -241,7 +241,10 @@ class ExchangeRate(_Strict):
 
 
 class Qualification(_Strict):
+    """``met``: name of a criterion → the condition over a deal and its lead under which it is met. ``after``: the open stage by whose end all should be."""
+
     method: Literal["bant"] = "bant"
+    after: Key | None = None
     met: dict[Key, str] = Field(default_factory=dict)
 
 
@@ -320,6 +323,24 @@ class Process(_Strict):
                     {"reason": reason, "sql": " or ".join(to_sql(part, with_objects=with_objects) for part in parts)}
                 )
         return rules
+
+    def qualification_rules(self) -> dict[str, Any]:
+        """The criteria of ``qualification`` as ``{criterion, sql}``, the SQL over ``deal`` and its ``lead``, and which columns of these they name:
+        ``{name, is_text}`` by object. Nothing where there is none."""
+        met = self.qualification.met if self.qualification else {}
+        trees = {criterion: parse_condition(text, EXCLUSION_COLUMNS) for criterion, text in met.items()}
+        named = sorted({column for tree in trees.values() for column in columns_of(tree)})
+        if not trees:
+            return {}
+        return {
+            "criteria": [
+                {"criterion": criterion, "sql": to_sql(tree, with_objects=True)} for criterion, tree in trees.items()
+            ],
+            "columns": {
+                record: [{"name": name, "is_text": columns[name] == "text"} for table, name in named if table == record]
+                for record, columns in EXCLUSION_COLUMNS.items()
+            },
+        }
 
     def write_tables(self, con: duckdb.DuckDBPyConnection, as_of: Any) -> None:
         """(Re)create the schema ``process`` in ``con``. ``as_of``: UTC, naive."""

@@ -26,6 +26,7 @@ _COLUMNS = {
     "required_fields": "stage varchar, object varchar, field varchar, weight double",
     "cadences": "stage varchar, touch_number integer, due_day integer",
     "exit_criteria": "stage varchar, criterion varchar, expression varchar",
+    "qualification_criteria": "place integer, criterion varchar, expression varchar, after_stage varchar",
     "loss_reasons": "stage varchar, reason varchar",
     "stage_mapping": "source varchar, pipeline varchar, source_stage varchar, stage varchar, is_ignored boolean",
     "targets": "kpi varchar, from_stage varchar, to_stage varchar, segment_type varchar, segment varchar, before_value double, "
@@ -105,6 +106,12 @@ def _rows(process: Process, as_of: datetime) -> dict[str, list[Sequence[Any]]]:
             for number, day in enumerate(stage.limits.cadence_days, start=1)
         ],
         "exit_criteria": [(stage.key, criterion, text) for stage in stages for criterion, text in stage.exit.items()],
+        "qualification_criteria": [
+            (place, criterion, text, process.qualification.after)
+            for place, (criterion, text) in enumerate(process.qualification.met.items(), start=1)
+        ]
+        if process.qualification
+        else [],
         "loss_reasons": [(stage.key, reason) for stage in stages for reason in stage.reasons],
         "stage_mapping": [
             (source, pipeline, source_stage, None if stage == IGNORE else stage, stage == IGNORE)

@@ -24,7 +24,12 @@ EVERY_SOURCE = tuple(API_SOURCES)
 
 def variables(sources: Sequence[str] = DEMO_SOURCES) -> dict[str, Any]:
     """dbt's variables of a company with the demo's process file and ``sources``, as a run passes them."""
-    return {"exclusions": Process.load(PROCESS_FILE).exclusion_rules(), "sources": list(sources)}
+    process = Process.load(PROCESS_FILE)
+    return {
+        "exclusions": process.exclusion_rules(),
+        "sources": list(sources),
+        "qualification": process.qualification_rules(),
+    }
 
 
 def build(
@@ -47,7 +52,8 @@ def build(
         tests = (test for test in plan.tests if there.issuperset(one.split(".")[-1] for one in test.parents))
         outcome = replace(plan, tests=tuple(tests) if is_tested else ()).run(con)
     assert [model.message for model in outcome.models if model.status != "success"] == []
-    assert [test for test in outcome.tests if test.status not in ("pass", "warn")] == []
+    wrong = [f"{test.name}: {test.message}" for test in outcome.tests if test.status not in ("pass", "warn")]
+    assert not wrong, "; ".join(wrong)
     return outcome
 
 

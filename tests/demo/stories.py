@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from demo.log import CompanyLog, Event, events_frame
+from demo.log import WEB_COLUMNS, CompanyLog, Event, events_frame
 from demo.truth import Truth, compute
 
 PROCESS = """\
@@ -118,7 +118,18 @@ class Story:
         frame = events_frame(event for event in self.events if event.at <= self.as_of)
         start = frame["at"].min().to_pydatetime()
         branches = pd.DataFrame(columns=["branch", "label", "timezone"])
-        return CompanyLog(0, 1.0, start, start, self.as_of, "America/Chicago", REPS, branches, frame, pd.DataFrame())
+        return CompanyLog(
+            0,
+            1.0,
+            start,
+            start,
+            self.as_of,
+            "America/Chicago",
+            REPS,
+            branches,
+            frame,
+            pd.DataFrame(columns=WEB_COLUMNS),
+        )
 
     def truth(self, folder: Path) -> Truth:
         """Its truth under PROCESS."""

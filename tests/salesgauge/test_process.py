@@ -101,6 +101,32 @@ def test_exclusions_of_deals_are_the_parts_that_name_a_deal(tmp_path: Path) -> N
     ]
 
 
+def test_criteria_of_qualification_name_their_columns(tmp_path: Path) -> None:
+    criteria = (
+        'qualification: {after: proposal, met: {priced: "deal.amount > 0 and deal.need is not null", '
+        'reachable: "lead.phone is not null"}}\nexclusions:'
+    )
+    process = load(tmp_path, GOOD.replace("exclusions:", criteria))
+    assert process.qualification_rules() == {
+        "criteria": [
+            {"criterion": "priced", "sql": '"deal"."amount" > 0 AND NOT "deal"."need" IS NULL'},
+            {"criterion": "reachable", "sql": 'NOT "lead"."phone" IS NULL'},
+        ],
+        "columns": {
+            "lead": [{"name": "phone", "is_text": True}],
+            "deal": [{"name": "amount", "is_text": False}, {"name": "need", "is_text": True}],
+        },
+    }
+    con = connect(":memory:")
+    process.write_tables(con, datetime(2026, 1, 10, 3))
+    found = con.sql("select criterion, after_stage from process.qualification_criteria order by place").fetchall()
+    assert found == [("priced", "proposal"), ("reachable", "proposal")]
+
+
+def test_without_criteria_there_are_no_rules(tmp_path: Path) -> None:
+    assert load(tmp_path, GOOD).qualification_rules() == {}
+
+
 def test_exclusions_become_checked_sql(tmp_path: Path) -> None:
     con = connect(":memory:")
     (rule,) = load(tmp_path, GOOD).exclusion_rules()
@@ -164,6 +190,9 @@ def test_exclusions_become_checked_sql(tmp_path: Path) -> None:
         ("target: 0.55", "target: 0.55, segment: denver", r"targets\[0\]\.segment: needs 'segment_type' beside it"),
         ("kpi: win_rate", "kpi: forecast_wape, segment_type: channel, segment: web", r"'forecast_wape' has no segments of type 'channel'; there are: branch, rep, service_line"),
         ("  - {kpi: sales_cycle_days_median, target: 7}", "  - {kpi: win_rate, target: 0.6}", r"process\.yml:26: targets\[0\]: another target is about the same"),
+        ("exclusions:", "qualification: {after: won, met: {x: \"deal.need is not null\"}}\nexclusions:", r"process\.yml:24: qualification\.after: 'won' is no open stage"),
+        ("exclusions:", "qualification: {after: propsal, met: {x: \"deal.need is not null\"}}\nexclusions:", r"qualification\.after: 'propsal' is no open stage; did you mean 'proposal'"),
+        ("exclusions:", "qualification: {met: {x: \"appointment.starts_at is not null\"}}\nexclusions:", r"process\.yml:24: qualification\.met\.x: .*appointment"),
         ("exclusions: {test:", "exclusions: {received:", r"process\.yml:24: exclusions: rule 'received': the name has a meaning of its own"),
         ("exclusions: {test:", "exclusions: {after_as_of:", r"process\.yml:24: exclusions: rule 'after_as_of': the name has a meaning of its own"),
         ("exclusions: {test:", "exclusions: {lead_test:", r"exclusions: rule 'lead_test': the name has a meaning of its own"),

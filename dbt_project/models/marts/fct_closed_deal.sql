@@ -60,6 +60,7 @@ final as (
         deals.is_cycle_from_lead,
         case when deals.closed_at is not null then coalesce(touched.touches, 0) end as touches_to_close,
         deals.days_observed,
+        qualifications.criteria_met as qualification_score,
         deals.branch,
         deals.rep_closed as rep,
         deals.rep_closed_id as rep_id,
@@ -73,6 +74,7 @@ final as (
         deals.pipeline
     from deals
     left join touched on deals.deal_id = touched.deal_id
+    left join {{ ref('fct_qualification') }} as qualifications on deals.deal_id = qualifications.deal_id
     {{ version_on('versions', 'deals.closed_date') }}
 
 )

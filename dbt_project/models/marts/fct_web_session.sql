@@ -1,13 +1,15 @@
--- A session's source, medium and campaign are those of its first event that has any.
+-- A session's source, medium and campaign are those of its first event that has any. Its pages are paths: an address differs with every campaign.
 with events as (
 
-    select *
+    select
+        *,
+        {{ page_path('page') }} as path
     from {{ ref('int_web_events') }}
     where session_id is not null
 
 ),
 
-attributed as (
+placed as (
 
     select
         *,
@@ -16,7 +18,19 @@ attributed as (
             order by
                 case when coalesce(traffic_source, medium, campaign) is null then 1 else 0 end,
                 "at", event, event_id
-        ) as place
+        ) as place,
+        row_number() over (
+            partition by session_id
+            order by
+                case when path is null then 1 else 0 end,
+                "at", event, event_id
+        ) as page_place,
+        row_number() over (
+            partition by session_id
+            order by
+                case when path is null or event not in ('form_start', 'form_submit', 'generate_lead') then 1 else 0 end,
+                "at", event, event_id
+        ) as form_place
     from events
 
 ),
@@ -29,10 +43,13 @@ sessions as (
         max(case when place = 1 then traffic_source end) as source,
         max(case when place = 1 then medium end) as medium,
         max(case when place = 1 then campaign end) as campaign,
+        max(device) as device,
+        max(case when page_place = 1 then path end) as landing_page,
+        max(case when form_place = 1 and event in ('form_start', 'form_submit', 'generate_lead') then path end) as form_page,
         count(*) as events,
         max(case when event = 'form_start' then 1 else 0 end) = 1 as has_form_start,
         max(case when event in ('form_submit', 'generate_lead') then 1 else 0 end) = 1 as has_form_submit
-    from attributed
+    from placed
     group by session_id
 
 ),
@@ -41,7 +58,10 @@ dated as (
 
     select
         sessions.*,
-        {{ business_date('sessions.started_at', 'run.timezone') }} as session_date
+        -- what was sent was started, whether the tag saw it or not
+        sessions.has_form_start or sessions.has_form_submit as is_form_started,
+        {{ business_date('sessions.started_at', 'run.timezone') }} as session_date,
+        {{ business_hour('sessions.started_at', 'run.timezone') }} as session_hour
     from sessions
     cross join {{ source('process', 'run') }} as run
 
@@ -53,11 +73,18 @@ final as (
         dated.session_id,
         dated.started_at,
         dated.session_date,
+        dated.session_hour,
+        {{ weekday_of('dated.session_date') }} as session_weekday,
         dated.source,
         dated.medium,
+        dated.device,
+        dated.landing_page,
+        dated.form_page,
         dated.events,
         dated.has_form_start,
         dated.has_form_submit,
+        dated.is_form_started,
+        case when dated.is_form_started then not dated.has_form_submit end as is_form_abandoned,
         cast(null as varchar) as branch,
         cast(null as varchar) as rep,
         cast(null as varchar) as rep_id,

@@ -26,6 +26,7 @@ renamed as (
         {{ medium_with_click(clean('medium'), 'click') }} as medium,
         {{ clean('campaign') }} as campaign,
         {{ clean('form_id') }} as form_id,
+        lower({{ clean('device') }}) as device,
         updated_at
     from clicked
 

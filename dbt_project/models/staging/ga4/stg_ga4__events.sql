@@ -17,7 +17,8 @@ renamed as (
         source as traffic_source,
         medium,
         campaign,
-        form_id
+        form_id,
+        {{ json_at('record', '$.device.category') }} as device
     from newest
 
 )
