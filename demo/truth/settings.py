@@ -17,6 +17,7 @@ PLACEHOLDERS = (
 )  # fmt: skip
 # Said here again, not read from the declarations: the truth shares nothing with what it judges. A test compares both.
 LOWER_IS_BETTER = {
+    "form_abandonment_rate",
     "no_next_step_rate",
     "touches_to_contact_median",
     "touches_to_close_median",
