@@ -19,11 +19,19 @@ def _read(file: Path) -> Any:
 
 
 class _Graph:
-    """The declared metrics by name, as in dbt's graph."""
+    """The declared metrics by name, as in dbt's graph. Of those that have no table of their own one of each kind: the table of all others
+    holds the same SQL for each of them, more than sqlfluff can read."""
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        return {metric["name"]: metric for metric in _read(_PROJECT / "models/semantic/metrics.yml")["metrics"]}
+        found: dict[str, Any] = {}
+        kinds = set()
+        for metric in _read(_PROJECT / "models/semantic/metrics.yml")["metrics"]:
+            meta = metric.get("config", {}).get("meta", {})
+            if meta.get("mart") or meta.get("kind") not in kinds:
+                found[metric["name"]] = metric
+                kinds |= set() if meta.get("mart") else {meta.get("kind")}
+        return found
 
 
 _variables = _read(_PROJECT / "dbt_project.yml")["vars"]
